@@ -1,0 +1,64 @@
+# Every target does its own set-up: Python >= 3.11 and make are all a fresh machine needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+READY  := $(VENV)/.ready
+PB     := authz/server/pb
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format proto docs e2e image lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV) (the first time takes about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
+	@$(BIN)/authz demo $(ARGS)
+
+test: $(READY) ## all tests, with real Envoy and the Cognito stand-in (ARGS="-k word" to choose)
+	@$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/architecture
+	@$(BIN)/python docs/generate.py --check
+	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
+	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
+	@$(BIN)/envoy --mode validate --log-level error -c deploy/envoy.yaml
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+PB_OUT ?= .
+proto: $(READY) ## compile proto/ into authz/server/pb/
+	@rm -rf $(VENV)/proto && mkdir -p $(PB_OUT)
+	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
+
+docs: $(READY) ## write the generated parts of the documents
+	@$(BIN)/python docs/generate.py
+
+e2e: $(READY) ## only the tests that go through real Envoy
+	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
+
+image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
+	@bash .ci/containers
+
+lock: $(READY) ## choose the newest versions that fit and lock them with hashes
+	@$(BIN)/uv lock --quiet --upgrade
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
+	@rm uv.lock
+
+clean: ## remove what the targets made
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
