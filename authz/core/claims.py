@@ -1,0 +1,106 @@
+"""The payload of a token: how a claim is named, and which types the claims that are read must have.
+
+Registered claims: RFC 7519 section 4.1; `scope` and `client_id`: RFC 8693 section 4; `auth_time`: OpenID Connect
+Core section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NewType
+
+from authz.core.reasons import Denied, Reason
+
+Claims = NewType("Claims", Mapping[str, Any])
+"""A payload whose signature was verified. Only the verifier makes one."""
+
+MAX_TIME = 253_402_300_799
+"""The last second of the year 9999. Later times are garbage, and would outlive every cache."""
+
+MAX_POINTER_DEPTH = 8
+"""Reference tokens in one JSON Pointer: deeper than any real token nests."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimName:
+    """A claim as operators write it: a top-level name, or a JSON Pointer (RFC 6901) where it starts with `/`."""
+
+    text: str
+    tokens: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> ClaimName:
+        """Raises ValueError, with the reason in words, where the text is no claim name."""
+        if not text.startswith("/"):
+            if not text:
+                raise ValueError("a claim name is empty")
+            return cls(text, (text,))
+        if "~" in text.replace("~0", "").replace("~1", ""):
+            raise ValueError("in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)")
+        tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in text[1:].split("/"))
+        if len(tokens) > MAX_POINTER_DEPTH:
+            raise ValueError(f"the JSON Pointer is deeper than {MAX_POINTER_DEPTH} levels")
+        return cls(text, tokens)
+
+    def find(self, claims: Mapping[str, Any]) -> tuple[bool, Any]:
+        """Whether the claim is present, and its value."""
+        value: Any = claims
+        for token in self.tokens:
+            if isinstance(value, Mapping) and token in value:
+                value = value[token]
+            elif isinstance(value, list) and _is_index(token) and int(token) < len(value):
+                value = value[int(token)]
+            else:
+                return False, None
+        return True, value
+
+
+def _is_index(token: str) -> bool:
+    """An array index as RFC 6901 section 4 writes it: no sign, no leading zero."""
+    return token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and len(token) < 6  # noqa: PLR2004, S105
+
+
+def _is_time(value: object) -> bool:
+    """A NumericDate (RFC 7519 section 2) within the years that exist. Booleans are not numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_TIME
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_audience(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+_TYPES = MappingProxyType(
+    {
+        "iss": _is_text,
+        "exp": _is_time,
+        "sub": _is_text,
+        "aud": _is_audience,
+        "nbf": _is_time,
+        "iat": _is_time,
+        "auth_time": _is_time,
+        "jti": _is_text,
+        "scope": _is_text,
+        "client_id": _is_text,
+    }
+)
+_REQUIRED = ("iss", "exp")
+
+
+def require_types(unverified: Mapping[str, Any]) -> None:
+    """Check that `iss` and `exp` are there and that every claim that is read has its type.
+
+    Raises Denied(TOKEN_MALFORMED). `token_use` and groups are judged where they are used: a wrong type there is a
+    token of another kind, or a group that nobody is in.
+    """
+    for name in _REQUIRED:
+        if name not in unverified:
+            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} is missing")
+    for name, is_right in _TYPES.items():
+        if name in unverified and not is_right(unverified[name]):
+            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value")

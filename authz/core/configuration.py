@@ -1,0 +1,75 @@
+"""Everything the sidecar is told about trust and policies, compiled once from `node.metadata.authz`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from authz.core.forward import Forward, read_forward
+from authz.core.issuer_section import read_issuer
+from authz.core.issuers import Issuer, Issuers
+from authz.core.mistakes import Mistake, Mistakes
+from authz.core.policy import BUILT_IN, Policy
+from authz.core.policy_section import NAME_SHAPE, is_name, read_policy
+from authz.core.section import Section, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Trust and policies, ready to be used. Immutable: a reload makes a new one."""
+
+    issuers: Issuers
+    policies: Mapping[str, Policy]
+    """By name, the built-in ones included."""
+    forward: Forward
+
+
+def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
+    """Compile `node.metadata.authz`. Raises Mistakes with all there are, their paths relative to that mapping."""
+    found: list[Mistake] = []
+    section = Section(authz, (), found)
+    issuers = _issuers(section)
+    policies = _policies(section, frozenset(issuers.by_alias))
+    forward = read_forward(section.section("forward") if "forward" in section else None)
+    section.finish()
+    if found:
+        raise Mistakes(tuple(found))
+    return Configuration(issuers, policies, forward)
+
+
+def _issuers(section: Section) -> Issuers:
+    if "issuers" not in section:
+        section.wrong((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")
+        section.raw("issuers")
+        return Issuers(())
+    sections = list(section.named("issuers", is_name, NAME_SHAPE))
+    if not sections:
+        section.wrong(("issuers",), "no issuer is configured", "Name at least one issuer.")
+    issuers = [issuer for alias, each in sections if (issuer := read_issuer(each, alias)) is not None]
+    _require_distinct(section, issuers)
+    return Issuers(issuers)
+
+
+def _require_distinct(section: Section, issuers: list[Issuer]) -> None:
+    """One `iss` leads to one issuer: otherwise its keys and audiences would depend on the order of lines."""
+    owner: dict[str, str] = {}
+    for issuer in issuers:
+        for name in sorted(issuer.names):
+            other = owner.setdefault(name, issuer.alias)
+            if other != issuer.alias:
+                problem = f"the issuer {name!r:.120} is configured twice, also as {other}"
+                section.wrong(("issuers", issuer.alias), problem, "Merge the two.", on_key=True)
+                break
+
+
+def _policies(section: Section, aliases: frozenset[str]) -> Mapping[str, Policy]:
+    policies = dict(BUILT_IN)
+    if "policies" in section:
+        for name, each in section.named("policies", is_name, NAME_SHAPE):
+            if name in BUILT_IN:
+                cure = f"Choose another name: {listed(tuple(BUILT_IN))} are always there."
+                section.wrong(("policies", name), f"{name!r} is a built-in policy", cure, on_key=True)
+            policies[name] = read_policy(each, name, aliases)
+    return MappingProxyType(policies)

@@ -1,0 +1,135 @@
+"""Which verified values the upstream gets in which request headers, and how they are written.
+
+A string is written as it is; every other claim as compact JSON in ASCII, so that a list has one reading. A value that
+is not safe in a header is refused, never mangled.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+
+from authz.core.claims import ClaimName
+from authz.core.reasons import Denied, Reason
+from authz.core.section import Section, listed
+
+MAX_VALUE_CHARACTERS = 4096
+"""The longest forwarded value. Many servers refuse more than 8 KiB in one header line."""
+
+MAX_HEADERS = 32
+MAX_HYPHENS_FOR_VARIANTS = 4
+
+FAILURE_MODE_HEADER = "x-envoy-auth-failure-mode-allowed"
+"""Envoy's own word to the upstream that authorization failed open; from a client it is a lie."""
+
+_HEADER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SAFE_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_OWNED_BY_HTTP = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-request-id",
+    }
+)
+
+OWN_VALUES = ("@issuer", "@scopes", "@client")
+"""Values that are not claims: the issuer's alias, the granted scopes separated by spaces, the client."""
+
+DEFAULT: Mapping[str, str] = MappingProxyType(
+    {"x-auth-subject": "sub", "x-auth-issuer": "@issuer", "x-auth-client": "@client", "x-auth-scopes": "@scopes"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The map from header to verified value, and every header name that a client must not get through."""
+
+    sources: tuple[tuple[str, str | ClaimName], ...]
+    guarded: tuple[str, ...]
+    """Header names to remove unless a verified value overwrites them, spellings with underscores included: CGI and
+    WSGI servers hold `x_auth_subject` and `x-auth-subject` for the same."""
+
+    def headers(self, claims: Mapping[str, Any], own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Header names and values for verified claims and our own values; those without a value are left out.
+
+        Raises Denied(TOKEN_MALFORMED) for a value that cannot stand in a header.
+        """
+        written = ((name, _written(source, claims, own)) for name, source in self.sources)
+        return tuple((name, _safe(name, value)) for name, value in written if value)
+
+
+def read_forward(section: Section | None) -> Forward:
+    """The `forward` mapping, or the default one. Mistakes go to the section's list."""
+    if section is None:
+        return _forward({name: _source(source) for name, source in DEFAULT.items()})
+    sources: dict[str, str | ClaimName] = {}
+    for name in section.names:
+        text = section.text(name)
+        if _HEADER_NAME.fullmatch(name) is None or name in _OWNED_BY_HTTP or name.startswith("x-envoy-"):
+            cure = "Use a lower-case name of your own, such as `x-auth-subject`."
+            section.wrong((name,), f"{name!r:.60} cannot be a forwarded header", cure, on_key=True)
+        try:
+            sources[name] = _source(text or "sub")
+        except ValueError as error:
+            section.wrong((name,), str(error), f"Write a claim, a JSON Pointer, or one of {listed(OWN_VALUES)}.")
+    if len(sources) > MAX_HEADERS:
+        section.wrong((), f"more than {MAX_HEADERS} headers", "Forward fewer.")
+    return _forward(sources)
+
+
+def _source(text: str) -> str | ClaimName:
+    if text in OWN_VALUES:
+        return text
+    if text.startswith("@"):
+        raise ValueError(f"{text!r:.60} is not known")
+    return ClaimName.parse(text)
+
+
+def _forward(sources: Mapping[str, str | ClaimName]) -> Forward:
+    guarded = {variant for name in sources for variant in _variants(name)} | {FAILURE_MODE_HEADER}
+    return Forward(tuple(sources.items()), tuple(sorted(guarded)))
+
+
+def _variants(name: str) -> set[str]:
+    """The name with each hyphen as a hyphen or an underscore; with many hyphens, all or none."""
+    parts = re.split("[-_]", name)
+    hyphens = len(parts) - 1
+    if hyphens > MAX_HYPHENS_FOR_VARIANTS:
+        return {name, name.replace("-", "_")}
+    return {
+        "".join(part + joint for part, joint in zip(parts, (*joints, ""), strict=True))
+        for joints in product("-_", repeat=hyphens)
+    }
+
+
+def _written(source: str | ClaimName, claims: Mapping[str, Any], own: Mapping[str, str]) -> str:
+    if isinstance(source, str):
+        return own[source]
+    _present, value = source.find(claims)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+
+
+def _safe(name: str, value: str) -> str:
+    if len(value) > MAX_VALUE_CHARACTERS or _SAFE_VALUE.fullmatch(value) is None:
+        raise Denied(Reason.TOKEN_MALFORMED, f"the value for {name} is not safe in a header")
+    return value

@@ -1,0 +1,125 @@
+"""Who a verified token speaks for: its claims read once, the way its issuer's profile means them.
+
+Nothing here depends on the time or on a policy, so an Identity can be remembered as long as its key is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from authz.core.claims import Claims
+from authz.core.forward import Forward
+from authz.core.issuers import Issuer
+from authz.core.keyset import KeySet
+from authz.core.profiles import ACCESS_TOKEN_TYPES, PLAIN_TOKEN_TYPES
+from authz.core.token import UnverifiedToken
+
+USER_POOLS_API_SCOPE = "aws.cognito.signin.user.admin"
+"""The one scope of every access token that the user pools API gives out (InitiateAuth and its twins)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """A verified token, ready to be judged."""
+
+    issuer: Issuer
+    key_id: str
+    key_set: KeySet
+    """The snapshot whose key verified it: with another one in force, the token must be verified again."""
+    claims: Claims
+    use: str
+    """`access`, `id`, empty where the token does not say, or what it says that is neither."""
+    is_for_us: bool
+    """Whether the audience, or Cognito's client, is one that the operator listed."""
+    subject: str
+    client: str
+    groups: frozenset[str] | None
+    """None where the groups claim is not a list of strings."""
+    scopes: frozenset[str]
+    """Those in the token and those that grants give."""
+    is_from_user_pools_api: bool
+    expires_at: float
+    headers: tuple[tuple[str, str], ...]
+    """What the upstream is told, by request header."""
+    answers: dict[object, bytes] = field(default_factory=dict, repr=False)
+    """Answers already written for this identity, by policy: the bytes of an allow, never the verdict itself."""
+
+
+def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
+    """Read verified claims the way the issuer's profile means them.
+
+    Raises Denied(TOKEN_MALFORMED) where a value to forward cannot stand in a header.
+    """
+    use = _use(issuer, claims, token.header.type)
+    groups = _groups(issuer, claims)
+    client = _client(issuer, claims)
+    carried = frozenset(filter(None, claims.get("scope", "").split(" ")))
+    scopes = carried | _granted(issuer, claims, groups)
+    own = {"@issuer": issuer.alias, "@client": client, "@scopes": " ".join(sorted(scopes))}
+    return Identity(
+        issuer=issuer,
+        key_id=token.header.key_id,
+        key_set=key_set,
+        claims=claims,
+        use=use,
+        is_for_us=_is_for_us(issuer, claims, use),
+        subject=claims.get("sub", ""),
+        client=client,
+        groups=groups,
+        scopes=scopes,
+        is_from_user_pools_api=bool(issuer.profile.use_claim) and carried == {USER_POOLS_API_SCOPE},
+        expires_at=claims["exp"],
+        headers=forward.headers(claims, own),
+    )
+
+
+def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
+    """What kind of token it is, from `typ` (RFC 9068, RFC 8725 section 3.11) and the profile's claim."""
+    if typ not in PLAIN_TOKEN_TYPES and typ not in ACCESS_TOKEN_TYPES:
+        return typ
+    if issuer.profile.use_claim:
+        said = claims.get(issuer.profile.use_claim)
+        return said if isinstance(said, str) and said else "unsaid"
+    return "access" if typ in ACCESS_TOKEN_TYPES else ""
+
+
+def _groups(issuer: Issuer, claims: Claims) -> frozenset[str] | None:
+    name = issuer.profile.groups_claim
+    if not name or name not in claims:
+        return frozenset()
+    value = claims[name]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return frozenset(value)
+    return None
+
+
+def _is_for_us(issuer: Issuer, claims: Claims, use: str) -> bool:
+    audience = _audience(claims)
+    if not issuer.profile.by_client:
+        return issuer.audiences is None or not issuer.audiences.isdisjoint(audience)
+    if use == "id":
+        return issuer.client_ids is None or not issuer.client_ids.isdisjoint(audience)
+    if issuer.client_ids is not None and claims.get("client_id") not in issuer.client_ids:
+        return False
+    accepted = (issuer.audiences or frozenset()) | (issuer.client_ids or frozenset())
+    return "aud" not in claims or not accepted or not accepted.isdisjoint(audience)
+
+
+def _audience(claims: Claims) -> frozenset[str]:
+    value = claims.get("aud", ())
+    return frozenset([value] if isinstance(value, str) else value)
+
+
+def _client(issuer: Issuer, claims: Mapping[str, Any]) -> str:
+    for name in issuer.profile.client_claims:
+        value = claims.get(name)
+        if isinstance(value, str):
+            return value
+    return ""
+
+
+def _granted(issuer: Issuer, claims: Claims, groups: frozenset[str] | None) -> frozenset[str]:
+    met = [grant.scopes for grant in issuer.grants if not grant.when.unmet(claims, groups)]
+    return frozenset().union(*met)

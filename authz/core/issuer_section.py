@@ -1,0 +1,166 @@
+"""One issuer as operators write it, turned into an Issuer by its profile's row."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from authz.core.issuers import Grant, Issuer, KeyLocation
+from authz.core.keyset import ALGORITHMS
+from authz.core.policy_section import is_scope, read_conditions
+from authz.core.profiles import PROFILES, Profile, cognito_issuers
+from authz.core.section import Section, describe, listed
+
+ANY = "any"
+"""The word by which an operator leaves out a check on purpose."""
+
+MAX_LEEWAY_SECONDS = 300.0
+"""Clocks further apart than five minutes are broken, and so is what they would let in."""
+
+MAX_REFRESH_SECONDS = 86_400.0
+MAX_STALE_LIMIT_SECONDS = 7 * 86_400.0
+"""A key set nobody could refresh for a week may hold keys that were revoked for cause."""
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def read_issuer(section: Section, alias: str) -> Issuer | None:
+    """One issuer; its mistakes go to the section's list. None where not even its profile can be told."""
+    profile = _profile(section)
+    if profile is None:
+        return None
+    names = _names(section, profile)
+    issuer = Issuer(
+        alias=alias,
+        profile=profile,
+        names=frozenset(names),
+        audiences=_listed_or_any(section, "audiences", required=not profile.by_client),
+        client_ids=_listed_or_any(section, "client_ids", required=True) if profile.by_client else None,
+        algorithms=_algorithms(section, profile),
+        leeway_seconds=section.seconds("leeway", 10, 0, MAX_LEEWAY_SECONDS),
+        keys=_key_location(section, profile, names),
+        grants=tuple(_grant(grant) for grant in section.each("grants")),
+    )
+    section.finish()
+    return issuer
+
+
+def is_web_url(text: str) -> bool:
+    """Whether it is an https URL, or an http one on a loopback host, without user, fragment or blanks."""
+    try:
+        url = urlsplit(text)
+        host, _port = url.hostname, url.port
+    except ValueError:
+        return False
+    if not host or "@" in url.netloc or "#" in text or not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    return url.scheme == "https" or (url.scheme == "http" and is_loopback(host))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address never leaves this machine."""
+    return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def _profile(section: Section) -> Profile | None:
+    choices = tuple(PROFILES)
+    if "profile" not in section:
+        section.wrong((), "profile is missing", f"Write `profile:` with one of {listed(choices)}.")
+    return PROFILES.get(section.one_of("profile", choices, ""))
+
+
+def _names(section: Section, profile: Profile) -> tuple[str, ...]:
+    """The accepted values of `iss`, the one to derive addresses from first."""
+    derived = _user_pool(section) if profile.name == "cognito" else ()
+    written = section.items("issuer", section.raw("issuer")) if "issuer" in section else []
+    for name in written:
+        if not isinstance(name, str) or not is_web_url(name):
+            section.wrong(("issuer",), f"{describe(name)} is not an https URL", 'Write `issuer: "https://..."`.')
+        elif "*" in name:
+            section.wrong(("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens.")
+    names = tuple(name for name in written if isinstance(name, str)) or derived
+    if not names and profile.issuer:
+        names = (profile.issuer,)
+    if not names and profile.name != "cognito":
+        section.wrong((), "issuer is missing", 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.')
+    return names
+
+
+def _user_pool(section: Section) -> tuple[str, ...]:
+    pool = section.text("user_pool_id")
+    if not pool:
+        if "user_pool_id" not in section and "issuer" not in section:
+            section.wrong((), "user_pool_id is missing", "Write `user_pool_id: REGION_ID`, as the console shows it.")
+        return ()
+    try:
+        return cognito_issuers(pool)
+    except ValueError:
+        cure = "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`."
+        section.wrong(("user_pool_id",), f"{pool!r:.80} is not a user pool id", cure)
+        return ()
+
+
+def _listed_or_any(section: Section, name: str, *, required: bool) -> frozenset[str] | None:
+    """Exact values, or None for the word `any`. Leaving the field out is not the same as `any`."""
+    if name not in section:
+        if required:
+            cure = f"List the accepted ones, or write `{name}: any` to accept all."
+            section.wrong((), f"{name} is missing", cure)
+        return frozenset()
+    if section.raw(name) == ANY:
+        return None
+    values = section.texts(name)
+    for value in sorted(values):
+        if "*" in value or value == ANY:
+            section.wrong((name,), f"{value!r:.60} stands in a list of exact values", f"Or write `{name}: any` alone.")
+    return values
+
+
+def _algorithms(section: Section, profile: Profile) -> frozenset[str]:
+    if "algorithms" not in section:
+        return profile.algorithms
+    names = section.texts("algorithms")
+    for name in sorted(names - set(ALGORITHMS)):
+        cure = f"Asymmetric ones only: {listed(tuple(ALGORITHMS))}."
+        section.wrong(("algorithms",), f"{name!r:.40} is not an accepted algorithm", cure)
+    return names & set(ALGORITHMS)
+
+
+def _key_location(section: Section, profile: Profile, names: tuple[str, ...]) -> KeyLocation:
+    uri, file = section.text("jwks_uri"), section.text("jwks_file")
+    if uri and not is_web_url(uri):
+        section.wrong(("jwks_uri",), f"{uri!r:.200} is not an https URL", "http is taken for loopback hosts only.")
+    if uri and file:
+        section.wrong(("jwks_file",), "jwks_uri and jwks_file are both set", "Keep one of them.")
+    discovery = ""
+    if not uri and not file and names:
+        base = names[0].rstrip("/") if profile.jwks_path else ""
+        uri, discovery = (base + profile.jwks_path, "") if base else ("", names[0])
+    return KeyLocation(
+        jwks_uri=uri,
+        jwks_file=file,
+        discovery=discovery,
+        ca_file=section.text("ca_file"),
+        bearer_token_file=section.text("bearer_token_file"),
+        refresh_seconds=section.seconds("refresh", 300, 1, MAX_REFRESH_SECONDS),
+        max_stale_seconds=section.seconds("max_stale", 86_400, 1, MAX_STALE_LIMIT_SECONDS),
+    )
+
+
+def _grant(section: Section) -> Grant:
+    when = section.section("when")
+    if "scopes" in when:
+        cure = "Name groups or claims: a grant that looks at scopes could grant itself."
+        when.raw("scopes")
+        when.wrong(("scopes",), "a grant cannot depend on scopes", cure, on_key=True)
+    conditions = read_conditions(when)
+    if conditions.groups is None and not conditions.claims and not when.names:
+        when.wrong((), "the condition is empty", "Name groups or claims, so that not everybody gets the scopes.")
+    when.finish()
+    scopes = section.texts("scopes")
+    if "scopes" not in section:
+        section.wrong((), "scopes is missing", "Write the scopes that the grant gives.")
+    for scope in sorted(scopes):
+        if not is_scope(scope):
+            section.wrong(("scopes",), f"{scope!r:.60} is not one scope", "Write one scope per entry, without spaces.")
+    section.finish()
+    return Grant(conditions, scopes)

@@ -1,0 +1,71 @@
+"""A party whose tokens may be accepted: its names, keys, algorithms, audiences and the scopes it cannot carry itself.
+
+The unverified `iss` chooses among the configured issuers by exact comparison, and does nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from authz.core.conditions import Conditions
+from authz.core.profiles import Profile
+from authz.core.reasons import Denied, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLocation:
+    """Where an issuer's JWKS is and how long it may be used. Exactly one of the first three is set."""
+
+    jwks_uri: str = ""
+    jwks_file: str = ""
+    discovery: str = ""
+    """The issuer whose `/.well-known/openid-configuration` names the `jwks_uri` (OpenID Connect Discovery 1.0)."""
+    ca_file: str = ""
+    """PEM certificates to trust instead of the system's."""
+    bearer_token_file: str = ""
+    """A file whose content is sent as a bearer token to the endpoint (Kubernetes); read anew for every fetch."""
+    refresh_seconds: float = 300.0
+    max_stale_seconds: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Scopes given to tokens that meet conditions: the way out for tokens that cannot carry scopes."""
+
+    when: Conditions
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Issuer:
+    """One configured issuer. The alias names it in policies, metrics and logs."""
+
+    alias: str
+    profile: Profile
+    names: frozenset[str]
+    """Every accepted value of `iss`."""
+    audiences: frozenset[str] | None
+    """Accepted values of `aud`; None where the operator wrote `any`."""
+    client_ids: frozenset[str] | None
+    """Accepted clients (Cognito's `client_id`, an ID token's `aud`); None where the operator wrote `any`."""
+    algorithms: frozenset[str]
+    leeway_seconds: float
+    keys: KeyLocation
+    grants: tuple[Grant, ...] = ()
+
+
+class Issuers:
+    """The configured issuers, found by the `iss` of a token."""
+
+    def __init__(self, issuers: Iterable[Issuer]) -> None:
+        self.by_alias: Mapping[str, Issuer] = MappingProxyType({issuer.alias: issuer for issuer in issuers})
+        self._by_name = {name: issuer for issuer in self.by_alias.values() for name in issuer.names}
+
+    def find(self, unverified_name: str) -> Issuer:
+        """The issuer of that exact name. Raises Denied(ISSUER_UNKNOWN)."""
+        issuer = self._by_name.get(unverified_name)
+        if issuer is None:
+            raise Denied(Reason.ISSUER_UNKNOWN, f"iss is {unverified_name!r:.200}")
+        return issuer

@@ -1,0 +1,208 @@
+"""Which keys of a published JWKS may verify signatures, and for which algorithms.
+
+Follows RFC 7517 for the document, RFC 7518 and RFC 8037 for the keys, RFC 8725 section 3.5 for their strength.
+PyJWT and cryptography build the key objects; this file only chooses. A key that is not fit is dropped by itself and
+named: one bad key must not take the good ones along.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import PyJWK, PyJWTError
+from jwt.algorithms import Algorithm, get_default_algorithms
+
+from authz.core import strict_json
+
+MAX_DOCUMENT_BYTES = 512 * 1024
+"""The largest JWKS that is read. Real ones are under 20 kB."""
+
+MAX_KEYS = 100
+"""The most keys in one JWKS. Each costs a construction; real sets have two to ten."""
+
+MAX_KEY_ID_CHARACTERS = 256
+"""The longest `kid`. Kept in tables and printed in logs, so bounded."""
+
+MIN_RSA_BITS = 2048
+"""RFC 7518 section 3.3."""
+
+MAX_RSA_BITS = 8192
+"""Verifying grows with the square of the modulus; a 16k key would let one issuer slow all."""
+
+MIN_RSA_EXPONENT = 65537
+"""Small exponents (1 and 3 above all) have a history of forgeries; NIST SP 800-56B asks for more than 2**16."""
+
+MAX_RSA_EXPONENT = 2**64
+"""Cost again. Every published key in the field uses 65537."""
+
+ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {
+        "RS256": ("RSA", None),
+        "RS384": ("RSA", None),
+        "RS512": ("RSA", None),
+        "PS256": ("RSA", None),
+        "PS384": ("RSA", None),
+        "PS512": ("RSA", None),
+        "ES256": ("EC", "P-256"),
+        "ES384": ("EC", "P-384"),
+        "ES512": ("EC", "P-521"),
+        "EdDSA": ("OKP", "Ed25519"),
+    }
+)
+"""Every algorithm that can be configured, with the key type and curve it needs. Asymmetric only: a JWKS is public."""
+
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_DEFAULTS = get_default_algorithms()
+
+Verify = Callable[[bytes, Any, bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key that is fit to verify signatures of its issuer."""
+
+    key_id: str
+    algorithms: Mapping[str, Algorithm]
+    """By `alg` value, PyJWT's implementation. Never empty."""
+    public_key: Any
+
+    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's over these bytes. The algorithm must be one of the key's own."""
+        return bool(self.algorithms[algorithm].verify(signed, self.public_key, signature))
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedKey:
+    """A key that stands in the document and is not used, with the reason in words."""
+
+    key_id: str
+    """As published, shortened; empty where it has none. Log it through `repr` only."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """An immutable snapshot of an issuer's usable keys."""
+
+    keys: Mapping[str, Key]
+    dropped: tuple[DroppedKey, ...] = ()
+
+
+class UnusableKeySet(ValueError):
+    """The document is not a JWKS, or has no key that can be used. The message says which."""
+
+
+def parse(document: bytes, algorithms: Iterable[str]) -> KeySet:
+    """Take a JWKS apart and keep the keys that can verify one of `algorithms`.
+
+    Raises UnusableKeySet for anything that leaves no key to use, and nothing else.
+    """
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise UnusableKeySet(f"larger than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        value = strict_json.loads(document)
+    except strict_json.NotStrictJson as error:
+        raise UnusableKeySet(str(error)) from error
+    jwks = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(jwks, list):
+        raise UnusableKeySet("no `keys` array")
+    if len(jwks) > MAX_KEYS:
+        raise UnusableKeySet(f"more than {MAX_KEYS} keys")
+    return _choose(jwks, frozenset(algorithms))
+
+
+def _choose(jwks: list[Any], allowed: frozenset[str]) -> KeySet:
+    seen = Counter(jwk["kid"] for jwk in jwks if isinstance(jwk, dict) and isinstance(jwk.get("kid"), str))
+    keys: dict[str, Key] = {}
+    dropped: list[DroppedKey] = []
+    for jwk in jwks:
+        try:
+            key = _key(jwk, allowed)
+            _require_alone(key, seen)
+        except _Unfit as unfit:
+            dropped.append(DroppedKey(_shown_id(jwk), str(unfit)))
+        else:
+            keys[key.key_id] = key
+    if not keys:
+        why = "; ".join(sorted({one.why for one in dropped})) or "it is empty"
+        raise UnusableKeySet(f"no usable key: {why}")
+    return KeySet(MappingProxyType(keys), tuple(dropped))
+
+
+def _require_alone(key: Key, seen: Counter[str]) -> None:
+    """Which of two keys a kid names must not depend on their order."""
+    if seen[key.key_id] > 1:
+        raise _Unfit("its kid is used twice")
+
+
+class _Unfit(Exception):
+    """Why one key is dropped."""
+
+
+def _key(jwk: object, allowed: frozenset[str]) -> Key:
+    if not isinstance(jwk, dict):
+        raise _Unfit("it is not an object")
+    key_id = jwk.get("kid")
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
+        raise _Unfit("its kid is missing, not a string or too long")
+    names = _algorithms(jwk) & allowed
+    if not names:
+        raise _Unfit("no configured algorithm fits it")
+    _require_fit_for_verifying(jwk)
+    implementations = {name: _DEFAULTS[name] for name in sorted(names)}
+    public_key = _public_key(jwk, next(iter(implementations)))
+    return Key(key_id, MappingProxyType(implementations), public_key)
+
+
+def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
+    """The algorithms this key can serve: its own `alg` where it has one, else all that its type allows."""
+    kty, crv, alg = jwk.get("kty"), jwk.get("crv"), jwk.get("alg")
+    fitting = frozenset(
+        name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, _text(crv)}
+    )
+    if alg is None and "alg" not in jwk:
+        return fitting
+    return fitting & {_text(alg)}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _require_fit_for_verifying(jwk: dict[str, Any]) -> None:
+    """RFC 7517 sections 4.2 and 4.3; a published private part means that anybody can sign."""
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise _Unfit("its private part is published")
+    if "use" in jwk and jwk["use"] != "sig":
+        raise _Unfit("its use is not sig")
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise _Unfit("its key_ops do not include verify")
+
+
+def _public_key(jwk: dict[str, Any], algorithm: str) -> object:
+    try:
+        public_key = PyJWK(jwk, algorithm=algorithm).key
+    except (PyJWTError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise _Unfit("it is not a valid public key") from error
+    if isinstance(public_key, RSAPublicKey):
+        _require_strong_rsa(public_key)
+    return cast("object", public_key)
+
+
+def _require_strong_rsa(public_key: RSAPublicKey) -> None:
+    if not MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS:
+        raise _Unfit(f"its RSA modulus is not {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+    exponent = public_key.public_numbers().e
+    if not MIN_RSA_EXPONENT <= exponent <= MAX_RSA_EXPONENT:
+        raise _Unfit("its RSA exponent is too small or too large")
+
+
+def _shown_id(jwk: object) -> str:
+    key_id = jwk.get("kid") if isinstance(jwk, dict) else None
+    return key_id[:64] if isinstance(key_id, str) else ""

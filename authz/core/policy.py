@@ -1,0 +1,130 @@
+"""What one route demands, and whether an identity meets it now.
+
+The order of the checks is that of the reason table, so one bad token always has one reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Literal
+
+from authz.core.conditions import NONE, Conditions, Membership
+from authz.core.identity import Identity
+from authz.core.issuers import Issuer
+from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
+
+TokenUse = Literal["default", "access", "id", "any"]
+
+
+class Gate(Enum):
+    """Whether a token is looked at: nobody passes, everybody passes, or the token decides."""
+
+    CLOSED = "deny"
+    OPEN = "public"
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """What one route demands. Frozen: compiled once from the configuration, judged on every request.
+
+    Compared by identity: two policies of the same content are still two lines of the operator's.
+    """
+
+    name: str
+    """The metric label and log field: the configured name, or `inline`."""
+    gate: Gate = Gate.TOKEN
+    issuers: frozenset[str] | None = None
+    """Aliases of accepted issuers; None means every configured one."""
+    token_use: TokenUse = "default"  # noqa: S105 - a word, not a secret
+    scopes: Membership | None = None
+    conditions: Conditions = NONE
+    max_age_seconds: float | None = None
+    optional: bool = False
+
+    @property
+    def reads_token(self) -> bool:
+        """Whether a credential is looked at."""
+        return self.gate is Gate.TOKEN
+
+    def without_token(self) -> Reason:
+        """Why a request that brings no token is forwarded. Raises Denied where it is not."""
+        if self.gate is Gate.OPEN:
+            return Reason.PUBLIC
+        if self.optional:
+            return Reason.ANONYMOUS
+        raise Denied(Reason.TOKEN_MISSING)
+
+    def accept(self, issuer: Issuer) -> Issuer:
+        """The issuer, where this policy takes its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
+        if self.issuers is not None and issuer.alias not in self.issuers:
+            raise Denied(Reason.ISSUER_NOT_ACCEPTED, f"the policy accepts {', '.join(sorted(self.issuers))}")
+        return issuer
+
+
+BUILT_IN: Mapping[str, Policy] = MappingProxyType(
+    {
+        "deny": Policy("deny", Gate.CLOSED),
+        "public": Policy("public", Gate.OPEN),
+        "authenticated": Policy("authenticated"),
+    }
+)
+"""Policies that are always there and whose names cannot be given to others."""
+
+
+def judge(identity: Identity, policy: Policy, now: float) -> None:
+    """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
+    policy.accept(identity.issuer)
+    _judge_time(identity, now)
+    _judge_use(identity, policy)
+    if not identity.is_for_us:
+        raise Denied(Reason.AUDIENCE_MISMATCH, "aud or client_id is not configured for the issuer")
+    if policy.max_age_seconds is not None:
+        _judge_age(identity, policy.max_age_seconds, now)
+    unmet = policy.conditions.unmet(identity.claims, identity.groups)
+    if unmet:
+        raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
+    if policy.scopes is not None and not policy.scopes.met_by(identity.scopes):
+        raise _insufficient_scope(identity)
+
+
+def _judge_time(identity: Identity, now: float) -> None:
+    """RFC 7519 sections 4.1.4 to 4.1.6: on or after `exp` is expired."""
+    leeway = identity.issuer.leeway_seconds
+    if now >= identity.expires_at + leeway:
+        raise Denied(Reason.TOKEN_EXPIRED, f"{now - identity.expires_at:.0f} s past exp")
+    latest = now + leeway
+    if identity.claims.get("nbf", 0) > latest or identity.claims.get("iat", 0) > latest:
+        raise Denied(Reason.TOKEN_NOT_YET_VALID, "nbf or iat lies in the future")
+
+
+def _judge_use(identity: Identity, policy: Policy) -> None:
+    """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
+    use = identity.use
+    if use not in {"access", "id", ""}:
+        raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r:.40}")
+    wanted = policy.token_use
+    if wanted == "default":
+        wanted = "access" if identity.issuer.profile.use_claim else "any"
+    if wanted not in {"any", use}:
+        raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r}, the policy takes {wanted}")
+
+
+def _judge_age(identity: Identity, max_age_seconds: float, now: float) -> None:
+    """RFC 9470 section 4: the time since the user signed in, else since the token was issued."""
+    since = identity.claims.get("auth_time", identity.claims.get("iat"))
+    if since is None:
+        raise Denied(Reason.TOKEN_TOO_OLD, "the token has neither auth_time nor iat")
+    if now - since > max_age_seconds:
+        raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
+
+
+def _insufficient_scope(identity: Identity) -> Denied:
+    if identity.is_from_user_pools_api:
+        detail = "a user pools API token: only a grant of its issuer can give it a scope"
+        return Denied(Reason.SCOPE_INSUFFICIENT, detail, text=USER_POOLS_API_TEXT)
+    held = " ".join(sorted(identity.scopes))
+    return Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")

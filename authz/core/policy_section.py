@@ -1,0 +1,135 @@
+"""A policy as operators write it: under `policies`, in a route's context extensions, or a grant's `when`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from authz.core.claims import ClaimName
+from authz.core.conditions import Conditions, Membership, Scalar, scalar
+from authz.core.mistakes import Mistake, Mistakes
+from authz.core.policy import BUILT_IN, Policy, TokenUse
+from authz.core.section import Section, describe, listed
+
+MAX_AGE_LIMIT_SECONDS = 10 * 365 * 86_400.0
+"""A bound for `max_age`: past ten years it is a typo."""
+
+NAME_SHAPE = "letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_PARTS = ("all_of", "any_of", "none_of")
+
+
+def is_name(text: str) -> bool:
+    """Whether the text can name an issuer or a policy: short, and safe as a metric label and in a log."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_scope(text: object) -> bool:
+    """Whether it is one scope-token (RFC 6749 section 3.3)."""
+    return isinstance(text, str) and _SCOPE.fullmatch(text) is not None
+
+
+def read_inline(value: object, issuers: frozenset[str]) -> Policy:
+    """A policy written in place of a name. Its optional `name` is the metric label. Raises Mistakes."""
+    found: list[Mistake] = []
+    section = Section(value, (), found)
+    name = section.text("name", "inline")
+    if not is_name(name) or name in BUILT_IN:
+        section.wrong(("name",), f"{name!r:.60} cannot be a policy's name", f"Names are {NAME_SHAPE}.")
+    policy = read_policy(section, name, issuers)
+    if found:
+        raise Mistakes(tuple(found))
+    return policy
+
+
+def read_policy(section: Section, name: str, issuers: frozenset[str]) -> Policy:
+    """One policy; its mistakes go to the section's list."""
+    accepted = section.texts("issuers")
+    for alias in sorted(accepted - issuers):
+        known = listed(tuple(sorted(issuers))) or "none"
+        section.wrong(("issuers",), f"no issuer is called {alias!r:.60}", f"Configured issuers: {known}.")
+    policy = Policy(
+        name=name,
+        issuers=accepted if "issuers" in section else None,
+        token_use=cast("TokenUse", section.one_of("token_use", ("access", "id", "any"), "default")),
+        scopes=_membership(section, "scopes", _as_scope),
+        conditions=read_conditions(section),
+        max_age_seconds=section.seconds("max_age", 0, 1, MAX_AGE_LIMIT_SECONDS) if "max_age" in section else None,
+        optional=section.flag("optional"),
+    )
+    for planned in ("userinfo", "candidate"):
+        if planned in section.names:
+            section.raw(planned)
+            section.wrong((planned,), f"{planned} is not available in this version", "Leave it out.", on_key=True)
+    section.finish()
+    return policy
+
+
+def read_conditions(section: Section) -> Conditions:
+    """The fields `groups` and `claims`."""
+    claims = section.section("claims") if "claims" in section else None
+    return Conditions(
+        groups=_membership(section, "groups", _as_text),
+        claims=tuple(_claims(claims)) if claims is not None else (),
+    )
+
+
+def _claims(section: Section) -> list[tuple[ClaimName, Membership]]:
+    demands = []
+    if not section.names:
+        section.wrong((), "the mapping is empty", "Name at least one claim, or leave `claims` out.")
+    for text in section.names:
+        try:
+            name = ClaimName.parse(text)
+        except ValueError as error:
+            section.wrong((text,), str(error), "Write a claim's name, or a JSON Pointer such as `/a/b`.", on_key=True)
+            section.raw(text)
+            continue
+        membership = _membership(section, text, _as_scalar, bare="any_of")
+        if membership is not None:
+            demands.append((name, membership))
+    return demands
+
+
+Convert = Callable[[object], Scalar | None]
+
+
+def _as_text(value: object) -> Scalar | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _as_scope(value: object) -> Scalar | None:
+    return value if isinstance(value, str) and is_scope(value) else None
+
+
+def _as_scalar(value: object) -> Scalar | None:
+    return scalar(value)
+
+
+def _membership(section: Section, name: str, convert: Convert, *, bare: str = "all_of") -> Membership | None:
+    """A demand: a value or a list (meaning `bare`), or a mapping of all_of, any_of, none_of."""
+    if name not in section:
+        return None
+    value = section.raw(name)
+    if not isinstance(value, dict):
+        return Membership(**{bare: _set(section, name, value, convert)})
+    parts = section.section(name)
+    if not value:
+        parts.wrong((), "the mapping is empty", f"Write one or more of {listed(_PARTS)}.")
+    membership = Membership(**{part: _set(parts, part, parts.raw(part), convert) for part in _PARTS if part in parts})
+    parts.finish(also=_PARTS)
+    return membership
+
+
+def _set(section: Section, name: str, value: object, convert: Convert) -> frozenset[Any]:
+    wanted = []
+    for item in section.items(name, value):
+        converted = convert(item)
+        if converted is None:
+            cure = "Write one scope per entry, without spaces." if convert is _as_scope else "Write a plain value."
+            section.wrong((name,), f"{describe(item)} cannot be compared here", cure)
+        else:
+            wanted.append(converted)
+    return frozenset(wanted)

@@ -1,0 +1,96 @@
+"""JSON as RFC 8259 means it and RFC 7515/7519 demand it: UTF-8, no duplicate members, no surprises.
+
+The standard library parses; what it tolerates is refused here: duplicate members (RFC 7519 section 4), NaN and
+Infinity, numbers too long or too large to be exact, deep nesting, byte order marks and lone surrogates.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isinf
+from typing import Any
+
+MAX_NESTING = 32
+"""Levels of arrays and objects. Real tokens and key sets need four; a C stack needs a bound."""
+
+MAX_NUMBER_CHARACTERS = 32
+"""Long enough for every number a token means, short enough that converting it costs nothing."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+class NotStrictJson(ValueError):
+    """The bytes are not one JSON text in the strict sense. The message says which rule was broken, not the input."""
+
+
+def loads(data: bytes) -> Any:
+    """Parse one JSON text.
+
+    Raises NotStrictJson, and nothing else, whatever the bytes are.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotStrictJson("not UTF-8") from error
+    if text.count("[") + text.count("{") > MAX_NESTING and _depth(text) > MAX_NESTING:
+        raise NotStrictJson("nested too deeply")
+    try:
+        value = _DECODER.decode(text)
+    except NotStrictJson:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotStrictJson("not JSON") from error
+    if "\\u" in text and _has_lone_surrogate(value):
+        raise NotStrictJson("a lone surrogate")
+    return value
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest outside of strings. Only called for texts with many brackets."""
+    deepest = depth = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _has_lone_surrogate(value: object) -> bool:
+    """Whether any string inside cannot be written as UTF-8 (RFC 8259 section 8.2)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrictJson("a duplicate member")
+    return members
+
+
+def _constant(_name: str) -> float:
+    raise NotStrictJson("NaN or Infinity")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_NUMBER_CHARACTERS:
+        raise NotStrictJson("a number too long")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    if len(digits) > MAX_NUMBER_CHARACTERS:
+        raise NotStrictJson("a number too long")
+    value = float(digits)
+    if isinf(value):
+        raise NotStrictJson("a number too large")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float)

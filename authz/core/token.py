@@ -1,0 +1,114 @@
+"""Taking a signed JWT apart (RFC 7515 section 3.1, RFC 7519 section 7.2) without believing a word of it.
+
+After this file no step re-checks structure or types. What RFC 8725 warns of is refused here: other serialisations,
+encryption, compression, critical extensions, nested content.
+"""
+
+from __future__ import annotations
+
+import binascii
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from authz.core import strict_json
+from authz.core.claims import require_types
+from authz.core.keyset import MAX_KEY_ID_CHARACTERS
+from authz.core.reasons import Denied, Reason
+
+MAX_HEADER_CHARACTERS = 4 * 1024
+"""The longest encoded JOSE header. Real ones are under 200 characters; long ones smuggle keys and certificates."""
+
+HEADERS_REMEMBERED = 256
+"""JOSE headers repeat: one per key and issuer. At 4 KiB each the memory stays under 2 MiB under any flood."""
+
+_REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc")
+"""`crit` and `b64`: no extension is understood (RFC 7515 4.1.11, RFC 7797 7). `cty`: no nested JWT is accepted
+(RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516)."""
+
+_ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_PADDING = {0: b"", 2: b"==", 3: b"="}
+# The last character of an unpadded base64url text encodes 2 or 4 spare bits. Where they are not zero, another text
+# decodes to the same bytes (RFC 4648 section 3.5), and a token would have several texts.
+_CANONICAL_ENDS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
+
+
+@dataclass(frozen=True, slots=True)
+class JoseHeader:
+    """The header parameters that are read (RFC 7515 section 4.1)."""
+
+    algorithm: str
+    key_id: str
+    type: str
+    """Lower case, empty where absent: media types do not distinguish case."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A JWS in compact serialisation, taken apart and type-checked, not believed."""
+
+    header: JoseHeader
+    unverified_issuer: str
+    unverified_claims: Mapping[str, Any]
+    signed: bytes
+    """The JWS signing input: encoded header, a period, encoded payload."""
+    signature: bytes
+
+
+def parse(text: str) -> UnverifiedToken:
+    """Take a token apart; its text must be a b64token (bearer.py). Raises Denied(TOKEN_MALFORMED)."""
+    if text.count(".") != 2 or not text.isascii():  # noqa: PLR2004 - header, payload, signature
+        raise Denied(Reason.TOKEN_MALFORMED, "not three segments")
+    header_text, payload_text, signature_text = text.split(".")
+    if len(header_text) > MAX_HEADER_CHARACTERS:
+        raise Denied(Reason.TOKEN_MALFORMED, f"a header longer than {MAX_HEADER_CHARACTERS} characters")
+    header = parse_header(header_text)
+    claims = _json_object(payload_text)
+    require_types(claims)
+    return UnverifiedToken(
+        header=header,
+        unverified_issuer=claims["iss"],
+        unverified_claims=claims,
+        signed=text[: len(header_text) + 1 + len(payload_text)].encode("ascii"),
+        signature=_decode(signature_text) if signature_text else b"",
+    )
+
+
+@lru_cache(maxsize=HEADERS_REMEMBERED)
+def parse_header(text: str) -> JoseHeader:
+    """The JOSE header of one encoded segment. Raises Denied(TOKEN_MALFORMED); refusals are not remembered."""
+    parameters = _json_object(text)
+    for name in _REFUSED_PARAMETERS:
+        if name in parameters:
+            raise Denied(Reason.TOKEN_MALFORMED, f"the header parameter {name} is not accepted")
+    algorithm, key_id, kind = parameters.get("alg"), parameters.get("kid"), parameters.get("typ", "")
+    if not isinstance(algorithm, str) or not algorithm:
+        raise Denied(Reason.TOKEN_MALFORMED, "alg is missing or not a string")
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
+        raise Denied(Reason.TOKEN_MALFORMED, "kid is missing, not a string or too long")
+    if not isinstance(kind, str):
+        raise Denied(Reason.TOKEN_MALFORMED, "typ is not a string")
+    return JoseHeader(algorithm, key_id, kind.lower())
+
+
+def _json_object(segment: str) -> dict[str, Any]:
+    try:
+        value = strict_json.loads(_decode(segment))
+    except strict_json.NotStrictJson as error:
+        raise Denied(Reason.TOKEN_MALFORMED, f"a segment is {error}") from error
+    if not isinstance(value, dict):
+        raise Denied(Reason.TOKEN_MALFORMED, "a segment is not a JSON object")
+    return value
+
+
+def _decode(segment: str) -> bytes:
+    """Base64url without padding (RFC 7515 section 2), in its one canonical text. The segment is ASCII."""
+    data = segment.encode("ascii")
+    spare = len(data) % 4
+    ends = _CANONICAL_ENDS.get(spare)
+    if not data or spare == 1 or data.translate(None, _ALPHABET) or (ends is not None and segment[-1] not in ends):
+        raise Denied(Reason.TOKEN_MALFORMED, "a segment is not canonical base64url")
+    return binascii.a2b_base64(data.translate(_TO_STANDARD) + _PADDING[spare])

@@ -1,0 +1,32 @@
+"""Whether a key of the issuer signed this token. The one place where unverified claims become Claims."""
+
+from __future__ import annotations
+
+from authz.core.claims import Claims
+from authz.core.issuers import Issuer
+from authz.core.keyset import Key
+from authz.core.reasons import Denied, Reason
+from authz.core.token import UnverifiedToken
+
+
+def require_algorithm(token: UnverifiedToken, issuer: Issuer) -> None:
+    """Refuse a token whose `alg` the operator does not accept (RFC 8725 section 3.1).
+
+    The list comes from the configuration, never from the token. Raises Denied(ALGORITHM_NOT_ALLOWED).
+    """
+    if token.header.algorithm not in issuer.algorithms:
+        raise Denied(Reason.ALGORITHM_NOT_ALLOWED, f"alg is {token.header.algorithm!r:.40}")
+
+
+def verify(token: UnverifiedToken, key: Key) -> Claims:
+    """The token's claims, believed from here on.
+
+    Raises Denied: ALGORITHM_NOT_ALLOWED where the key is for another algorithm, SIGNATURE_INVALID where the
+    signature is not this key's.
+    """
+    algorithm = token.header.algorithm
+    if algorithm not in key.algorithms:
+        raise Denied(Reason.ALGORITHM_NOT_ALLOWED, f"the key is not for {algorithm}")
+    if not key.verifies(algorithm, token.signed, token.signature):
+        raise Denied(Reason.SIGNATURE_INVALID)
+    return Claims(token.unverified_claims)
