@@ -1,0 +1,188 @@
+"""Envoy's ext_authz messages and gRPC health, bytes on one side and our own values on the other.
+
+The only file that knows protobuf (docs/adr/0002). Whatever is sent, `parse` gives a RequestView or Denied; whatever
+is decided, `render` gives a CheckResponse that Envoy can only read one way: `ok_response` with status OK, or
+`denied_response` with another status, never anything else (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from google.protobuf.message import DecodeError
+
+from authz.core.decision import Decision
+from authz.core.forward import Forward
+from authz.core.identity import Identity
+from authz.core.policy import Policy
+from authz.core.reasons import Denied, Reason, Row
+from authz.core.request import RequestView
+from authz.server.pb import ext_authz_pb2 as pb
+from authz.server.pb import health_pb2
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_STREAM_ID = re.compile(r"[0-9]{1,20}")
+_STATUS_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: 14}
+"""google.rpc.Code for an HTTP status. Envoy only looks whether it is 0."""
+
+MAX_ANSWERS = 8
+"""Answers kept per identity: one client rarely meets more policies, and each costs some 500 bytes."""
+
+RETRY_AFTER_SECONDS = 2
+"""What a client is told to wait when keys or capacity are missing: about the time one fetch takes."""
+
+SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
+NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING).SerializeToString()
+
+
+def parse(message: bytes) -> RequestView:
+    """What Envoy says about one request. Raises Denied(REQUEST_MALFORMED) where it is no CheckRequest about HTTP."""
+    try:
+        attributes = pb.CheckRequest.FromString(message).attributes
+    except DecodeError as error:
+        raise Denied(Reason.REQUEST_MALFORMED, "not a CheckRequest") from error
+    http = attributes.request.http
+    headers = http.headers
+    if not http.method and not headers and not http.HasField("header_map"):
+        raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
+    # `encode_raw_headers` leaves `headers` empty and fills `header_map`; both are read, so that neither can hide one.
+    raw = http.header_map.headers if http.HasField("header_map") else ()
+    return RequestView(
+        policy=_text(attributes.context_extensions.get("policy", "")),
+        authorization=_values(headers, raw, "authorization"),
+        method=_text(http.method),
+        path=_text(http.path),
+        is_grpc=_first(_values(headers, raw, "content-type")).startswith("application/grpc"),
+        request_id=_safe_id(_first(_values(headers, raw, "x-request-id")), _text(http.id)),
+    )
+
+
+def _values(headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue], name: str) -> tuple[str | bytes, ...]:
+    """Every value of a header, in either encoding."""
+    values: list[str | bytes] = []
+    value = headers.get(name)
+    if value is not None:
+        values.append(value)
+    values += [header.value or _decoded(header.raw_value) for header in raw if header.key == name]
+    return tuple(values)
+
+
+def _decoded(value: bytes) -> str | bytes:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
+def _text(value: str | bytes) -> str:
+    """A string field; one that is not UTF-8 arrives as bytes and counts as empty."""
+    return value if isinstance(value, str) else ""
+
+
+def _first(values: tuple[str | bytes, ...]) -> str:
+    return _text(values[0]) if values else ""
+
+
+def _safe_id(request_id: str, stream_id: str) -> str:
+    """An id that can be repeated to the client: nothing but a UUID's or a number's characters."""
+    if _UUID.fullmatch(request_id):
+        return request_id
+    return stream_id if _STREAM_ID.fullmatch(stream_id) else ""
+
+
+class Renderer:
+    """Writes decisions for one configuration: its realm and its forwarded headers."""
+
+    def __init__(self, realm: str, forward: Forward) -> None:
+        self._realm = realm
+        self._forward = forward
+        self._without_token = self._forwarded(())
+
+    def render(self, decision: Decision) -> bytes:
+        """The CheckResponse for a decision."""
+        row = decision.reason.row
+        return self._allow(decision, row) if row.outcome == "allow" else self._deny(decision, row)
+
+    def _allow(self, decision: Decision, row: Row) -> bytes:
+        identity, policy = decision.identity, decision.policy
+        request_id = {"request_id": decision.request.request_id if decision.request else ""}
+        said = {"decision": "allow", "reason": row.label, **_known(identity, policy)}
+        if identity is None:
+            return self._without_token + _metadata(said | request_id)
+        answer = identity.answers.get(policy)
+        if answer is None:
+            if len(identity.answers) >= MAX_ANSWERS:
+                identity.answers.clear()
+            answer = identity.answers[policy] = self._forwarded(identity.headers) + _metadata(said)
+        return answer + _metadata(request_id)
+
+    def _forwarded(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Verified values overwrite what the client sent; every other guarded header is removed."""
+        overwritten = {name for name, _value in headers}
+        ok = pb.OkHttpResponse(
+            headers=[_option(name, value) for name, value in headers],
+            headers_to_remove=[name for name in self._forward.guarded if name not in overwritten],
+        )
+        return pb.CheckResponse(status=pb.Status(code=0), ok_response=ok).SerializeToString()
+
+    def _deny(self, decision: Decision, row: Row) -> bytes:
+        request_id = decision.request.request_id if decision.request else ""
+        text = decision.text or row.text
+        is_grpc = decision.request is not None and decision.request.is_grpc
+        headers = [("cache-control", "no-store"), ("content-type", "text/plain" if is_grpc else "application/json")]
+        if row.http_status == 401 or row.error:  # noqa: PLR2004 - RFC 9110 section 15.5.2 demands a challenge
+            headers.append(("www-authenticate", self._challenge(decision, row, text)))
+        if row.http_status == 503:  # noqa: PLR2004
+            headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
+        body = {
+            "error": row.error or row.label,
+            "error_description": text,
+            "reason": row.label,
+            "request_id": request_id,
+        }
+        denied = pb.DeniedHttpResponse(
+            status=pb.HttpStatus(code=row.http_status),
+            headers=[_option(name, value) for name, value in headers],
+            body=text if is_grpc else json.dumps(body) + "\n",
+        )
+        response = pb.CheckResponse(status=pb.Status(code=_STATUS_CODES[row.http_status]), denied_response=denied)
+        known = _known(decision.identity, decision.policy) | {"issuer": decision.issuer, "request_id": request_id}
+        return response.SerializeToString() + _metadata({"decision": "deny", "reason": row.label, **known})
+
+    def _challenge(self, decision: Decision, row: Row, text: str) -> str:
+        """RFC 6750 section 3, RFC 9470 section 3. Every value is ours or the operator's."""
+        parts = [f'Bearer realm="{self._realm}"']
+        if row.error:
+            parts += [f'error="{row.error}"', f'error_description="{text}"']
+        policy = decision.policy
+        if policy is not None and decision.reason is Reason.SCOPE_INSUFFICIENT and policy.scopes is not None:
+            wanted = sorted(str(scope) for scope in policy.scopes.all_of | policy.scopes.any_of)
+            if wanted:
+                parts.append(f'scope="{" ".join(wanted)}"')
+        if policy is not None and decision.reason is Reason.TOKEN_TOO_OLD and policy.max_age_seconds is not None:
+            parts.append(f'max_age="{policy.max_age_seconds:.0f}"')
+        return ", ".join(parts)
+
+
+def _known(identity: Identity | None, policy: Policy | None) -> dict[str, str]:
+    known = {"policy": policy.name if policy else ""}
+    if identity is not None:
+        known |= {"issuer": identity.issuer.alias, "subject": identity.subject, "client": identity.client}
+    return known
+
+
+def _option(name: str, value: str) -> pb.HeaderValueOption:
+    return pb.HeaderValueOption(
+        header=pb.HeaderValue(key=name, value=value),
+        append_action=pb.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _metadata(fields: dict[str, str]) -> bytes:
+    """`dynamic_metadata`, as a CheckResponse of its own: encoded messages laid end to end are merged by a parser."""
+    response = pb.CheckResponse()
+    for name, value in fields.items():
+        response.dynamic_metadata.fields[name].string_value = value
+    return response.SerializeToString()
