@@ -1,0 +1,266 @@
+"""What `serve` needs from the Envoy YAML: who we are, what we trust, where we listen.
+
+Three subtrees are read as Envoy's own messages, through envoy-data-plane, and strictly: `node`, the ext_authz filter,
+and the endpoints of the cluster that it names. The rest of the file is walked as plain data and never typed, so a field
+newer than the package elsewhere stops nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from authz.core.mistakes import Mistakes, Path
+from authz.envoy.document import Document, Location, Unreadable, read
+
+FILTER_TYPE = ".ext_authz.v3.ExtAuthz"
+ROUTE_TYPE = ".ext_authz.v3.ExtAuthzPerRoute"
+MAX_SOCKET_PATH_BYTES = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to mend, with its place."""
+
+    location: Location
+    problem: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.problem}. {self.cure}"
+
+
+class ConfigurationError(Exception):
+    """Every finding of one reading. Never raised empty."""
+
+    def __init__(self, found: tuple[Finding, ...]) -> None:
+        super().__init__("\n".join(map(str, found)))
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """A `context_extensions.policy` somewhere in the file."""
+
+    text: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """The parts of the Envoy YAML that concern the sidecar."""
+
+    realm: str
+    authz: Mapping[str, Any]
+    endpoints: tuple[str, ...]
+    route_policies: tuple[RoutePolicy, ...]
+    document: Document
+
+
+def findings(document: Document, mistakes: Mistakes, root: Path) -> tuple[Finding, ...]:
+    """Mistakes below a root of the document, with their places."""
+    return tuple(
+        Finding(document.locate((*root, *mistake.path), on_key=mistake.on_key), mistake.problem, mistake.cure)
+        for mistake in mistakes.found
+    )
+
+
+def read_bootstrap(text: str, file: str, *, need_endpoints: bool) -> Bootstrap:
+    """Read what concerns the sidecar. Raises ConfigurationError with all findings there are."""
+    try:
+        document = read(text, file)
+    except Unreadable as unreadable:
+        finding = Finding(unreadable.location, unreadable.problem, unreadable.cure)
+        raise ConfigurationError((finding,)) from unreadable
+    reading = _Reading(document)
+    realm, authz = reading.node()
+    endpoints = reading.endpoints() if need_endpoints else ()
+    if reading.found:
+        raise ConfigurationError(tuple(reading.found))
+    return Bootstrap(realm, authz, endpoints, tuple(reading.route_policies()), document)
+
+
+class _Reading:
+    """One reading of one document, collecting findings."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.found: list[Finding] = []
+        if not isinstance(document.data, dict):
+            self._wrong((), "the file is not a mapping", "Name the Envoy YAML: it begins with `node:`.")
+        self._root: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
+
+    def _wrong(self, path: Path, problem: str, cure: str, *, on_key: bool = False) -> None:
+        self.found.append(Finding(self.document.locate(path, on_key=on_key), problem, cure))
+
+    def node(self) -> tuple[str, Mapping[str, Any]]:
+        """The realm (`node.cluster`) and `node.metadata.authz`."""
+        from envoy_data_plane.envoy.config.core.v3 import Node  # noqa: PLC0415 - slow to import
+
+        node = self._root.get("node")
+        if not isinstance(node, dict):
+            self._wrong((), "node is missing", "Write `node:` with id, cluster and `metadata: { authz: ... }`.")
+            return "", {}
+        typed = self._typed(Node, node, ("node",))
+        metadata = node.get("metadata")
+        authz = metadata.get("authz") if isinstance(metadata, dict) else None
+        if not isinstance(authz, dict) or not authz:
+            cure = "Write issuers and policies under node.metadata.authz."
+            self._wrong(("node", "metadata", "authz"), "node.metadata.authz is missing", cure)
+            return "", {}
+        return (typed.cluster if typed is not None else "") or "envoy", authz
+
+    def endpoints(self) -> tuple[str, ...]:
+        """Addresses of the ext_authz filter's cluster."""
+        names = {name: path for path, name in self._ext_authz_clusters()}
+        if not names:
+            if not self.found:
+                cure = "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or say --listen ADDRESS."
+                self._wrong((), "no ext_authz filter with a gRPC cluster is in this file", cure)
+            return ()
+        if len(names) > 1:
+            cure = "Say with --listen ADDRESS which one this sidecar serves."
+            self._wrong(next(iter(names.values())), f"ext_authz filters name {len(names)} clusters", cure)
+            return ()
+        name, path = next(iter(names.items()))
+        return self._cluster_endpoints(name, path)
+
+    def _ext_authz_clusters(self) -> Iterator[tuple[Path, str]]:
+        from envoy_data_plane.envoy.config.core.v3 import GrpcServiceEnvoyGrpc  # noqa: PLC0415 - slow to import
+
+        for path, value in _mappings_of_type(self._root, FILTER_TYPE):
+            where, service = _member(value, path, "grpc_service")
+            where, envoy_grpc = _member(service, where, "envoy_grpc")
+            if not envoy_grpc:
+                cure = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }: the sidecar speaks gRPC."
+                self._wrong(path, "this ext_authz filter names no gRPC cluster", cure)
+                continue
+            needed = {key: item for key, item in envoy_grpc.items() if key not in {"retry_policy", "retryPolicy"}}
+            typed = self._typed(GrpcServiceEnvoyGrpc, needed, where)
+            if typed is not None:
+                yield where, typed.cluster_name
+
+    def _cluster_endpoints(self, name: str, named_at: Path) -> tuple[str, ...]:
+        from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment  # noqa: PLC0415
+
+        for path, cluster in self._clusters():
+            if cluster.get("name") != name:
+                continue
+            where, assignment = _member(cluster, path, "load_assignment")
+            if not assignment:
+                cure = "Write load_assignment with the endpoints, one a worker."
+                self._wrong(path, f"the cluster {name!r:.80} has no load_assignment", cure)
+                return ()
+            typed = self._typed(ClusterLoadAssignment, assignment, where)
+            return self._addresses(typed, where) if typed is not None else ()
+        cure = "Add it under static_resources.clusters, or say --listen ADDRESS."
+        self._wrong(named_at, f"the ext_authz cluster {name!r:.80} is not in this file", cure)
+        return ()
+
+    def _clusters(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        path, resources = _member(self._root, (), "static_resources")
+        clusters = resources.get("clusters")
+        for index, cluster in enumerate(clusters if isinstance(clusters, list) else ()):
+            if isinstance(cluster, dict):
+                yield (*path, "clusters", index), cluster
+
+    def _addresses(self, assignment: Any, path: Path) -> tuple[str, ...]:
+        """Every endpoint as an address to listen on."""
+        found: list[str] = []
+        for group in assignment.endpoints:
+            for endpoint in group.lb_endpoints:
+                address = endpoint.endpoint.address if endpoint.endpoint is not None else None
+                text = _address(address)
+                if text is None:
+                    cure = "Write a pipe, or a socket_address on 127.0.0.1: the sidecar runs beside Envoy."
+                    self._wrong(path, "an endpoint of the ext_authz cluster is not local", cure)
+                elif text.startswith("unix:") and len(text.encode()) - len("unix:") > MAX_SOCKET_PATH_BYTES:
+                    problem = f"the socket path is longer than {MAX_SOCKET_PATH_BYTES} bytes"
+                    self._wrong(path, problem, "Choose a shorter one, such as /run/authz/authz.sock.")
+                else:
+                    found.append(text)
+        if not found and not self.found:
+            cure = "Add an endpoint with a pipe or a socket_address, one a worker."
+            self._wrong(path, "the ext_authz cluster has no endpoints", cure)
+        return tuple(dict.fromkeys(found))
+
+    def route_policies(self) -> Iterator[RoutePolicy]:
+        """Every `context_extensions.policy` in the file."""
+        for path, value in _mappings_of_type(self._root, ROUTE_TYPE):
+            where, settings = _member(value, path, "check_settings")
+            where, extensions = _member(settings, where, "context_extensions")
+            text = extensions.get("policy")
+            if isinstance(text, str):
+                yield RoutePolicy(text, self.document.locate((*where, "policy")))
+
+    def _typed(self, message: Any, value: Mapping[str, Any], path: Path) -> Any:
+        """The value as a typed message, or None with a finding."""
+        try:
+            return message.from_dict(value)
+        except KeyError as error:
+            self._unknown_field(str(error.args[0]), value, path)
+        except (TypeError, ValueError, AttributeError) as error:
+            problem = f"this is not a valid {message.__name__}: {error!s:.160}"
+            self._wrong(path, problem, "Compare it with Envoy's documentation of the message.")
+        return None
+
+    def _unknown_field(self, said: str, value: Mapping[str, Any], path: Path) -> None:
+        """betterproto2 names the field and the message, not the place: look for it below the path."""
+        match = re.search(r"Unknown field '(?P<field>[^']*)' in message (?P<message>\w+)", said)
+        field = match["field"] if match else said
+        where = next((found for found, _value in _keys(value, path) if found[-1] == field), path)
+        siblings = [found[-1] for found, _value in _keys(value, path) if found != where]
+        close = get_close_matches(field, [str(name) for name in siblings], n=1)
+        message = match["message"] if match else "this message"
+        cure = f"Did you mean `{close[0]}`?" if close else "Compare it with Envoy's documentation of the message."
+        self._wrong(where, f"unknown field {field!r:.60} in {message}", cure, on_key=True)
+
+
+def _member(value: Mapping[str, Any], path: Path, name: str) -> tuple[Path, dict[str, Any]]:
+    """A mapping below this one, in either spelling of the protobuf JSON format; empty where it is not there."""
+    first, *rest = name.split("_")
+    camel = first + "".join(word.capitalize() for word in rest)
+    key = camel if camel in value else name
+    member = value.get(key)
+    return (*path, key), member if isinstance(member, dict) else {}
+
+
+def _address(address: Any) -> str | None:
+    """`unix:/path` or `host:port` of an Envoy Address; None for one that is not local."""
+    if address is None:
+        return None
+    if address.pipe is not None and address.pipe.path.startswith("/"):
+        return f"unix:{address.pipe.path}"
+    socket = address.socket_address
+    if socket is None or not socket.port_value:
+        return None
+    if socket.address == "::1":
+        return f"[::1]:{socket.port_value}"
+    return f"{socket.address}:{socket.port_value}" if socket.address.startswith("127.") else None
+
+
+def _keys(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every mapping member below a value, outermost first."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*path, key), item
+        for key, item in value.items():
+            yield from _keys(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _keys(item, (*path, index))
+
+
+def _mappings_of_type(value: Any, ending: str, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every mapping whose `@type` ends so, wherever it stands."""
+    if isinstance(value, dict):
+        if str(value.get("@type", "")).endswith(ending):
+            yield path, value
+        for key, item in value.items():
+            yield from _mappings_of_type(item, ending, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _mappings_of_type(item, ending, (*path, index))

@@ -1,0 +1,70 @@
+"""The whole configuration of the sidecar, from the text of an Envoy YAML to compiled rules, or every mistake in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authz.core.configuration import Configuration, compile_configuration
+from authz.core.mistakes import Mistakes
+from authz.core.reasons import Denied
+from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, findings, read_bootstrap
+from authz.server.policies import Policies
+
+AUTHZ_PATH = ("node", "metadata", "authz")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `serve` needs, all of it checked."""
+
+    text: str
+    """The file as it was read."""
+    realm: str
+    authz: Mapping[str, Any]
+    configuration: Configuration
+    """Compiled from `authz`."""
+    endpoints: tuple[str, ...]
+    warnings: tuple[Finding, ...]
+    """Routes whose policy is wrong: their requests are refused, the others are served."""
+
+
+class WrongSettings(Exception):
+    """Every mistake found in one reading, with its place in the file."""
+
+    def __init__(self, found: tuple[Finding, ...]) -> None:
+        super().__init__("\n".join(map(str, found)))
+        self.found = found
+
+
+def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
+    """Read and check everything. Raises WrongSettings."""
+    try:
+        bootstrap = read_bootstrap(text, file, need_endpoints=need_endpoints)
+    except ConfigurationError as error:
+        raise WrongSettings(error.found) from error
+    try:
+        configuration = compile_configuration(bootstrap.authz)
+    except Mistakes as mistakes:
+        raise WrongSettings(findings(bootstrap.document, mistakes, AUTHZ_PATH)) from mistakes
+    return Settings(
+        text=text,
+        realm=bootstrap.realm,
+        authz=bootstrap.authz,
+        configuration=configuration,
+        endpoints=bootstrap.endpoints,
+        warnings=_wrong_routes(bootstrap, configuration),
+    )
+
+
+def _wrong_routes(bootstrap: Bootstrap, configuration: Configuration) -> tuple[Finding, ...]:
+    policies = Policies(configuration.policies, frozenset(configuration.issuers.by_alias))
+    wrong = []
+    for route in bootstrap.route_policies:
+        try:
+            policies.find(route.text)
+        except Denied as denied:
+            cure = "Requests to this route are answered with 500 until it is mended."
+            wrong.append(Finding(route.location, denied.detail, cure))
+    return tuple(wrong)
