@@ -1,0 +1,31 @@
+"""The `authz` command: an inventory of its subcommands. Each file beside this one is one of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from authz import __version__
+from authz.cli import demo, reasons, serve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Returns its exit code: 0 good, 1 findings, 2 the operator's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="authz",
+        description="Decides, per Envoy route, whether this bearer token may do this.",
+        epilog="The configuration is the Envoy YAML itself: see docs/configuration.md.",
+    )
+    parser.add_argument("--version", action="version", version=f"authz {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, reasons, demo):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:  # a reader such as `head` has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130

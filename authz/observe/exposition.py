@@ -1,0 +1,155 @@
+"""The Prometheus page: what all workers counted, the ones that are gone included (docs/metrics.md)."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from authz import __version__
+from authz.core.reasons import Reason
+from authz.observe.labels import Labels
+from authz.observe.tally import DURATION_BOUNDS_SECONDS
+
+_OUTCOMES = {reason.row.label: reason.row.outcome for reason in Reason}
+
+
+@dataclass
+class Totals:
+    """Counts summed over workers."""
+
+    checks: Counter[Labels] = field(default_factory=Counter)
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(DURATION_BOUNDS_SECONDS) + 1))
+    sum_seconds: float = 0.0
+    hits: int = 0
+    misses: int = 0
+    fetches: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By issuer and result."""
+    unknown_kids: Counter[str] = field(default_factory=Counter)
+    lines_dropped: int = 0
+
+    def add(self, status: Mapping[str, Any]) -> None:
+        """Add what one worker reported."""
+        self.checks.update({(reason, policy, issuer): count for reason, policy, issuer, count in status["checks"]})
+        self.buckets = [mine + more for mine, more in zip(self.buckets, status["buckets"], strict=True)]
+        self.sum_seconds += status["sum_seconds"]
+        self.hits += status["hits"]
+        self.misses += status["misses"]
+        self.lines_dropped += status["lines_dropped"]
+        for alias, keys in status["keys"].items():
+            self.fetches.update({(alias, result): count for result, count in keys["fetches"].items()})
+            self.unknown_kids[alias] += keys["unknown_kids"]
+
+
+@dataclass
+class Reloads:
+    """What became of configurations since the start."""
+
+    results: Counter[str] = field(default_factory=lambda: Counter({"success": 0, "failure": 0}))
+    last_success_seconds: float = 0.0
+    """Wall clock."""
+    labels: tuple[Labels, ...] = ()
+    """Combinations that can occur under the configuration in force."""
+
+
+class Exposition(Collector):
+    """Collects from the supervisor's books when Prometheus asks."""
+
+    def __init__(self, retired: Totals, reloads: Reloads, engine: str) -> None:
+        self._retired = retired
+        self._reloads = reloads
+        self._engine = engine
+        self.live: dict[int, Mapping[str, Any]] = {}
+        """The latest report of each running worker, by slot."""
+
+    def retire(self, slot: int) -> None:
+        """A worker is gone: its counts stay."""
+        status = self.live.pop(slot, None)
+        if status is not None:
+            self._retired.add(status)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric of docs/metrics.md."""
+        totals = deepcopy(self._retired)
+        for status in self.live.values():
+            totals.add(status)
+        yield from self._checks(totals)
+        yield from self._keys(totals)
+        yield from self._process(totals)
+
+    def _checks(self, totals: Totals) -> Iterator[Metric]:
+        checks = CounterMetricFamily("authz_checks", "Decisions.", labels=("outcome", "reason", "policy", "issuer"))
+        for reason, policy, issuer in sorted({*totals.checks, *self._reloads.labels}):
+            labels = (_OUTCOMES[reason], reason, policy, issuer)
+            checks.add_metric(labels, totals.checks[reason, policy, issuer])
+        yield checks
+        duration = HistogramMetricFamily("authz_check_duration_seconds", "Time from message to answer.")
+        duration.add_metric((), list(_cumulated(totals.buckets)), totals.sum_seconds)
+        yield duration
+        yield _gauge("authz_checks_in_flight", "Calls not yet answered.", self._sum("in_flight"))
+        cache = CounterMetricFamily("authz_token_cache", "Tokens that were verified before.", labels=("result",))
+        cache.add_metric(("hit",), totals.hits)
+        cache.add_metric(("miss",), totals.misses)
+        yield cache
+
+    def _keys(self, totals: Totals) -> Iterator[Metric]:
+        reports = [(alias, keys) for status in self.live.values() for alias, keys in status["keys"].items()]
+        fetches = CounterMetricFamily("authz_jwks_fetches", "Key set fetches.", labels=("issuer", "result"))
+        for (alias, result), count in sorted(totals.fetches.items()):
+            fetches.add_metric((alias, result), count)
+        yield fetches
+        unknown = CounterMetricFamily("authz_jwks_unknown_kid", "Tokens with a kid not in the set.", labels=("issuer",))
+        for alias, count in sorted(totals.unknown_kids.items()):
+            unknown.add_metric((alias,), count)
+        yield unknown
+        yield _least("authz_jwks_keys", "Usable keys, the fewest that any worker has.", reports, "keys")
+        yield _least("authz_jwks_keys_dropped", "Published keys that are not used.", reports, "dropped")
+        yield _least(
+            "authz_jwks_last_success_timestamp_seconds", "Last good fetch, the oldest.", reports, "last_success"
+        )
+
+    def _process(self, totals: Totals) -> Iterator[Metric]:
+        reloads = CounterMetricFamily("authz_config_reloads", "Configurations read.", labels=("result",))
+        for result, count in sorted(self._reloads.results.items()):
+            reloads.add_metric((result,), count)
+        yield reloads
+        last = self._reloads.last_success_seconds
+        yield _gauge("authz_config_last_success_timestamp_seconds", "When the running configuration was read.", last)
+        yield CounterMetricFamily("authz_log_lines_dropped", "Lines nobody took.", value=totals.lines_dropped)
+        yield _gauge("authz_workers", "Workers that serve.", self._sum("serving"))
+        build = GaugeMetricFamily("authz_build_info", "Always 1.", labels=("version", "python", "engine"))
+        build.add_metric((__version__, platform.python_version(), self._engine), 1)
+        yield build
+
+    def _sum(self, name: str) -> float:
+        return float(sum(status[name] for status in self.live.values()))
+
+
+def _cumulated(buckets: Iterable[int]) -> Iterator[tuple[str, float]]:
+    total = 0
+    for bound, count in zip((*map(str, DURATION_BOUNDS_SECONDS), "+Inf"), buckets, strict=True):
+        total += count
+        yield bound, float(total)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _least(name: str, text: str, reports: list[tuple[str, Mapping[str, Any]]], what: str) -> GaugeMetricFamily:
+    """The least of what the workers report: the one most behind is the one to know about."""
+    gauge = GaugeMetricFamily(name, text, labels=("issuer",))
+    values: dict[str, list[float]] = {}
+    for alias, keys in reports:
+        value = keys[what]
+        values.setdefault(alias, []).append(float(len(value) if isinstance(value, list) else value or 0))
+    for alias, numbers in sorted(values.items()):
+        gauge.add_metric((alias,), min(numbers))
+    return gauge

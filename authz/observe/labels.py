@@ -1,0 +1,71 @@
+"""Which label combinations of `authz_checks_total` can occur under a configuration.
+
+They are all there from the start, at zero, so that a rate or an alert never starts from nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from authz.core.configuration import Configuration
+from authz.core.issuers import Issuer
+from authz.core.policy import Gate, Policy
+from authz.core.reasons import Reason
+
+Labels = tuple[str, str, str]
+"""Reason, policy name, issuer alias; the last two empty where they are not known."""
+
+_BEFORE_POLICY = (
+    Reason.REQUEST_MALFORMED,
+    Reason.POLICY_MISSING,
+    Reason.POLICY_INVALID,
+    Reason.OVERLOADED,
+    Reason.INTERNAL_ERROR,
+)
+_BEFORE_ISSUER = (Reason.REQUEST_MALFORMED, Reason.TOKEN_MALFORMED, Reason.ISSUER_UNKNOWN)
+_OF_EVERY_TOKEN = (
+    Reason.OK,
+    Reason.TOKEN_MALFORMED,
+    Reason.ALGORITHM_NOT_ALLOWED,
+    Reason.KEYS_UNAVAILABLE,
+    Reason.KEY_UNKNOWN,
+    Reason.SIGNATURE_INVALID,
+    Reason.TOKEN_EXPIRED,
+    Reason.TOKEN_NOT_YET_VALID,
+    Reason.TOKEN_USE_MISMATCH,
+    Reason.AUDIENCE_MISMATCH,
+)
+
+
+def possible_checks(configuration: Configuration) -> list[Labels]:
+    """Every combination of reason, policy and issuer that a check can end with."""
+    labels = [(reason.row.label, "", "") for reason in _BEFORE_POLICY]
+    for policy in configuration.policies.values():
+        labels += [(reason.row.label, policy.name, "") for reason in _without_issuer(policy)]
+        if policy.gate is Gate.TOKEN:
+            for issuer in configuration.issuers.by_alias.values():
+                labels += [(reason.row.label, policy.name, issuer.alias) for reason in _with_issuer(policy, issuer)]
+    return labels
+
+
+def _without_issuer(policy: Policy) -> Iterator[Reason]:
+    if policy.gate is Gate.CLOSED:
+        yield Reason.DENIED
+    elif policy.gate is Gate.OPEN:
+        yield Reason.PUBLIC
+    else:
+        yield Reason.ANONYMOUS if policy.optional else Reason.TOKEN_MISSING
+        yield from _BEFORE_ISSUER
+
+
+def _with_issuer(policy: Policy, issuer: Issuer) -> Iterator[Reason]:
+    if policy.issuers is not None and issuer.alias not in policy.issuers:
+        yield Reason.ISSUER_NOT_ACCEPTED
+        return
+    yield from _OF_EVERY_TOKEN
+    if policy.max_age_seconds is not None:
+        yield Reason.TOKEN_TOO_OLD
+    if policy.conditions.groups is not None or policy.conditions.claims:
+        yield Reason.CLAIM_MISMATCH
+    if policy.scopes is not None:
+        yield Reason.SCOPE_INSUFFICIENT

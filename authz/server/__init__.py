@@ -1,0 +1,1 @@
+"""The gRPC face: bytes in, one straight line of decisions, bytes out; and the processes that carry it."""

@@ -1,0 +1,171 @@
+"""One check, from the bytes that Envoy sends to the bytes that it gets, in one straight line.
+
+`Check.decide` is the table of contents of the program. Everything unforeseen ends in `Check.__call__` as
+`internal_error`: refused, never an RPC error, which Envoy could be told to let through (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Protocol
+
+from authz.core import bearer, token
+from authz.core.configuration import Configuration
+from authz.core.decision import Decision
+from authz.core.identity import Identity, identify
+from authz.core.memory import TokenMemory
+from authz.core.policy import judge
+from authz.core.reasons import Denied, Reason
+from authz.core.verifier import require_algorithm, verify
+from authz.server import wire
+from authz.server.keys import Keys, NotYet
+from authz.server.policies import Policies, require_open
+from authz.sources.background import Background
+
+MAX_WAITING = 256
+"""Calls that wait for a key at the same time. More are answered at once from the keys that are there."""
+
+MAX_WAIT_SECONDS = 5.0
+"""The longest wait for a key where the caller sets no deadline: the total time of one fetch."""
+
+REPLY_MARGIN_SECONDS = 0.02
+"""Kept back from the caller's deadline, so that the refusal still arrives."""
+
+
+class Call(Protocol):
+    """One call of the data plane, as far as a check needs it."""
+
+    def seconds_left(self) -> float:
+        """Seconds until the caller's deadline."""
+
+    def reply(self, message: bytes) -> None:
+        """Answer later, from any thread. Once."""
+
+    def trace_id(self) -> str:
+        """The trace that the caller is in, empty where it is in none."""
+
+
+Observe = Callable[[Decision, float, Call], None]
+"""Told once per check, at the end: the decision and the seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that a check is held against. A reload makes new ones; what was remembered under the old ones goes."""
+
+    configuration: Configuration
+    policies: Policies
+    keys: Keys
+    renderer: wire.Renderer
+    memory: TokenMemory
+
+    @classmethod
+    def of(cls, configuration: Configuration, realm: str, keys: Keys) -> Rules:
+        """Rules of one configuration."""
+        return cls(
+            configuration=configuration,
+            policies=Policies(configuration.policies, frozenset(configuration.issuers.by_alias)),
+            keys=keys,
+            renderer=wire.Renderer(realm, configuration.forward),
+            memory=TokenMemory(),
+        )
+
+    def recall(self, credential: str, now: float) -> Identity | None:
+        """The identity of a token that was verified with a key set which is still in force."""
+        identity = self.memory.recall(credential, now)
+        if identity is None or identity.key_set is not self.keys.current(identity.issuer.alias):
+            return None
+        return identity
+
+
+class Check:
+    """The handler of `envoy.service.auth.v3.Authorization/Check`."""
+
+    def __init__(
+        self, rules: Rules, background: Background, observe: Observe, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.rules = rules
+        """Replaced as a whole by a reload; a check uses the rules that it began with."""
+        self._background = background
+        self._observe = observe
+        self._clock = clock
+        self._waiting = BoundedSemaphore(MAX_WAITING)
+
+    def __call__(self, message: bytes, call: Call) -> bytes | None:
+        """The answer, or None where it will come through `call.reply`. Never raises."""
+        started = time.perf_counter()
+        try:
+            return self._answer(message, call, started, may_wait=True)
+        except NotYet as not_yet:
+            if self._waiting.acquire(blocking=False):
+                self._background.submit(self._later(not_yet.fetch, message, call, started))
+                return None
+        return self._answer(message, call, started, may_wait=False)
+
+    def overloaded(self, call: Call) -> bytes:
+        """The answer to a call that is one too many: given without reading it."""
+        decision = Decision(Reason.OVERLOADED)
+        self._observe(decision, 0.0, call)
+        return self.rules.renderer.render(decision)
+
+    async def _later(self, fetch: Future[None], message: bytes, call: Call, started: float) -> None:
+        """The same check once more when the fetch has ended, or when the caller will not wait any longer."""
+        patience = min(max(call.seconds_left() - REPLY_MARGIN_SECONDS, 0.0), MAX_WAIT_SECONDS)
+        await asyncio.wait([asyncio.wrap_future(fetch)], timeout=patience)
+        self._waiting.release()
+        call.reply(self._answer(message, call, started, may_wait=False))
+
+    def _answer(self, message: bytes, call: Call, started: float, *, may_wait: bool) -> bytes:
+        rules = self.rules
+        try:
+            decision = decide(rules, message, self._clock(), may_wait=may_wait)
+            answer = rules.renderer.render(decision)
+        except NotYet:
+            raise
+        except Exception:  # noqa: BLE001 - the boundary: whatever was not foreseen is refused
+            decision = Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc())
+            answer = rules.renderer.render(decision)
+        self._observe(decision, time.perf_counter() - started, call)
+        return answer
+
+
+def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decision:
+    """One check, top to bottom. Raises NotYet where the key may come with a fetch, and nothing else."""
+    request = policy = unverified = issuer = identity = remembered = None
+    try:
+        request = wire.parse(message)
+        policy = require_open(rules.policies.find(request.policy))
+        credential = bearer.find(request.authorization) if policy.reads_token else None
+        if credential is None:
+            return Decision(policy.without_token(), request, policy)
+        identity = rules.recall(credential, now)
+        remembered = identity is not None
+        if identity is None:
+            unverified = token.parse(bearer.require_b64token(credential))
+            issuer = policy.accept(rules.configuration.issuers.find(unverified.unverified_issuer))
+            require_algorithm(unverified, issuer)
+            key, key_set = rules.keys.find(issuer, unverified.header.key_id, may_wait=may_wait)
+            claims = verify(unverified, key)
+            identity = identify(unverified, claims, issuer, key_set, rules.configuration.forward)
+            rules.memory.keep(credential, identity)
+        judge(identity, policy, now)
+        return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, remembered=remembered)
+    except Denied as denied:
+        reason, detail, text = denied.reason, denied.detail, denied.text
+    return Decision(
+        reason,
+        request,
+        policy,
+        identity,
+        issuer=identity.issuer.alias if identity else issuer.alias if issuer else "",
+        unverified_key_id=unverified.header.key_id if unverified else "",
+        remembered=remembered,
+        detail=detail,
+        text=text,
+    )

@@ -1,0 +1,55 @@
+"""What carries calls: the four things a data plane does, and the two words a handler may answer with.
+
+A handler is given a message and a call. It returns the answer, or None and later says `call.reply(answer)`, from any
+thread. It never raises. loop.py and public.py both carry the same handlers and pass the same tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from authz.server.check import Call
+
+MAX_IN_FLIGHT = 1024
+"""Calls accepted and not yet answered. At some 100 us each, what is behind them has passed Envoy's 200 ms deadline."""
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""The largest message that is read; gRPC's own default. A CheckRequest without a body is at most some 70 KiB."""
+
+MAX_STREAMS_PER_CONNECTION = 512
+"""HTTP/2 streams one connection may hold open: half the calls in flight, so that one peer cannot take all."""
+
+Handler = Callable[[bytes, Call], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The methods that are served, and the answer to a call that is one too many."""
+
+    methods: Mapping[str, Handler]
+    """By full name: `/package.Service/Method`."""
+    overloaded: Callable[[Call], bytes]
+
+
+class Engine(Protocol):
+    """A data plane on one address."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls accepted and not yet answered."""
+
+    @property
+    def turns(self) -> int:
+        """Grows at least every second while the engine is alive."""
+
+    def serve(self) -> None:
+        """Carry calls until `stop`, then finish those that are in flight."""
+
+    def stop(self, grace_seconds: float) -> None:
+        """Accept no more calls, let those in flight finish within the time. From any thread."""
+
+
+class CannotListen(Exception):
+    """The address cannot be served on. The message says why and what to do."""

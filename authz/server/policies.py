@@ -1,0 +1,69 @@
+"""Which policy Envoy's route names: by name, or written in place as YAML. Parsed once, remembered, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from authz.core.mistakes import Mistakes
+from authz.core.policy import Gate, Policy
+from authz.core.policy_section import is_name, read_inline
+from authz.core.reasons import Denied, Reason
+
+MAX_INLINE_POLICIES = 1024
+"""Policies written in place that are remembered. They come from Envoy's configuration, never from a client."""
+
+MAX_INLINE_CHARACTERS = 16 * 1024
+"""The longest policy text that is read."""
+
+
+class Policies:
+    """The policies of one configuration, found by the text of `context_extensions.policy`."""
+
+    def __init__(self, named: Mapping[str, Policy], issuers: frozenset[str]) -> None:
+        self._named = named
+        self._issuers = issuers
+        self._inline: dict[str, Policy | str] = {}
+
+    def find(self, text: str) -> Policy:
+        """The policy of that name or text, if it lets anything through.
+
+        Raises Denied: POLICY_MISSING, POLICY_INVALID with what is wrong in its detail.
+        """
+        policy = self._named.get(text) or self._inline.get(text)
+        if policy is None:
+            policy = self._read(text)
+        if isinstance(policy, str):
+            raise Denied(Reason.POLICY_INVALID, policy)
+        return policy
+
+    def _read(self, text: str) -> Policy | str:
+        if not text:
+            raise Denied(Reason.POLICY_MISSING, "context_extensions has no `policy`")
+        if is_name(text):
+            raise Denied(Reason.POLICY_INVALID, f"no policy is called {text!r}")
+        if len(text) > MAX_INLINE_CHARACTERS:
+            raise Denied(Reason.POLICY_INVALID, f"the policy is longer than {MAX_INLINE_CHARACTERS} characters")
+        if len(self._inline) >= MAX_INLINE_POLICIES:
+            self._inline.clear()
+        self._inline[text] = policy = read_policy_text(text, self._issuers)
+        return policy
+
+
+def read_policy_text(text: str, issuers: frozenset[str]) -> Policy | str:
+    """A policy written in place, or what is wrong with it in words."""
+    # Only where a route has such a policy: a worker without one never loads a YAML parser.
+    from authz.envoy.document import Unreadable, read  # noqa: PLC0415
+
+    try:
+        return read_inline(read(text, "policy").data, issuers)
+    except Unreadable as unreadable:
+        return f"not YAML: {unreadable.problem}"
+    except Mistakes as mistakes:
+        return "; ".join(map(str, mistakes.found))
+
+
+def require_open(policy: Policy) -> Policy:
+    """The policy, unless it is `deny`. Raises Denied(DENIED)."""
+    if policy.gate is Gate.CLOSED:
+        raise Denied(Reason.DENIED)
+    return policy
