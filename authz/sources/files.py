@@ -1,0 +1,55 @@
+"""Small files that somebody else writes: read whole or not at all, of limited size, never waiting for a writer."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from authz.sources.fetch_result import FetchFailed, FetchResult
+
+MAX_BEARER_BYTES = 16 * 1024
+"""A service account token has 1 to 2 kB; servers refuse header fields much longer than this."""
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+def read(path: str, field: str, max_bytes: int) -> bytes:
+    """The content of a regular file. `field` is the configuration's name for it, used in messages.
+
+    Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE).
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO would wait for a writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{field}: not a regular file")
+            content = file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a valid path"
+        raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{field}: {why}") from error
+    if len(content) > max_bytes:
+        raise FetchFailed(FetchResult.TOO_LARGE, f"{field}: more than {max_bytes} bytes")
+    return content
+
+
+def read_bearer(path: str) -> str:
+    """The bearer token in a file (RFC 6750 section 2.1), or an empty text where no file is configured.
+
+    Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE), never with the file's content in its message.
+    """
+    if not path:
+        return ""
+    text = read(path, "bearer_token_file", MAX_BEARER_BYTES).decode("latin-1").strip()
+    if not _B64TOKEN.fullmatch(text):
+        raise FetchFailed(FetchResult.FILE_UNREADABLE, "bearer_token_file: it does not hold one bearer token")
+    return text
+
+
+def signature(path: str) -> object:
+    """What differs once the file was written or replaced, also through a symlink; None without a file. Blocks."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - the plain call says what is done
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

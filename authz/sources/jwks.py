@@ -1,0 +1,171 @@
+"""The keys of one issuer, kept fresh outside of requests (RFC 7517 documents).
+
+Rules this file keeps: `current` is replaced, never changed, and read without a lock. A failed fetch takes nothing away;
+only age does (`max_stale`). One task fetches, so there is never more than one fetch; the gate keeps the cool-down.
+Nothing that an endpoint, a file, a clock or the log does ends the refreshing or reaches a caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future
+
+from authz.core.issuers import KeyLocation
+from authz.core.keyset import KeySet, UnusableKeySet, parse
+from authz.sources.background import Background
+from authz.sources.blocking import Lane
+from authz.sources.documents import Document, Endpoint, KeyFile
+from authz.sources.fetch_result import FetchFailed, FetchResult
+from authz.sources.gate import Gate
+from authz.sources.journal import Journal, Log, unforeseen
+from authz.sources.report import KeyReport, Ledger
+from authz.sources.schedule import next_delay
+from authz.sources.surroundings import Surroundings
+
+__all__ = ["FetchFailed", "FetchResult", "JwksSource", "KeyReport"]
+
+
+class JwksSource:
+    """Fetches an issuer's JWKS at start, on a schedule, and when a request wants a key that is not there."""
+
+    def __init__(
+        self,
+        alias: str,
+        location: KeyLocation,
+        algorithms: Iterable[str],
+        background: Background,
+        *,
+        log: Log,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self.current: KeySet | None = None
+        """The keys to use now. Read from any thread. None before the first good fetch and once older than max_stale."""
+        self._alias = alias
+        self._location = location
+        self._algorithms = frozenset(algorithms)
+        self._background = background
+        self._surroundings = surroundings or Surroundings()
+        self._clock = self._surroundings.clock
+        self._gate = Gate(self._surroundings.cool_down_seconds, self._clock.monotonic)
+        self._ledger = Ledger(self._clock.wall)
+        self._journal = Journal(alias, log)
+        self._lane = Lane()
+        self._document: Document = (
+            KeyFile(location.jwks_file, self._lane)
+            if location.jwks_file
+            else Endpoint(location, self._lane, self._surroundings)
+        )
+        self._key_set: KeySet | None = None  # the last good one, even when it is too old to be `current`
+        self._failures = 0
+        self._due = self._stale_at = float("-inf")
+        self._wanted = asyncio.Event()
+        self._tasks: list[Future[None]] = []
+
+    def start(self) -> None:
+        """Fetch at once, and keep refreshing until close(). Called once."""
+        self._stale_at = self._clock.monotonic() + self._location.max_stale_seconds
+        self._gate.open()
+        steps = [self._refresh, self._forget_when_stale]
+        if self._location.jwks_file:
+            steps.append(self._watch_file)
+        self._tasks = [self._background.submit(self._for_ever(step)) for step in steps]
+
+    def close(self) -> None:
+        """Stop refreshing and release whoever waits. `current` stays, for requests that still hold this source."""
+        self._gate.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def ask(self) -> Future[None] | None:
+        """A key that is not here is wanted: the fetch to wait for, or None if the cool-down allows none now.
+
+        The future ends with the fetch, good or bad, and never raises. Look at `current` then. Cheap, never blocks.
+        """
+        fetch, begins = self._gate.join_or_begin()
+        if begins and not self._background.call(self._wanted.set):
+            self._gate.close()
+        return fetch
+
+    def report(self) -> KeyReport:
+        """What is known of this issuer's keys. From any thread."""
+        return self._ledger.report(self._alias, in_use=self.current is not None, unknown_kids=self._gate.asked)
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next step must come
+                self._journal.failed(unforeseen(error), serving=self.current is not None)
+                await asyncio.sleep(self._surroundings.cool_down_seconds)
+
+    async def _refresh(self) -> None:
+        while not self._gate.under_way and (left := self._due - self._clock.monotonic()) > 0:
+            self._wanted.clear()
+            await self._clock.wait(self._wanted, left)
+        began = self._gate.begin()
+        try:
+            await self._fetch()
+        finally:
+            self._gate.end()
+            self._due = began + next_delay(
+                failures=self._failures,
+                refresh_seconds=self._location.refresh_seconds,
+                cool_down_seconds=self._surroundings.cool_down_seconds,
+                has_keys=self.current is not None,
+                chance=self._surroundings.chance(),
+            )
+
+    async def _forget_when_stale(self) -> None:
+        left = self._stale_at - self._clock.monotonic()
+        if left > 0:  # a good fetch only ever moves the moment later, so sleeping until the old one is right
+            await self._clock.wait(asyncio.Event(), left)
+            return
+        self._stale_at = self._clock.monotonic() + max(self._location.max_stale_seconds, 1.0)
+        if self.current is not None:
+            self.current = None
+            self._journal.stale(self._ledger.last_result)
+
+    async def _watch_file(self) -> None:
+        await self._clock.wait(asyncio.Event(), self._surroundings.file_poll_seconds)
+        if await self._document.has_changed():
+            self._due = self._gate.opens_at
+            self._wanted.set()
+
+    async def _fetch(self) -> None:
+        seconds = self._surroundings.deadline_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                key_set = await self._parse(await self._document.read())
+        except FetchFailed as failure:
+            self._note_failure(failure)
+        except TimeoutError:
+            self._note_failure(FetchFailed(FetchResult.TIMEOUT, f"no whole answer within {seconds:g} s"))
+        except Exception as error:  # noqa: BLE001 - counted and retried like any other failure
+            self._note_failure(unforeseen(error))
+        else:
+            self._keep(key_set)
+
+    async def _parse(self, document: bytes) -> KeySet:
+        """The key set in the document: the very object held already where nothing differs, so that memories last."""
+        held = self._key_set
+        try:
+            key_set = await self._lane.run(lambda: parse(document, self._algorithms))
+        except UnusableKeySet as error:
+            raise FetchFailed(FetchResult.NO_USABLE_KEY, str(error)) from error
+        return held if held == key_set and held is not None else key_set
+
+    def _keep(self, key_set: KeySet) -> None:
+        before, recovered = self._key_set, self._failures > 0
+        self._key_set, self._failures = key_set, 0
+        self._stale_at = self._clock.monotonic() + self._location.max_stale_seconds
+        self._ledger.ended(FetchResult.OK)
+        self._ledger.holds(key_set)
+        self.current = key_set
+        if recovered or key_set is not before:
+            self._journal.refreshed(before, key_set, recovered=recovered)
+
+    def _note_failure(self, failure: FetchFailed) -> None:
+        self._failures += 1
+        self._ledger.ended(failure.result)
+        self._journal.failed(failure, serving=self.current is not None)

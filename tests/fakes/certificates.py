@@ -1,0 +1,78 @@
+"""Certificates for the fake key server: good ones from a test authority, and each kind of bad one."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+import warnings
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.fakes.keys import ec_key
+
+_AUTHORITY, _SERVER = 9001, 9002
+
+
+def authority_pem() -> bytes:
+    """The certificate that signs all but the self-signed ones: what a `ca_file` should hold."""
+    return _authority().public_bytes(Encoding.PEM)
+
+
+def server_context(*, host: str = "127.0.0.1", expired: bool = False, self_signed: bool = False) -> ssl.SSLContext:
+    """A server's TLS context with a certificate for `host`."""
+    certificate = _certificate(host, expired=expired, self_signed=self_signed)
+    key = ec_key(_SERVER).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chain.pem"
+        path.write_bytes(key + certificate.public_bytes(Encoding.PEM))
+        context.load_cert_chain(path)
+    return context
+
+
+def old_server_context() -> ssl.SSLContext:
+    """A server that speaks nothing newer than TLS 1.1."""
+    context = server_context()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+@cache
+def _authority() -> x509.Certificate:
+    name = _name("test authority")
+    constraints = x509.BasicConstraints(ca=True, path_length=0)
+    builder = _builder(name, name).public_key(ec_key(_AUTHORITY).public_key()).add_extension(constraints, critical=True)
+    return builder.sign(ec_key(_AUTHORITY), SHA256())
+
+
+def _certificate(host: str, *, expired: bool, self_signed: bool) -> x509.Certificate:
+    issuer = _name(host) if self_signed else _authority().subject
+    builder = _builder(_name(host), issuer, expired=expired).public_key(ec_key(_SERVER).public_key())
+    builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
+    return builder.sign(ec_key(_SERVER if self_signed else _AUTHORITY), SHA256())
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, *, expired: bool = False) -> x509.CertificateBuilder:
+    end = datetime.now(UTC) + timedelta(days=-1 if expired else 1)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.not_valid_before(end - timedelta(days=9)).not_valid_after(end)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    return x509.IPAddress(IPv4Address(host)) if host[0].isdigit() else x509.DNSName(host)
