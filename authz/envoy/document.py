@@ -117,7 +117,7 @@ class _Builder:
             return [
                 self._value(self._item(item, (*path, index)), (*path, index)) for index, item in enumerate(node.value)
             ]
-        return _scalar(node)
+        return _scalar(str(node.value), is_plain=not getattr(node, "style", None))
 
     def _item(self, node: yaml.Node, path: Path) -> yaml.Node:
         self._places[path] = (self._at(node), self._at(node))
@@ -138,10 +138,9 @@ class _Builder:
             yield key, value_node
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _scalar(text: str, *, is_plain: bool) -> Any:
     """A scalar as Envoy's reader resolves it: quoted or block text is text, plain text may be more."""
-    text = str(node.value)
-    if getattr(node, "style", None) is not None or node.tag == "!":
+    if not is_plain:
         return text
     lower = text.lower()
     if lower in {"", "~", "null"}:
