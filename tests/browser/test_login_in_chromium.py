@@ -1,0 +1,66 @@
+"""A person signs in with Chromium at the demo's address and sees who they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authz.demo.stack import running
+
+
+def _chromium() -> str:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    return found or pytest.skip("no chromium on PATH (Debian: apt-get install chromium; or set CHROMIUM)")
+
+
+def _node() -> str:
+    return shutil.which("node") or pytest.skip("no node on PATH: it drives the browser")
+
+
+def _playwright(node: str) -> str:
+    """The entry file of playwright-core, found as node finds it from this folder."""
+    script = "process.stdout.write(require.resolve('playwright-core'))"
+    paths = [os.environ.get("NODE_PATH", ""), str(Path(__file__).parents[2] / "node_modules")]
+    environment = os.environ | {"NODE_PATH": os.pathsep.join(filter(None, paths))}
+    found = subprocess.run([node, "-e", script], check=False, capture_output=True, text=True, env=environment)
+    if found.returncode:
+        pytest.skip("playwright-core is not installed (npm install playwright-core, or set NODE_PATH)")
+    return found.stdout
+
+
+def test_person_signs_in_with_chromium_and_sees_the_verified_identity(tmp_path: Path) -> None:
+    chromium, node = _chromium(), _node()
+    playwright = _playwright(node)
+    screenshot = tmp_path / "signed-in.png"
+
+    with running() as stack:
+        staff = stack.pool.staff
+        script = Path(__file__).with_name("login.mjs")
+        arguments = [f"{stack.place.home}/", staff.name, staff.password, str(screenshot), playwright]
+        result = subprocess.run(
+            [node, str(script), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            env=os.environ | {"CHROMIUM": chromium},
+        )
+
+    assert result.returncode == 0, result.stderr
+    seen: dict[str, Any] = json.loads(result.stdout)
+    assert seen["loginPage"].startswith(stack.place.cognito)
+    assert seen["heading"] == f"Signed in as {staff.name}"
+    assert seen["verified"]["x-auth-username"] == staff.name
+    assert seen["verified"]["x-auth-issuer"] == "cognito"
+    assert seen["verified"]["x-auth-scopes"] == "openid orders/read"
+    assert "__Host-session" in seen["cookies"]
+    assert seen["seenByScripts"] == ""
+    assert seen["unlabelled"] == 0
+    assert "token_missing" in seen["orders"]
+    assert screenshot.stat().st_size > 0

@@ -1,0 +1,86 @@
+"""Children end with their block, however it ends and whatever they do about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from authz.demo import processes
+from authz.demo.pieces import CannotRunError, free_port
+from authz.demo.processes import Child, Children, child_environment
+
+_SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
+_STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)",
+]
+
+
+def _start(children: Children, command: list[str]) -> Child:
+    child = children.start("child", command, os.environ)
+    deadline = time.monotonic() + 10
+    while "here" not in child.tail():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return child
+
+
+def test_children_have_ended_after_the_block(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = _start(children, _SLEEP)
+
+    assert child.process.returncode is not None
+
+
+def test_children_have_ended_after_an_error_in_the_block(tmp_path: Path) -> None:
+    started = []
+
+    def fail_with_a_child() -> None:
+        with Children(tmp_path) as children:
+            started.append(_start(children, _SLEEP))
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        fail_with_a_child()
+
+    assert started[0].process.returncode is not None
+
+
+def test_child_that_ignores_the_polite_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
+    with Children(tmp_path) as children:
+        child = _start(children, _STUBBORN)
+
+    assert child.process.returncode == -9
+
+
+def test_child_that_ends_while_it_is_waited_for_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = children.start("short", [sys.executable, "-c", "raise SystemExit('no such luck')"], os.environ)
+
+        with pytest.raises(CannotRunError, match=r"(?s)short ended with exit code 1.*no such luck"):
+            children.wait_until_ready(child, f"http://127.0.0.1:{free_port()}/")
+
+
+def test_child_that_never_gets_ready_is_reported(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = _start(children, _SLEEP)
+
+        with pytest.raises(CannotRunError, match="child is not ready after 0 s"):
+            children.wait_until_ready(child, f"http://127.0.0.1:{free_port()}/", seconds=0.1)
+
+
+def test_settings_that_lead_elsewhere_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AUTHZ_LISTEN", "https_proxy", "HTTP_PROXY", "MINISTACK_HOST"):
+        monkeypatch.setenv(name, "elsewhere")
+
+    environment = child_environment(TMPDIR="/here")
+
+    assert "elsewhere" not in environment.values()
+    assert environment["TMPDIR"] == "/here"
+    assert environment["PATH"] == os.environ["PATH"]
