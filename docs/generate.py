@@ -1,0 +1,255 @@
+"""Writes the parts of the documents that the code knows better, or with --check says which are out of date.
+
+A generated part stands between `<!-- generated: WORDS -->` and `<!-- end -->`. The first of the words names a function
+in PARTS, the others are its arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import dataclasses
+import importlib
+import io
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from authz.cli.main import main as authz
+from authz.core.policy import BUILT_IN
+from authz.core.profiles import PROFILES
+from authz.core.reasons import Reason
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "authz"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
+
+_PART = re.compile(r"(<!-- generated: (?P<words>[^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def run_help(*command: str) -> str:
+    """What `authz COMMAND --help` prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        authz([*command, "--help"])
+    shown = " ".join(("authz", *command, "--help"))
+    return f"```console\n$ {shown}\n{said.getvalue().rstrip()}\n```\n"
+
+
+def reasons() -> str:
+    """What `authz reasons --output markdown` prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        authz(["reasons", "--output", "markdown"])
+    return said.getvalue()
+
+
+def reasons_by_status() -> str:
+    """The names of all reasons, one row per HTTP status."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in (reason.row for reason in Reason):
+        status = "forwarded" if row.outcome == "allow" else str(row.http_status)
+        found.setdefault((status, row.outcome), []).append(f"`{row.label}`")
+    rows = [(*key, ", ".join(names)) for key, names in sorted(found.items(), key=lambda item: item[0][::-1])]
+    return _table(("answer", "outcome", "reasons"), rows)
+
+
+def public_texts() -> str:
+    """What a client reads, by reason."""
+    rows = [(f"`{reason.row.label}`", reason.row.text) for reason in Reason if reason.row.text]
+    return _table(("reason", "what the client reads"), rows)
+
+
+def profiles() -> str:
+    """Every profile, a column each."""
+    fields = [field for field in dataclasses.fields(next(iter(PROFILES.values()))) if field.name != "name"]
+    rows = [
+        (f"`{field.name}`", *(_shown(getattr(profile, field.name)) for profile in PROFILES.values()))
+        for field in fields
+    ]
+    return _table(("", *(f"`{name}`" for name in PROFILES)), rows)
+
+
+def built_in_policies() -> str:
+    """The names of policies that are always there."""
+    return ", ".join(f"`{name}`" for name in BUILT_IN) + "\n"
+
+
+def files() -> str:
+    """Every file of the package and the question it answers: the first sentence of its docstring."""
+    rows = [
+        (f"[{_name(path)}](../{path.relative_to(ROOT)})", _first_sentence(path))
+        for path in _modules()
+        if path.name != "__init__.py"
+    ]
+    return _table(("file", "what it is about"), rows)
+
+
+def arrows() -> str:
+    """Which room imports from which."""
+    found: dict[str, set[str]] = {}
+    for path in _modules():
+        room = path.relative_to(PACKAGE).parts[0]
+        if room.endswith(".py"):
+            continue
+        found.setdefault(room, set()).update(_rooms_imported(path) - {room})
+    rows = [
+        (f"`authz/{room}/`", ", ".join(f"`{name}`" for name in sorted(others)) or "none")
+        for room, others in found.items()
+    ]
+    return _table(("room", "imports from"), rows)
+
+
+def bounds(*rooms: str) -> str:
+    """Every named number of these rooms that says in a docstring why it is what it is."""
+    rows = []
+    for path in _modules():
+        if path.relative_to(PACKAGE).parts[0] in rooms:
+            module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            rows += [(f"`{name}`", _number(getattr(module, name)), why) for name, why in _explained_numbers(path)]
+    return _table(("constant", "value", "why"), rows)
+
+
+def members(path: str, name: str) -> str:
+    """The members of an enumeration of words, each with its docstring."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    rows = [(f"`{value}`", why) for value, why in _explained(body)]
+    return _table(("value", "meaning"), rows)
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "help": run_help,
+    "reasons": reasons,
+    "reasons-by-status": reasons_by_status,
+    "public-texts": public_texts,
+    "profiles": profiles,
+    "built-in-policies": built_in_policies,
+    "files": files,
+    "arrows": arrows,
+    "bounds": bounds,
+    "members": members,
+}
+
+
+def generated(text: str) -> str:
+    """The text of a document with all its generated parts written anew."""
+
+    def _write(found: re.Match[str]) -> str:
+        name, *arguments = found["words"].split()
+        return f"{found[1]}{PARTS[name](*arguments)}{found[3]}"
+
+    return _PART.sub(_write, text)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---" for _ in headings], *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _shown(value: object) -> str:
+    """A field of a profile as a reader sees it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    words = sorted(value) if isinstance(value, frozenset) else value if isinstance(value, tuple) else [value]
+    return ", ".join(f"`{word}`" for word in words if word) or "none"
+
+
+def _number(value: float) -> str:
+    """A number, and for sizes in bytes how many KiB or MiB it is."""
+    for unit, size in (("Mi", 1 << 20), ("Ki", 1 << 10)):
+        if isinstance(value, int) and value % size == 0:
+            return f"{value} ({value // size} {unit})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _modules() -> Iterator[Path]:
+    return (path for path in sorted(PACKAGE.rglob("*.py")) if "pb" not in path.parts)
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _first_sentence(path: Path) -> str:
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    paragraph = " ".join(said.partition("\n\n")[0].split())
+    return re.split(r"(?<=[.?!]) (?=[A-Z])", paragraph)[0]
+
+
+def _rooms_imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "authz":
+            names += [f"authz.{alias.name}" for alias in node.names]
+    parts = [name.split(".") for name in names]
+    return {part[1] for part in parts if part[0] == "authz" and part[1:] and (PACKAGE / part[1]).is_dir()}
+
+
+def _explained_numbers(path: Path) -> Iterator[tuple[str, str]]:
+    for node, said in pairwise(ast.parse(path.read_text(encoding="utf-8")).body):
+        name = _assigned(node)
+        if name and name.isupper() and not name.startswith("_") and _is_text(said) and _is_arithmetic(node):
+            yield name, _docstring(said)
+
+
+def _explained(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for node, after in zip(body, [*body[1:], ast.Pass()], strict=True):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value), _docstring(after) if _is_text(after) else ""
+
+
+def _assigned(node: ast.stmt) -> str:
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return ""
+
+
+def _is_arithmetic(node: ast.stmt) -> bool:
+    """Whether a number is assigned, written as a number or as a product of some."""
+    return isinstance(node, ast.Assign) and all(
+        isinstance(part, ast.BinOp | ast.operator)
+        or (isinstance(part, ast.Constant) and not isinstance(part.value, str))
+        for part in ast.walk(node.value)
+    )
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _docstring(node: ast.stmt) -> str:
+    value = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else ""
+    return " ".join(textwrap.dedent(str(value)).split())
+
+
+def main() -> int:
+    """Write, or check. Returns 1 where a checked document is out of date."""
+    parser = argparse.ArgumentParser(description="Write the generated parts of the documents.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail where a part is out of date")
+    check = parser.parse_args().check
+    # Help is wrapped to the terminal, and defaults are shown as the environment changes them.
+    os.environ["COLUMNS"] = "100"
+    for name in [name for name in os.environ if name.startswith("AUTHZ_")]:
+        del os.environ[name]
+    stale = []
+    for path in DOCUMENTS:
+        before = path.read_text(encoding="utf-8")
+        after = generated(before)
+        if after != before:
+            stale.append(path.relative_to(ROOT))
+            if not check:
+                path.write_text(after, encoding="utf-8")
+    for path in stale:
+        print(f"{path}: {'out of date, run `make docs`' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
