@@ -2,12 +2,12 @@
 
 What is remembered is that a signature was good, never a verdict. The text of a token is canonical (see token.py), so
 one token has one entry. Two generations of a plain dict stand in for a least-recently-used list: reading needs no
-lock and no reordering, and what is asked for again survives.
+lock and no reordering, and what is asked for again survives. The lock is an argument, as the clock is.
 """
 
 from __future__ import annotations
 
-from threading import Lock
+from contextlib import AbstractContextManager
 
 from authz.core.identity import Identity
 
@@ -19,15 +19,20 @@ MAX_CHARACTERS = 8 * 1024 * 1024
 
 
 class TokenMemory:
-    """Identities by token text, bounded in entries and in characters. Safe to read and to keep from any thread."""
+    """Identities by token text, bounded in entries and in characters. Safe from any thread, as far as its lock is."""
 
-    def __init__(self, max_entries: int = MAX_ENTRIES, max_characters: int = MAX_CHARACTERS) -> None:
+    def __init__(
+        self,
+        lock: AbstractContextManager[object],
+        max_entries: int = MAX_ENTRIES,
+        max_characters: int = MAX_CHARACTERS,
+    ) -> None:
         self._half_entries = max(1, max_entries // 2)
         self._half_characters = max(1, max_characters // 2)
         self._young: dict[str, Identity] = {}
         self._old: dict[str, Identity] = {}
         self._young_characters = 0
-        self._lock = Lock()
+        self._lock = lock
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
 from authz.core import bearer, token
@@ -73,7 +73,7 @@ class Rules:
             policies=Policies(configuration.policies, frozenset(configuration.issuers.by_alias)),
             keys=keys,
             renderer=wire.Renderer(realm, configuration.forward),
-            memory=TokenMemory(),
+            memory=TokenMemory(Lock()),
         )
 
     def recall(self, credential: str, now: float) -> Identity | None:

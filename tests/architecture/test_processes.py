@@ -1,0 +1,30 @@
+"""What a process of ours has really loaded: the proof that the reading of imports did not miss one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SHOW = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sorted(sys.modules))"
+
+
+def _loaded(module: str) -> set[str]:
+    """The top-level names in sys.modules of a new process that has imported the module."""
+    command = [sys.executable, "-c", SHOW, module]
+    process = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return set(process.stdout.split()) | {name.partition(".")[0] for name in process.stdout.split()}
+
+
+@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve", "authz.envoy.settings"])
+def test_the_supervisor_has_not_loaded_grpc(module: str) -> None:
+    assert "grpc" not in _loaded(module)
+
+
+def test_a_worker_has_loaded_no_reader_of_yaml_and_no_metrics_library() -> None:
+    assert not _loaded("authz.server.worker") & {"yaml", "envoy_data_plane", "betterproto2", "prometheus_client"}
+
+
+def test_the_core_has_loaded_neither_protocol_nor_metrics() -> None:
+    assert not _loaded("authz.core.configuration") & {"grpc", "google.protobuf", "prometheus_client", "yaml"}

@@ -1,0 +1,114 @@
+"""Which room may know of which: read from the source, so that no import can slip in unseen."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.architecture.source import below, closure, imports, modules
+
+CORE = sorted(below(modules(), "authz.core"))
+
+# All that deciding needs. A module that is missing here needs an argument, not a line.
+CORE_MAY_IMPORT = {
+    "__future__",
+    "binascii",
+    "collections",
+    "collections.abc",
+    "contextlib",
+    "dataclasses",
+    "difflib",
+    "enum",
+    "functools",
+    "itertools",
+    "json",
+    "math",
+    "re",
+    "string",
+    "types",
+    "typing",
+    "urllib.parse",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "jwt",
+    "jwt.algorithms",
+}
+WORLD = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_imports_what_deciding_needs_and_nothing_of_the_world(module: str) -> None:
+    outside = {name for name in imports(module) if not below([name], "authz.core")}
+
+    assert outside <= CORE_MAY_IMPORT
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_takes_keys_and_signatures_from_pyjwt_and_not_its_decoder_or_its_client(module: str) -> None:
+    taken = {
+        alias.name
+        for node in ast.walk(modules()[module])
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "jwt"
+        for alias in node.names
+    }
+
+    assert taken <= {"PyJWK", "PyJWTError", "Algorithm", "get_default_algorithms"}
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_calls_nothing_that_reads_prints_or_runs_text(module: str) -> None:
+    called = {
+        node.func.id
+        for node in ast.walk(modules()[module])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+    assert not called & WORLD
+
+
+@pytest.mark.parametrize("module", sorted(below(modules(), "authz.sources")))
+def test_the_sources_know_of_no_other_room_than_the_core(module: str) -> None:
+    ours = below(imports(module), "authz") - {"authz"}
+
+    assert ours <= below(ours, "authz.core") | below(ours, "authz.sources")
+
+
+def test_no_room_knows_of_the_commands_or_of_the_demo() -> None:
+    asking = {
+        name for name in modules() if below(imports(name), "authz.cli") or below(imports(name), "authz.demo")
+    } - below(modules(), "authz.demo")
+
+    assert asking <= below(modules(), "authz.cli") | {"authz.__main__"}
+
+
+def test_only_wire_knows_protobuf() -> None:
+    who = {name for name in modules() if below(imports(name), "google") or below(imports(name), "authz.server.pb")}
+
+    assert who - below(modules(), "authz.server.pb") == {"authz.server.wire"}
+
+
+def test_only_the_two_data_planes_and_their_self_test_know_grpc() -> None:
+    who = {name for name in modules() if below(imports(name), "grpc")}
+
+    assert who == {"authz.server.loop", "authz.server.public", "authz.server.selftest"}
+
+
+@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve"])
+def test_nothing_the_supervisor_ever_imports_leads_to_grpc(module: str) -> None:
+    """A process that has loaded grpc must not fork, and the supervisor starts the workers."""
+    assert not below(closure(module), "grpc")
+
+
+def test_nothing_a_worker_loads_at_its_start_leads_to_yaml_or_prometheus() -> None:
+    led_to = closure("authz.server.worker", lazy=False)
+
+    assert not below(led_to, "yaml")
+    assert not below(led_to, "prometheus_client")
+    assert not below(closure("authz.server.worker"), "envoy_data_plane")
+    assert not below(closure("authz.server.worker"), "prometheus_client")
+
+
+def test_the_product_imports_neither_its_tests_nor_its_tools() -> None:
+    names = {name for module in modules() for name in imports(module)}
+
+    assert not {name for tool in ("tests", "bench", "docs", "pytest", "hypothesis") for name in below(names, tool)}
