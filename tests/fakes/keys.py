@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import get_default_algorithms
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 
@@ -72,6 +73,18 @@ def sign(
     return jwt.encode(dict(claims), key, algorithm=alg or algorithm(key), headers=header)
 
 
+def sign_raw(key: PrivateKey, header: bytes, payload: bytes, alg: str | None = None) -> str:
+    """A token of these very bytes, JSON or not, with a good signature."""
+    signed = f"{base64url(header)}.{base64url(payload)}"
+    implementation = get_default_algorithms()[alg or algorithm(key)]
+    return f"{signed}.{base64url(implementation.sign(signed.encode(), key))}"
+
+
+def base64url(data: bytes) -> str:
+    """Base64url without padding, as a segment of a token has it."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def _public_members(key: PrivateKey) -> dict[str, str]:
     if isinstance(key, RSAPrivateKey):
         rsa = key.public_key().public_numbers()
@@ -82,13 +95,9 @@ def _public_members(key: PrivateKey) -> dict[str, str]:
     return {
         "kty": "OKP",
         "crv": "Ed25519",
-        "x": _base64url(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)),
+        "x": base64url(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)),
     }
 
 
 def _base64url_integer(value: int, length: int = 0) -> str:
-    return _base64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
