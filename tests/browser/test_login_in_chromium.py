@@ -26,11 +26,9 @@ def _node() -> str:
 def _playwright(node: str) -> str:
     """The entry file of playwright-core, found as node finds it from this folder."""
     script = "process.stdout.write(require.resolve('playwright-core'))"
-    paths = [os.environ.get("NODE_PATH", ""), str(Path(__file__).parents[2] / "node_modules")]
-    environment = os.environ | {"NODE_PATH": os.pathsep.join(filter(None, paths))}
-    found = subprocess.run([node, "-e", script], check=False, capture_output=True, text=True, env=environment)
+    found = subprocess.run([node, "-e", script], check=False, capture_output=True, text=True, cwd=Path(__file__).parent)
     if found.returncode:
-        pytest.skip("playwright-core is not installed (npm install playwright-core, or set NODE_PATH)")
+        pytest.skip("playwright-core is not installed (npm ci --prefix tests/browser, or set NODE_PATH)")
     return found.stdout
 
 
