@@ -12,7 +12,7 @@ from authz.core.issuer_section import read_issuer
 from authz.core.issuers import Issuer, Issuers
 from authz.core.mistakes import Mistake, Mistakes
 from authz.core.policy import BUILT_IN, Policy
-from authz.core.policy_section import NAME_SHAPE, is_name, read_policy
+from authz.core.policy_section import NAME_SHAPE, Known, is_name, read_policy
 from authz.core.section import Section, listed
 
 
@@ -24,6 +24,11 @@ class Configuration:
     policies: Mapping[str, Policy]
     """By name, the built-in ones included."""
     forward: Forward
+
+    @property
+    def known(self) -> Known:
+        """What a policy written in place may refer to."""
+        return Known(frozenset(self.issuers.by_alias), self.policies)
 
 
 def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
@@ -67,9 +72,10 @@ def _require_distinct(section: Section, issuers: list[Issuer]) -> None:
 def _policies(section: Section, aliases: frozenset[str]) -> Mapping[str, Policy]:
     policies = dict(BUILT_IN)
     if "policies" in section:
-        for name, each in section.named("policies", is_name, NAME_SHAPE):
+        sections = section.named("policies", is_name, NAME_SHAPE)
+        for name, each in sorted(sections, key=lambda named: "candidate" in named[1]):  # what they name comes first
             if name in BUILT_IN:
                 cure = f"Choose another name: {listed(tuple(BUILT_IN))} are always there."
                 section.wrong(("policies", name), f"{name!r} is a built-in policy", cure, on_key=True)
-            policies[name] = read_policy(each, name, aliases)
+            policies[name] = read_policy(each, name, Known(aliases, policies))
     return MappingProxyType(policies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from authz.core.candidate import Comparison
 from authz.core.identity import Identity
 from authz.core.policy import Policy
 from authz.core.reasons import Reason
@@ -27,3 +28,5 @@ class Decision:
     """For the operator's log, never for the client."""
     text: str = ""
     """What the client reads."""
+    comparison: Comparison | None = None
+    """What the policy's candidate said; None where it has none or was not asked."""

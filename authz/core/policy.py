@@ -44,6 +44,8 @@ class Policy:
     conditions: Conditions = NONE
     max_age_seconds: float | None = None
     optional: bool = False
+    candidate: Policy | None = None
+    """A policy that may take this one's place: judged beside it and only counted. It has no candidate itself."""
 
     @property
     def reads_token(self) -> bool:

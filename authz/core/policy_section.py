@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from authz.core.claims import ClaimName
 from authz.core.conditions import Conditions, Membership, Scalar, scalar
 from authz.core.mistakes import Mistake, Mistakes
-from authz.core.policy import BUILT_IN, Policy, TokenUse
+from authz.core.policy import BUILT_IN, Gate, Policy, TokenUse
 from authz.core.section import Section, describe, listed
 
 MAX_AGE_LIMIT_SECONDS = 10 * 365 * 86_400.0
@@ -19,6 +20,16 @@ NAME_SHAPE = "letters, digits, `.`, `_` and `-`, at most 64, starting with a let
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _PARTS = ("all_of", "any_of", "none_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a policy may refer to."""
+
+    issuers: frozenset[str]
+    """Aliases of the configured issuers."""
+    policies: Mapping[str, Policy] = field(default_factory=lambda: BUILT_IN)
+    """Policies by name, those that can be a candidate among them."""
 
 
 def is_name(text: str) -> bool:
@@ -31,25 +42,25 @@ def is_scope(text: object) -> bool:
     return isinstance(text, str) and _SCOPE.fullmatch(text) is not None
 
 
-def read_inline(value: object, issuers: frozenset[str]) -> Policy:
+def read_inline(value: object, known: Known) -> Policy:
     """A policy written in place of a name. Its optional `name` is the metric label. Raises Mistakes."""
     found: list[Mistake] = []
     section = Section(value, (), found)
     name = section.text("name", "inline")
     if not is_name(name) or name in BUILT_IN:
         section.wrong(("name",), f"{name!r:.60} cannot be a policy's name", f"Names are {NAME_SHAPE}.")
-    policy = read_policy(section, name, issuers)
+    policy = read_policy(section, name, known)
     if found:
         raise Mistakes(tuple(found))
     return policy
 
 
-def read_policy(section: Section, name: str, issuers: frozenset[str]) -> Policy:
+def read_policy(section: Section, name: str, known: Known) -> Policy:
     """One policy; its mistakes go to the section's list."""
     accepted = section.texts("issuers")
-    for alias in sorted(accepted - issuers):
-        known = listed(tuple(sorted(issuers))) or "none"
-        section.wrong(("issuers",), f"no issuer is called {alias!r:.60}", f"Configured issuers: {known}.")
+    for alias in sorted(accepted - known.issuers):
+        configured = listed(tuple(sorted(known.issuers))) or "none"
+        section.wrong(("issuers",), f"no issuer is called {alias!r:.60}", f"Configured issuers: {configured}.")
     policy = Policy(
         name=name,
         issuers=accepted if "issuers" in section else None,
@@ -58,13 +69,33 @@ def read_policy(section: Section, name: str, issuers: frozenset[str]) -> Policy:
         conditions=read_conditions(section),
         max_age_seconds=section.seconds("max_age", 0, 1, MAX_AGE_LIMIT_SECONDS) if "max_age" in section else None,
         optional=section.flag("optional"),
+        candidate=_candidate(section, known.policies),
     )
-    for planned in ("userinfo", "candidate"):
-        if planned in section.names:
-            section.raw(planned)
-            section.wrong((planned,), f"{planned} is not available in this version", "Leave it out.", on_key=True)
+    if "userinfo" in section.names:
+        section.raw("userinfo")
+        section.wrong(("userinfo",), "userinfo is not available in this version", "Leave it out.", on_key=True)
     section.finish()
     return policy
+
+
+def can_be_candidate(policy: Policy) -> bool:
+    """Whether the policy can be judged beside another: it judges tokens, and has no candidate itself."""
+    return policy.gate is Gate.TOKEN and policy.candidate is None
+
+
+def _candidate(section: Section, policies: Mapping[str, Policy]) -> Policy | None:
+    """The policy that `candidate` names. Policies with a candidate are read after all others, so none names itself."""
+    if "candidate" not in section:
+        return None
+    name = section.text("candidate")
+    policy = policies.get(name)
+    if policy is not None and can_be_candidate(policy):
+        return policy
+    if name:
+        possible = listed(tuple(other for other in policies if can_be_candidate(policies[other])))
+        cure = f"Name another policy, one without a candidate of its own: {possible}."
+        section.wrong(("candidate",), f"{name!r:.60} cannot be the candidate", cure)
+    return None
 
 
 def read_conditions(section: Section) -> Conditions:

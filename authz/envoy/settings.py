@@ -59,7 +59,7 @@ def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
 
 
 def _wrong_routes(bootstrap: Bootstrap, configuration: Configuration) -> tuple[Finding, ...]:
-    policies = Policies(configuration.policies, frozenset(configuration.issuers.by_alias))
+    policies = Policies(configuration.known)
     wrong = []
     for route in bootstrap.route_policies:
         try:

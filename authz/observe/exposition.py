@@ -34,6 +34,8 @@ class Totals:
     """By issuer and result."""
     unknown_kids: Counter[str] = field(default_factory=Counter)
     lines_dropped: int = 0
+    candidates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By policy and agreement."""
 
     def add(self, status: Mapping[str, Any]) -> None:
         """Add what one worker reported."""
@@ -43,6 +45,7 @@ class Totals:
         self.hits += status["hits"]
         self.misses += status["misses"]
         self.lines_dropped += status["lines_dropped"]
+        self.candidates.update({(policy, agreement): count for policy, agreement, count in status["candidates"]})
         for alias, keys in status["keys"].items():
             self.fetches.update({(alias, result): count for result, count in keys["fetches"].items()})
             self.unknown_kids[alias] += keys["unknown_kids"]
@@ -57,6 +60,8 @@ class Reloads:
     """Wall clock."""
     labels: tuple[Labels, ...] = ()
     """Combinations that can occur under the configuration in force."""
+    candidates: tuple[tuple[str, str], ...] = ()
+    """Policy and agreement, as far as they can occur under it."""
 
 
 class Exposition(Collector):
@@ -98,6 +103,11 @@ class Exposition(Collector):
         cache.add_metric(("hit",), totals.hits)
         cache.add_metric(("miss",), totals.misses)
         yield cache
+        text = "Answers that a policy's candidate would have given."
+        candidates = CounterMetricFamily("authz_candidate_checks", text, labels=("policy", "agreement"))
+        for compared in sorted({*totals.candidates, *self._reloads.candidates}):
+            candidates.add_metric(compared, totals.candidates[compared])
+        yield candidates
 
     def _keys(self, totals: Totals) -> Iterator[Metric]:
         reports = [(alias, keys) for status in self.live.values() for alias, keys in status["keys"].items()]

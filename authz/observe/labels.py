@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.core.candidate import Agreement
 from authz.core.configuration import Configuration
 from authz.core.issuers import Issuer
 from authz.core.policy import Gate, Policy
@@ -46,6 +47,16 @@ def possible_checks(configuration: Configuration) -> list[Labels]:
             for issuer in configuration.issuers.by_alias.values():
                 labels += [(reason.row.label, policy.name, issuer.alias) for reason in _with_issuer(policy, issuer)]
     return labels
+
+
+def possible_comparisons(configuration: Configuration) -> list[tuple[str, str]]:
+    """Every combination of policy and agreement that `authz_candidate_checks_total` can count."""
+    return [
+        (policy.name, agreement.value)
+        for policy in configuration.policies.values()
+        if policy.candidate is not None
+        for agreement in Agreement
+    ]
 
 
 def _without_issuer(policy: Policy) -> Iterator[Reason]:

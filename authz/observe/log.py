@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from authz.core.candidate import Agreement, Comparison
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
 from authz.server.check import Call
@@ -58,7 +59,6 @@ class Log:
         level: Level = {"allow": "debug", "deny": "info", "error": "error"}[row.outcome]  # type: ignore[assignment]
         if LEVELS.index(level) < self._lowest:
             return
-        request, identity = decision.request, decision.identity
         self.event(
             level,
             "check",
@@ -66,15 +66,29 @@ class Log:
                 "decision": row.outcome,
                 "reason": row.label,
                 "detail": decision.detail,
-                "policy": decision.policy.name if decision.policy else "",
-                "issuer": decision.issuer,
-                "kid": identity.key_id if identity else decision.unverified_key_id,
-                "subject": identity.subject if identity else "",
-                "method": request.method if request else "",
-                "path": path_without_query(request.path) if request else "",
-                "request_id": request.request_id if request else "",
+                **_known(decision),
                 "trace_id": call.trace_id() if decision.reason is not Reason.OVERLOADED else "",
                 "microseconds": round(seconds * 1e6),
+            },
+        )
+
+    def comparison(self, decision: Decision, candidate: Comparison) -> None:
+        """The line of a candidate: at info where it would have changed the answer, else at debug."""
+        level: Level = "debug" if candidate.agreement is Agreement.SAME else "info"
+        if LEVELS.index(level) < self._lowest:
+            return
+        policy = decision.policy.candidate if decision.policy else None
+        self.event(
+            level,
+            "candidate",
+            {
+                "agreement": candidate.agreement,
+                "reason": decision.reason.row.label,
+                "detail": decision.detail,
+                "candidate": policy.name if policy else "",
+                "candidate_reason": candidate.reason.row.label,
+                "candidate_detail": candidate.detail,
+                **_known(decision),
             },
         )
 
@@ -95,6 +109,20 @@ class Log:
                     self._stream.flush()
             except (OSError, ValueError):
                 self.dropped += 1
+
+
+def _known(decision: Decision) -> dict[str, str]:
+    """What is known of a request: which it is, who sent it, what it was held against."""
+    request, identity = decision.request, decision.identity
+    return {
+        "policy": decision.policy.name if decision.policy else "",
+        "issuer": decision.issuer,
+        "kid": identity.key_id if identity else decision.unverified_key_id,
+        "subject": identity.subject if identity else "",
+        "method": request.method if request else "",
+        "path": path_without_query(request.path) if request else "",
+        "request_id": request.request_id if request else "",
+    }
 
 
 def path_without_query(path: str) -> str:

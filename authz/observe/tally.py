@@ -39,6 +39,7 @@ class Tally:
         self._buckets = [0] * (len(DURATION_BOUNDS_SECONDS) + 1)
         self._sum_seconds = 0.0
         self._remembered = [0, 0]
+        self._candidates: Counter[tuple[str, str]] = Counter()
 
     def count(self, decision: Decision, seconds: float) -> None:
         """Count one check."""
@@ -51,6 +52,8 @@ class Tally:
             self._sum_seconds += seconds
             if decision.remembered is not None:
                 self._remembered[decision.remembered] += 1
+            if decision.comparison is not None:
+                self._candidates[key[1], decision.comparison.agreement] += 1
 
     @property
     def total(self) -> int:
@@ -66,4 +69,5 @@ class Tally:
                 "sum_seconds": self._sum_seconds,
                 "misses": self._remembered[False],
                 "hits": self._remembered[True],
+                "candidates": [[*key, count] for key, count in self._candidates.items()],
             }

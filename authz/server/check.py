@@ -11,16 +11,17 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
 from authz.core import bearer, token
+from authz.core.candidate import Agreement, Comparison, compare
 from authz.core.configuration import Configuration
 from authz.core.decision import Decision
 from authz.core.identity import Identity, identify
 from authz.core.memory import TokenMemory
-from authz.core.policy import judge
+from authz.core.policy import Policy, judge
 from authz.core.reasons import Denied, Reason
 from authz.core.verifier import require_algorithm, verify
 from authz.server import wire
@@ -70,7 +71,7 @@ class Rules:
         """Rules of one configuration."""
         return cls(
             configuration=configuration,
-            policies=Policies(configuration.policies, frozenset(configuration.issuers.by_alias)),
+            policies=Policies(configuration.known),
             keys=keys,
             renderer=wire.Renderer(realm, configuration.forward),
             memory=TokenMemory(Lock()),
@@ -122,15 +123,17 @@ class Check:
         call.reply(self._answer(message, call, started, may_wait=False))
 
     def _answer(self, message: bytes, call: Call, started: float, *, may_wait: bool) -> bytes:
-        rules = self.rules
+        rules, now = self.rules, self._clock()
         try:
-            decision = decide(rules, message, self._clock(), may_wait=may_wait)
+            decision = decide(rules, message, now, may_wait=may_wait)
             answer = rules.renderer.render(decision)
         except NotYet:
             raise
         except Exception:  # noqa: BLE001 - the boundary: whatever was not foreseen is refused
             decision = Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc())
             answer = rules.renderer.render(decision)
+        if decision.policy is not None and decision.policy.candidate is not None:
+            decision = replace(decision, comparison=_compare(decision, decision.policy.candidate, now))
         self._observe(decision, time.perf_counter() - started, call)
         return answer
 
@@ -169,3 +172,13 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
         detail=detail,
         text=text,
     )
+
+
+def _compare(decision: Decision, candidate: Policy, now: float) -> Comparison | None:
+    """What the candidate says of a request that is already answered. Never raises: it must not change the answer."""
+    try:
+        return compare(decision.reason, candidate, decision.identity, now)
+    except Exception:  # noqa: BLE001 - the same boundary: what was not foreseen would have been refused
+        return Comparison(
+            Agreement.of(decision.reason, Reason.INTERNAL_ERROR), Reason.INTERNAL_ERROR, traceback.format_exc()
+        )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from authz.core.mistakes import Mistakes
 from authz.core.policy import Gate, Policy
-from authz.core.policy_section import is_name, read_inline
+from authz.core.policy_section import Known, is_name, read_inline
 from authz.core.reasons import Denied, Reason
 
 MAX_INLINE_POLICIES = 1024
@@ -19,9 +17,9 @@ MAX_INLINE_CHARACTERS = 16 * 1024
 class Policies:
     """The policies of one configuration, found by the text of `context_extensions.policy`."""
 
-    def __init__(self, named: Mapping[str, Policy], issuers: frozenset[str]) -> None:
-        self._named = named
-        self._issuers = issuers
+    def __init__(self, known: Known) -> None:
+        self._named = known.policies
+        self._known = known
         self._inline: dict[str, Policy | str] = {}
 
     def find(self, text: str) -> Policy:
@@ -45,17 +43,17 @@ class Policies:
             raise Denied(Reason.POLICY_INVALID, f"the policy is longer than {MAX_INLINE_CHARACTERS} characters")
         if len(self._inline) >= MAX_INLINE_POLICIES:
             self._inline.clear()
-        self._inline[text] = policy = read_policy_text(text, self._issuers)
+        self._inline[text] = policy = read_policy_text(text, self._known)
         return policy
 
 
-def read_policy_text(text: str, issuers: frozenset[str]) -> Policy | str:
+def read_policy_text(text: str, known: Known) -> Policy | str:
     """A policy written in place, or what is wrong with it in words."""
     # Only where a route has such a policy: a worker without one never loads a YAML parser.
     from authz.envoy.document import Unreadable, read  # noqa: PLC0415
 
     try:
-        return read_inline(read(text, "policy").data, issuers)
+        return read_inline(read(text, "policy").data, known)
     except Unreadable as unreadable:
         return f"not YAML: {unreadable.problem}"
     except Mistakes as mistakes:

@@ -101,6 +101,8 @@ class Worker:
     def _observe(self, decision: Decision, seconds: float, call: Call) -> None:
         self._tally.count(decision, seconds)
         self._log.check(decision, seconds, call)
+        if decision.comparison is not None:
+            self._log.comparison(decision, decision.comparison)
 
     async def _obey(self) -> None:
         """Do what the supervisor says until it goes away, which ends the worker too."""
