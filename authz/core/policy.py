@@ -5,7 +5,7 @@ The order of the checks is that of the reason table, so one bad token always has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -79,21 +79,16 @@ BUILT_IN: Mapping[str, Policy] = MappingProxyType(
 
 def judge(identity: Identity, policy: Policy, now: float) -> None:
     """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
+    for demand in DEMANDS:
+        demand(identity, policy, now)
+
+
+def of_issuer(identity: Identity, policy: Policy, _now: float) -> None:
+    """A token that another policy remembered may be of an issuer that this one leaves out."""
     policy.accept(identity.issuer)
-    _judge_time(identity, now)
-    _judge_use(identity, policy)
-    if not identity.is_for_us:
-        raise Denied(Reason.AUDIENCE_MISMATCH, "aud or client_id is not configured for the issuer")
-    if policy.max_age_seconds is not None:
-        _judge_age(identity, policy.max_age_seconds, now)
-    unmet = policy.conditions.unmet(identity.claims, identity.groups)
-    if unmet:
-        raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
-    if policy.scopes is not None and not policy.scopes.met_by(identity.scopes):
-        raise _insufficient_scope(identity)
 
 
-def _judge_time(identity: Identity, now: float) -> None:
+def in_time(identity: Identity, _policy: Policy, now: float) -> None:
     """RFC 7519 sections 4.1.4 to 4.1.6: on or after `exp` is expired."""
     leeway = identity.issuer.leeway_seconds
     if now >= identity.expires_at + leeway:
@@ -103,30 +98,60 @@ def _judge_time(identity: Identity, now: float) -> None:
         raise Denied(Reason.TOKEN_NOT_YET_VALID, "nbf or iat lies in the future")
 
 
-def _judge_use(identity: Identity, policy: Policy) -> None:
+def of_use(identity: Identity, policy: Policy, _now: float) -> None:
     """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
     use = identity.use
     if use not in {"access", "id", ""}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r:.40}")
-    wanted = policy.token_use
-    if wanted == "default":
-        wanted = "access" if identity.issuer.profile.use_claim else "any"
+    wanted = wanted_use(policy, identity.issuer)
     if wanted not in {"any", use}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r}, the policy takes {wanted}")
 
 
-def _judge_age(identity: Identity, max_age_seconds: float, now: float) -> None:
+def wanted_use(policy: Policy, issuer: Issuer) -> TokenUse:
+    """The token use that a policy takes from an issuer: an access token, unless its profile has no such notion."""
+    if policy.token_use != "default":  # noqa: S105 - a word, not a secret
+        return policy.token_use
+    return "access" if issuer.profile.use_claim else "any"
+
+
+def for_us(identity: Identity, _policy: Policy, _now: float) -> None:
+    """RFC 7519 section 4.1.3, RFC 8725 section 3.9: a token for somebody else is none of ours."""
+    if not identity.is_for_us:
+        raise Denied(Reason.AUDIENCE_MISMATCH, "aud or client_id is not configured for the issuer")
+
+
+def recent(identity: Identity, policy: Policy, now: float) -> None:
     """RFC 9470 section 4: the time since the user signed in, else since the token was issued."""
+    if policy.max_age_seconds is None:
+        return
     since = identity.claims.get("auth_time", identity.claims.get("iat"))
     if since is None:
         raise Denied(Reason.TOKEN_TOO_OLD, "the token has neither auth_time nor iat")
-    if now - since > max_age_seconds:
+    if now - since > policy.max_age_seconds:
         raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
 
 
-def _insufficient_scope(identity: Identity) -> Denied:
+def under_conditions(identity: Identity, policy: Policy, _now: float) -> None:
+    """The policy's `groups` and `claims`."""
+    unmet = policy.conditions.unmet(identity.claims, identity.groups)
+    if unmet:
+        raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
+
+
+def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
+    """The policy's `scopes`, met by those in the token and those that grants give."""
+    if policy.scopes is None or policy.scopes.met_by(identity.scopes):
+        return
     if identity.is_from_user_pools_api:
         detail = "a user pools API token: only a grant of its issuer can give it a scope"
-        return Denied(Reason.SCOPE_INSUFFICIENT, detail, text=USER_POOLS_API_TEXT)
+        raise Denied(Reason.SCOPE_INSUFFICIENT, detail, text=USER_POOLS_API_TEXT)
     held = " ".join(sorted(identity.scopes))
-    return Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")
+    raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")
+
+
+Demand = Callable[[Identity, Policy, float], None]
+"""One thing that is demanded of a verified identity. Raises Denied where it is not met."""
+
+DEMANDS: tuple[Demand, ...] = (of_issuer, in_time, of_use, for_us, recent, under_conditions, within_scope)
+"""In the order in which they are judged: `judge` goes through them, `authz explain` shows each."""

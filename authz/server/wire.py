@@ -19,6 +19,7 @@ from authz.core.identity import Identity
 from authz.core.policy import Policy
 from authz.core.reasons import Denied, Reason, Row
 from authz.core.request import RequestView
+from authz.server.conversation import Answer, Question
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.pb import health_pb2
 
@@ -186,3 +187,29 @@ def _metadata(fields: dict[str, str]) -> bytes:
     for name, value in fields.items():
         response.dynamic_metadata.fields[name].string_value = value
     return response.SerializeToString()
+
+
+def write_request(question: Question) -> bytes:
+    """The CheckRequest that Envoy would send: for whoever asks without an Envoy."""
+    http = pb.AttributeContext.HttpRequest(
+        method=question.method, path=question.path, headers={":method": question.method, **question.headers}
+    )
+    attributes = pb.AttributeContext(request=pb.AttributeContext.Request(http=http))
+    if question.policy is not None:
+        attributes.context_extensions["policy"] = question.policy
+    return pb.CheckRequest(attributes=attributes).SerializeToString()
+
+
+def read_answer(message: bytes) -> Answer:
+    """What Envoy does with a CheckResponse: it forwards only where the status code is 0."""
+    response = pb.CheckResponse.FromString(message)
+    is_forwarded = response.status.code == 0
+    said = response.ok_response if is_forwarded else response.denied_response
+    return Answer(
+        is_forwarded=is_forwarded,
+        status=200 if is_forwarded else response.denied_response.status.code,
+        headers={_text(option.header.key): _text(option.header.value) for option in said.headers},
+        removed=tuple(map(_text, response.ok_response.headers_to_remove)),
+        body=_text(response.denied_response.body),
+        metadata={name: value.string_value for name, value in response.dynamic_metadata.fields.items()},
+    )
