@@ -55,8 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Run the demo. Returns 0; 1 where the tour met a surprise; 2 where it cannot run."""
     # Only this command needs the demo's parts: the others start without them.
-    from authz.demo.pieces import CannotRunError  # noqa: PLC0415
     from authz.demo.stack import running  # noqa: PLC0415
+    from authz.programs.machine import CannotRunError  # noqa: PLC0415
 
     # A closed terminal and a stopped service end the demo as Ctrl-C does: through every `finally`.
     for number in (signal.SIGTERM, signal.SIGHUP):

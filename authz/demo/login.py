@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from authz.demo.client import Client, Exchange
-from authz.demo.pieces import CannotRunError
 from authz.demo.provision import Pool, User
+from authz.programs.machine import CannotRunError
 
 MAX_REDIRECTS = 10
 """More than the login needs; a loop ends here."""

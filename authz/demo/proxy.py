@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import yaml
 
-from authz.demo.pieces import LOOPBACK, envoy_command
-from authz.demo.processes import Child, Children, child_environment
 from authz.demo.provision import Pool
+from authz.programs.children import Child, Children, child_environment
+from authz.programs.machine import LOOPBACK, envoy_command
 
 _SDS_FILE = """\
 resources:

@@ -10,19 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from authz.demo.pieces import (
-    LOOPBACK,
-    envoy_command,
-    free_port,
-    port_owner,
-    require_packages,
-    shipped_envoy_yaml,
-)
-from authz.demo.processes import Child, Children, child_environment
+from authz.demo.pieces import require_packages, shipped_envoy_yaml
 from authz.demo.provision import Pool, provision
 from authz.demo.proxy import Place, start_envoy, write_configuration
 from authz.demo.standin import start_standin
 from authz.demo.upstream import upstream
+from authz.programs.children import Child, Children, child_environment
+from authz.programs.machine import LOOPBACK, envoy_command, free_port, port_owner
 
 MAX_DIRECTORY_LENGTH = 80
 """Socket paths end at 107 characters; this leaves room for the socket's name."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from authz.demo.pieces import LOOPBACK, free_port
-from authz.demo.processes import Children, child_environment
+from authz.programs.children import Children, child_environment
+from authz.programs.machine import LOOPBACK, free_port
 
 
 def start_standin(children: Children, directory: Path) -> str:

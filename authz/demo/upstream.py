@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
 
-from authz.demo.pieces import LOOPBACK
+from authz.programs.machine import LOOPBACK
 
 IDENTITY_PREFIX = "x-auth-"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from authz.demo.client import Client
-from authz.demo.pieces import free_port
 from authz.demo.upstream import upstream
+from authz.programs.machine import free_port
 
 _IDENTITY = {"x-auth-username": "<b>alice</b>", "x-auth-scopes": "orders/read"}
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from authz.demo.pieces import free_port
-from authz.demo.processes import Child, Children
 from authz.demo.proxy import Place, start_envoy
 from authz.demo.stack import Stack, start_sidecar
+from authz.programs.children import Child, Children
+from authz.programs.machine import free_port
 
 _BOOTSTRAP = """\
 node:

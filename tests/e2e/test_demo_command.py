@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from authz.demo.client import Client
-from authz.demo.pieces import LOOPBACK, free_port
+from authz.programs.machine import LOOPBACK, free_port
 
 _COMMAND = [sys.executable, "-m", "authz", "demo"]
 

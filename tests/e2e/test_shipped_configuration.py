@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from authz.demo.pieces import envoy_command, shipped_envoy_yaml
+from authz.demo.pieces import shipped_envoy_yaml
+from authz.programs.machine import envoy_command
 
 _OURS = ("orders.example.com", "AbCdEfGhI", "5onexampleclientid", "orders.auth.")
 """What stands for the reader's own names in the shipped file."""

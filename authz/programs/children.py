@@ -1,4 +1,4 @@
-"""The demo's child processes: started one by one, ended together, in the opposite order.
+"""Child processes: started one by one, ended together, in the opposite order.
 
 Each child is ended by its own id. On Linux the kernel ends it as well if this process is killed.
 """
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from authz.demo.pieces import CannotRunError
+from authz.programs.machine import CannotRunError
 
 STOP_SECONDS = 5.0
 """What a child gets between SIGTERM and SIGKILL: more than any of them needs when idle."""
@@ -118,7 +118,7 @@ class Children:
 
 
 def child_environment(**settings: str) -> dict[str, str]:
-    """The environment of this process and these settings, without what would redirect the demo to other places."""
+    """The environment of this process and these settings, without what would redirect programs to other places."""
     redirecting = ("AWS_", "AUTHZ_", "MINISTACK_")
     kept = {
         name: value

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from authz.demo import processes
-from authz.demo.pieces import CannotRunError, free_port
-from authz.demo.processes import Child, Children, child_environment
+from authz.programs import children as processes
+from authz.programs.children import Child, Children, child_environment
+from authz.programs.machine import CannotRunError, free_port
 
 _SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 _STUBBORN = [

@@ -1,0 +1,1 @@
+"""Programs that a command starts on loopback beside itself: Envoy above all."""

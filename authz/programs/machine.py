@@ -1,0 +1,58 @@
+"""What this machine has to run programs with: Envoy's command and free loopback ports."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+INSTALL = "pip install 'envoy-jwt-authz[demo]'"
+LOOPBACK = "127.0.0.1"
+
+
+class CannotRunError(Exception):
+    """A program that is needed cannot be run. The message says why and what to do about it."""
+
+
+def envoy_command() -> str:
+    """The path of the `envoy` command: that of this Python environment, else the first on PATH."""
+    beside = Path(sys.executable).with_name("envoy")
+    found = str(beside) if beside.is_file() else shutil.which("envoy")
+    if found is None:
+        raise CannotRunError(f"Envoy is not installed. Install the demo's parts: {INSTALL}")
+    return found
+
+
+def free_port(preferred: int = 0) -> int:
+    """A loopback port that nobody listens on: the preferred one where it is free, else one that the system picks."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            # As Envoy binds: a port whose last connections still linger counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise CannotRunError("the system has no free port")
+
+
+def port_owner(port: int) -> str:
+    """Who listens on this TCP port, as `name (process N)`; empty where Linux does not tell us."""
+    inodes = {
+        fields[9]
+        for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+        if table.is_file()
+        for fields in map(str.split, table.read_text(encoding="ascii").splitlines()[1:])
+        if fields[1].endswith(f":{port:04X}") and fields[3] == "0A"
+    }
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*") if wanted else ():
+        try:
+            if str(descriptor.readlink()) in wanted:
+                process = descriptor.parents[1]
+                return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (process {process.name})"
+        except OSError:
+            continue  # it ended meanwhile, or it is another user's
+    return ""
