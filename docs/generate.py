@@ -34,19 +34,26 @@ _PART = re.compile(r"(<!-- generated: (?P<words>[^\n]+) -->\n).*?(<!-- end -->)"
 
 def run_help(*command: str) -> str:
     """What `authz COMMAND --help` prints."""
+    shown = " ".join(("authz", *command, "--help"))
+    return f"```console\n$ {shown}\n{_printed(*command, '--help').rstrip()}\n```\n"
+
+
+def commands() -> str:
+    """A section with its help for every command that `authz --help` lists."""
+    names = re.findall(r"^    ([a-z]\S*)", _printed("--help"), re.MULTILINE)
+    return "\n".join(f"## `authz {name}`\n\n{run_help(name)}" for name in names)
+
+
+def _printed(*arguments: str) -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        authz([*command, "--help"])
-    shown = " ".join(("authz", *command, "--help"))
-    return f"```console\n$ {shown}\n{said.getvalue().rstrip()}\n```\n"
+        authz(arguments)
+    return said.getvalue()
 
 
 def reasons() -> str:
     """What `authz reasons --output markdown` prints."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        authz(["reasons", "--output", "markdown"])
-    return said.getvalue()
+    return _printed("reasons", "--output", "markdown")
 
 
 def reasons_by_status() -> str:
@@ -111,7 +118,7 @@ def bounds(*rooms: str) -> str:
     for path in _modules():
         if path.relative_to(PACKAGE).parts[0] in rooms:
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            rows += [(f"`{name}`", _number(getattr(module, name)), why) for name, why in _explained_numbers(path)]
+            rows += [(f"`{name}`", _number(name, getattr(module, name)), why) for name, why in _explained_numbers(path)]
     return _table(("constant", "value", "why"), rows)
 
 
@@ -125,6 +132,7 @@ def members(path: str, name: str) -> str:
 
 PARTS: dict[str, Callable[..., str]] = {
     "help": run_help,
+    "commands": commands,
     "reasons": reasons,
     "reasons-by-status": reasons_by_status,
     "public-texts": public_texts,
@@ -160,12 +168,13 @@ def _shown(value: object) -> str:
     return ", ".join(f"`{word}`" for word in words if word) or "none"
 
 
-def _number(value: float) -> str:
-    """A number, and for sizes in bytes how many KiB or MiB it is."""
-    for unit, size in (("Mi", 1 << 20), ("Ki", 1 << 10)):
-        if isinstance(value, int) and value % size == 0:
-            return f"{value} ({value // size} {unit})"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _number(name: str, value: float) -> str:
+    """A number, and for a size how many KiB or MiB it is."""
+    shown = str(int(value)) if value == int(value) else f"{value:g}"
+    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if name.endswith("BYTES") and value % size == 0:
+            return f"{shown} ({int(value) // size} {unit})"
+    return shown
 
 
 def _modules() -> Iterator[Path]:
