@@ -32,6 +32,13 @@ class Membership:
             and self.none_of.isdisjoint(values)
         )
 
+    def missing_from(self, values: frozenset[Any]) -> frozenset[Scalar]:
+        """What would have to be added: all that lacks of `all_of`, else any one of `any_of`; empty where nothing."""
+        lacking = self.all_of - values
+        if not lacking and self.any_of.isdisjoint(values):
+            return self.any_of
+        return lacking
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:

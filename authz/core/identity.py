@@ -11,9 +11,11 @@ from typing import Any
 
 from authz.core.claims import Claims
 from authz.core.forward import Forward
+from authz.core.grants import granted
 from authz.core.issuers import Issuer
 from authz.core.keyset import KeySet
 from authz.core.profiles import ACCESS_TOKEN_TYPES, PLAIN_TOKEN_TYPES
+from authz.core.reasons import Denied, Reason
 from authz.core.token import UnverifiedToken
 
 USER_POOLS_API_SCOPE = "aws.cognito.signin.user.admin"
@@ -50,13 +52,15 @@ class Identity:
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
     """Read verified claims the way the issuer's profile means them.
 
-    Raises Denied(TOKEN_MALFORMED) where a value to forward cannot stand in a header.
+    Raises Denied(TOKEN_MALFORMED) where a claim of the profile is missing, or a value to forward cannot stand in a
+    header.
     """
+    _require_claims(issuer, claims)
     use = _use(issuer, claims, token.header.type)
     groups = _groups(issuer, claims)
     client = _client(issuer, claims)
-    carried = frozenset(filter(None, claims.get("scope", "").split(" ")))
-    scopes = carried | _granted(issuer, claims, groups)
+    carried = _carried(issuer, claims)
+    scopes = carried | granted(issuer, claims, groups)
     own = {"@issuer": issuer.alias, "@client": client, "@scopes": " ".join(sorted(scopes))}
     return Identity(
         issuer=issuer,
@@ -73,6 +77,21 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
         expires_at=claims["exp"],
         headers=forward.headers(claims, own),
     )
+
+
+def _require_claims(issuer: Issuer, claims: Claims) -> None:
+    """Refuse what is not a token of the profile's kind, though the issuer signed it."""
+    for name in issuer.profile.required_claims:
+        present, value = name.find(claims)
+        if not present or not isinstance(value, str) or not value:
+            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name.text} is missing or not a string")
+
+
+def _carried(issuer: Issuer, claims: Claims) -> frozenset[str]:
+    """The scopes in the token (RFC 8693 section 4.2): separated by spaces, and by nothing else that looks like one."""
+    if issuer.profile.is_workload:
+        return frozenset()
+    return frozenset(filter(None, claims.get("scope", "").split(" ")))
 
 
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
@@ -118,8 +137,3 @@ def _client(issuer: Issuer, claims: Mapping[str, Any]) -> str:
         if isinstance(value, str):
             return value
     return ""
-
-
-def _granted(issuer: Issuer, claims: Claims, groups: frozenset[str] | None) -> frozenset[str]:
-    met = [grant.scopes for grant in issuer.grants if not grant.when.unmet(claims, groups)]
-    return frozenset().union(*met)

@@ -8,6 +8,7 @@ from authz.core.issuers import Grant, Issuer, KeyLocation
 from authz.core.keyset import ALGORITHMS
 from authz.core.policy_section import is_scope, read_conditions
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
+from authz.core.reach import Reach, is_shared, of_conditions
 from authz.core.section import Section, describe, listed
 
 ANY = "any"
@@ -33,13 +34,15 @@ def read_issuer(section: Section, alias: str) -> Issuer | None:
         alias=alias,
         profile=profile,
         names=frozenset(names),
-        audiences=_listed_or_any(section, "audiences", required=not profile.by_client),
+        audiences=_audiences(section, profile),
         client_ids=_listed_or_any(section, "client_ids", required=True) if profile.by_client else None,
         algorithms=_algorithms(section, profile),
         leeway_seconds=section.seconds("leeway", 10, 0, MAX_LEEWAY_SECONDS),
         keys=_key_location(section, profile, names),
-        grants=tuple(_grant(grant) for grant in section.each("grants")),
+        grants=tuple(_grant(grant, profile) for grant in section.each("grants")),
     )
+    if is_shared(issuer):
+        _refuse_grants_to_strangers(section, issuer)
     section.finish()
     return issuer
 
@@ -78,10 +81,14 @@ def _names(section: Section, profile: Profile) -> tuple[str, ...]:
         elif "*" in name:
             section.wrong(("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens.")
     names = tuple(name for name in written if isinstance(name, str)) or derived
-    if not names and profile.issuer:
-        names = (profile.issuer,)
+    names = names or profile.issuers
     if not names and profile.name != "cognito":
-        section.wrong((), "issuer is missing", 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.')
+        cure = profile.issuer_cure or 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.'
+        section.wrong((), "issuer is missing", cure)
+    for name in names if profile.issuer_shape else ():
+        if profile.issuer_shape is not None and profile.issuer_shape.fullmatch(name) is None:
+            problem = f"{name!r:.200} is not the name of a {profile.name} issuer"
+            section.wrong(("issuer",), problem, profile.issuer_cure)
     return names
 
 
@@ -115,6 +122,14 @@ def _listed_or_any(section: Section, name: str, *, required: bool) -> frozenset[
     return values
 
 
+def _audiences(section: Section, profile: Profile) -> frozenset[str] | None:
+    audiences = _listed_or_any(section, "audiences", required=not profile.by_client)
+    if audiences is None and profile.is_workload:
+        problem = f"{profile.name} tokens cannot be taken with any audience: one made for another service would count"
+        section.wrong(("audiences",), problem, "List the audience that jobs ask for when they come here.")
+    return audiences
+
+
 def _algorithms(section: Section, profile: Profile) -> frozenset[str]:
     if "algorithms" not in section:
         return profile.algorithms
@@ -133,20 +148,29 @@ def _key_location(section: Section, profile: Profile, names: tuple[str, ...]) ->
         section.wrong(("jwks_file",), "jwks_uri and jwks_file are both set", "Keep one of them.")
     discovery = ""
     if not uri and not file and names:
-        base = names[0].rstrip("/") if profile.jwks_path else ""
-        uri, discovery = (base + profile.jwks_path, "") if base else ("", names[0])
+        uri, discovery = _derived_location(profile, names)
+    inside = profile.in_cluster if profile.in_cluster and profile.in_cluster.jwks_uri == uri else None
     return KeyLocation(
         jwks_uri=uri,
         jwks_file=file,
         discovery=discovery,
-        ca_file=section.text("ca_file"),
-        bearer_token_file=section.text("bearer_token_file"),
+        ca_file=section.text("ca_file", inside.ca_file if inside else ""),
+        bearer_token_file=section.text("bearer_token_file", inside.bearer_token_file if inside else ""),
         refresh_seconds=section.seconds("refresh", 300, 1, MAX_REFRESH_SECONDS),
         max_stale_seconds=section.seconds("max_stale", 86_400, 1, MAX_STALE_LIMIT_SECONDS),
     )
 
 
-def _grant(section: Section) -> Grant:
+def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, str]:
+    """The `jwks_uri`, or the issuer whose discovery document names it; the other is empty."""
+    if profile.in_cluster and names[0] in profile.issuers:
+        return profile.in_cluster.jwks_uri, ""
+    if profile.jwks_path:
+        return names[0].rstrip("/") + profile.jwks_path, ""
+    return "", names[0]
+
+
+def _grant(section: Section, profile: Profile) -> Grant:
     when = section.section("when")
     if "scopes" in when:
         cure = "Name groups or claims: a grant that looks at scopes could grant itself."
@@ -155,6 +179,10 @@ def _grant(section: Section) -> Grant:
     conditions = read_conditions(when)
     if conditions.groups is None and not conditions.claims and not when.names:
         when.wrong((), "the condition is empty", "Name groups or claims, so that not everybody gets the scopes.")
+    if of_conditions(profile, conditions) is Reach.NOBODY:
+        strings = listed(tuple(f"`{name.text}`" for name in profile.required_claims))
+        cure = f"These tokens have no groups, and {strings} are strings: put numbers in quotes."
+        when.wrong((), f"no {profile.name} token can meet the condition", cure)
     when.finish()
     scopes = section.texts("scopes")
     if "scopes" not in section:
@@ -164,3 +192,12 @@ def _grant(section: Section) -> Grant:
             section.wrong(("scopes",), f"{scope!r:.60} is not one scope", "Write one scope per entry, without spaces.")
     section.finish()
     return Grant(conditions, scopes)
+
+
+def _refuse_grants_to_strangers(section: Section, issuer: Issuer) -> None:
+    """A grant that any customer of a shared issuer can meet gives the scopes to everybody."""
+    owners = listed(tuple(dict.fromkeys(f"`{anchor.claim}`" for anchor in issuer.profile.anchors if anchor.lasting)))
+    for index, grant in enumerate(issuer.grants):
+        if of_conditions(issuer.profile, grant.when) is Reach.ANYONE:
+            problem = "the condition can be met by anyone's workload"
+            section.wrong(("grants", index, "when"), problem, f"Say whose it must be: {owners}.")
