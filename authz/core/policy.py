@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from authz.core.conditions import NONE, Conditions, Membership
+from authz.core.grants import advice
 from authz.core.identity import Identity
 from authz.core.issuers import Issuer
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
@@ -143,8 +144,9 @@ def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
     """The policy's `scopes`, met by those in the token and those that grants give."""
     if policy.scopes is None or policy.scopes.met_by(identity.scopes):
         return
-    if identity.is_from_user_pools_api:
-        detail = "a user pools API token: only a grant of its issuer can give it a scope"
+    missing = policy.scopes.missing_from(identity.scopes)
+    if identity.is_from_user_pools_api and missing:
+        detail = advice(identity.issuer, identity.groups, missing)
         raise Denied(Reason.SCOPE_INSUFFICIENT, detail, text=USER_POOLS_API_TEXT)
     held = " ".join(sorted(identity.scopes))
     raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")

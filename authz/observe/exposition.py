@@ -36,6 +36,8 @@ class Totals:
     lines_dropped: int = 0
     candidates: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By policy and agreement."""
+    api_refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By policy and issuer."""
 
     def add(self, status: Mapping[str, Any]) -> None:
         """Add what one worker reported."""
@@ -46,6 +48,7 @@ class Totals:
         self.misses += status["misses"]
         self.lines_dropped += status["lines_dropped"]
         self.candidates.update({(policy, agreement): count for policy, agreement, count in status["candidates"]})
+        self.api_refusals.update({(policy, issuer): count for policy, issuer, count in status["api_refusals"]})
         for alias, keys in status["keys"].items():
             self.fetches.update({(alias, result): count for result, count in keys["fetches"].items()})
             self.unknown_kids[alias] += keys["unknown_kids"]
@@ -62,6 +65,8 @@ class Reloads:
     """Combinations that can occur under the configuration in force."""
     candidates: tuple[tuple[str, str], ...] = ()
     """Policy and agreement, as far as they can occur under it."""
+    api_refusals: tuple[tuple[str, str], ...] = ()
+    """Policy and issuer, where a token of the user pools API can be refused for a scope."""
 
 
 class Exposition(Collector):
@@ -95,6 +100,7 @@ class Exposition(Collector):
             labels = (_OUTCOMES[reason], reason, policy, issuer)
             checks.add_metric(labels, totals.checks[reason, policy, issuer])
         yield checks
+        yield self._api_refusals(totals)
         duration = HistogramMetricFamily("authz_check_duration_seconds", "Time from message to answer.")
         duration.add_metric((), list(_cumulated(totals.buckets)), totals.sum_seconds)
         yield duration
@@ -108,6 +114,16 @@ class Exposition(Collector):
         for compared in sorted({*totals.candidates, *self._reloads.candidates}):
             candidates.add_metric(compared, totals.candidates[compared])
         yield candidates
+
+    def _api_refusals(self, totals: Totals) -> Metric:
+        refusals = CounterMetricFamily(
+            "authz_user_pools_api_scope_refusals",
+            "Good tokens of Cognito's user pools API, refused for a scope that such tokens cannot carry.",
+            labels=("policy", "issuer"),
+        )
+        for labels in sorted({*totals.api_refusals, *self._reloads.api_refusals}):
+            refusals.add_metric(labels, totals.api_refusals[labels])
+        return refusals
 
     def _keys(self, totals: Totals) -> Iterator[Metric]:
         reports = [(alias, keys) for status in self.live.values() for alias, keys in status["keys"].items()]

@@ -59,6 +59,15 @@ def possible_comparisons(configuration: Configuration) -> list[tuple[str, str]]:
     ]
 
 
+def possible_api_refusals(configuration: Configuration) -> list[tuple[str, str]]:
+    """Every policy and issuer where a token of Cognito's user pools API can be refused for a scope."""
+    return [
+        (policy, alias)
+        for reason, policy, alias in possible_checks(configuration)
+        if reason == Reason.SCOPE_INSUFFICIENT.row.label and configuration.issuers.by_alias[alias].profile.use_claim
+    ]
+
+
 def _without_issuer(policy: Policy) -> Iterator[Reason]:
     if policy.gate is Gate.CLOSED:
         yield Reason.DENIED

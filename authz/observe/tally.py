@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from authz.core.decision import Decision
+from authz.core.reasons import Reason
 
 DURATION_BOUNDS_SECONDS = (
     0.000025,
@@ -40,6 +41,7 @@ class Tally:
         self._sum_seconds = 0.0
         self._remembered = [0, 0]
         self._candidates: Counter[tuple[str, str]] = Counter()
+        self._api_refusals: Counter[tuple[str, str]] = Counter()
 
     def count(self, decision: Decision, seconds: float) -> None:
         """Count one check."""
@@ -54,6 +56,8 @@ class Tally:
                 self._remembered[decision.remembered] += 1
             if decision.comparison is not None:
                 self._candidates[key[1], decision.comparison.agreement] += 1
+            if is_user_pools_api_scope_refusal(decision):
+                self._api_refusals[key[1:]] += 1
 
     @property
     def total(self) -> int:
@@ -70,4 +74,11 @@ class Tally:
                 "misses": self._remembered[False],
                 "hits": self._remembered[True],
                 "candidates": [[*key, count] for key, count in self._candidates.items()],
+                "api_refusals": [[*labels, count] for labels, count in self._api_refusals.items()],
             }
+
+
+def is_user_pools_api_scope_refusal(decision: Decision) -> bool:
+    """Whether a good token was refused for a scope that no token of Cognito's user pools API can carry."""
+    identity = decision.identity
+    return decision.reason is Reason.SCOPE_INSUFFICIENT and identity is not None and identity.is_from_user_pools_api

@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from authz.envoy.settings import Settings, WrongSettings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
-from authz.observe.labels import possible_checks, possible_comparisons
+from authz.observe.labels import possible_api_refusals, possible_checks, possible_comparisons
 from authz.observe.log import Log
 from authz.server.address import parse_tcp
 from authz.server.admin import Admin, Page, json_page
@@ -105,6 +105,7 @@ class Supervisor:
         self._reloads.last_success_seconds = time.time()
         self._reloads.labels = tuple(possible_checks(settings.configuration))
         self._reloads.candidates = tuple(possible_comparisons(settings.configuration))
+        self._reloads.api_refusals = tuple(possible_api_refusals(settings.configuration))
         for finding in settings.warnings:
             self._log.event("error", "policy_invalid", {"problem": str(finding)})
         self._fleet.configure(settings.authz, settings.realm)
