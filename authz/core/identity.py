@@ -97,7 +97,7 @@ def _carried(issuer: Issuer, claims: Claims) -> frozenset[str]:
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
     """What kind of token it is, from `typ` (RFC 9068, RFC 8725 section 3.11) and the profile's claim."""
     if typ not in PLAIN_TOKEN_TYPES and typ not in ACCESS_TOKEN_TYPES:
-        return typ
+        return f"typ {typ}"  # never one of our own words: a header may say `typ: access`
     if issuer.profile.use_claim:
         said = claims.get(issuer.profile.use_claim)
         return said if isinstance(said, str) and said else "unsaid"
