@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto docs e2e image lock clean
+.PHONY: help demo test check format proto docs e2e fuzz image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ docs: $(READY) ## write the generated parts of the documents
 
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
+
+SECONDS ?= 60
+fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
+	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
 
 image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
 	@bash .ci/containers

@@ -1,0 +1,60 @@
+"""What must hold for the answer to any message at all."""
+
+from __future__ import annotations
+
+import time
+
+from envoy_data_plane.envoy.service.auth.v3 import CheckResponse
+
+from authz.core.decision import Decision
+from authz.core.reasons import Reason
+from authz.server.check import Call, Check
+from authz.sources.background import Background
+from fuzz import oracle, rig
+
+
+class _NoCall:
+    """A call that nobody answers later: every key is here."""
+
+    def seconds_left(self) -> float:
+        return 1.0
+
+    def reply(self, message: bytes) -> None:
+        raise AssertionError(f"answered twice: {message!r}")
+
+    def trace_id(self) -> str:
+        return ""
+
+
+_seen: list[Decision] = []
+
+
+def _observe(decision: Decision, _seconds: float, _call: Call) -> None:
+    _seen.append(decision)
+
+
+_CHECK = Check(rig.rules(), Background(), _observe)
+
+
+def require_sound_answer(message: bytes) -> None:
+    """Never raises; one observation; an allow or a denial, nothing between; an allow only where the oracle agrees."""
+    _seen.clear()
+    answer = _CHECK(message, _NoCall())
+
+    assert answer
+    [decision] = _seen
+    assert decision.reason is not Reason.INTERNAL_ERROR, decision.detail
+    response = CheckResponse.parse(answer)
+    if decision.reason.row.outcome == "allow":
+        assert response.ok_response is not None
+        assert response.denied_response is None
+        assert response.status is not None
+        assert response.status.code == 0
+        assert oracle.allows(message, time.time()), "allowed here, and not by the oracle"
+    else:
+        assert response.denied_response is not None
+        assert response.ok_response is None
+        assert response.status is not None
+        assert response.status.code != 0
+        assert response.denied_response.status is not None
+        assert response.denied_response.status.code >= 400  # noqa: PLR2004 - a refusal

@@ -1,0 +1,32 @@
+"""Any bytes as a JWKS: no usable key, or keys that are fit; never another exception."""
+
+from __future__ import annotations
+
+import json
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from authz.core import keyset
+from authz.core.keyset import ALGORITHMS, UnusableKeySet
+from fuzz import rig
+
+MAX_BYTES = 8_000
+SEEDS = [
+    json.dumps({"keys": [{**key, "kid": rig.KEY_ID} for key in rig.PUBLIC_JWKS.values()]}).encode(),
+    b'{"keys":[]}',
+]
+
+
+def one_input(data: bytes) -> None:
+    try:
+        key_set = keyset.parse(data, ALGORITHMS)
+    except UnusableKeySet:
+        return
+
+    assert key_set.keys
+    for key_id, key in key_set.keys.items():
+        assert key.key_id == key_id
+        assert set(key.algorithms) <= set(ALGORITHMS)
+        if isinstance(key.public_key, RSAPublicKey):
+            assert key.public_key.key_size >= keyset.MIN_RSA_BITS
+        assert not key.verifies(next(iter(key.algorithms)), b"nobody signed this", b"\0" * 64)

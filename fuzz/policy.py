@@ -1,0 +1,26 @@
+"""Any text as a route's policy: a policy or a sentence that says what is wrong with it, never an exception."""
+
+from __future__ import annotations
+
+from authz.core.policy import Policy
+from authz.server.policies import read_policy_text
+
+MAX_BYTES = 4_000
+MAX_SENTENCE = 100_000
+SEEDS = [
+    b"{scopes: [orders/write], groups: [staff]}",
+    b"{scopes: {all_of: [a], any_of: [b, c], none_of: d}, max_age: 15m, optional: true, name: x}",
+    b'{claims: {/a/b: [1, true, "x"], c: {none_of: d}}, token_use: id, issuers: [cognito]}',
+    b"{userinfo: true, candidate: read}",
+    b"&a [*a, *a]",
+    b"{<<: {a: b}}",
+]
+
+
+def one_input(data: bytes) -> None:
+    read = read_policy_text(data.decode("utf-8", "replace"), frozenset({"cognito", "partner"}))
+
+    if isinstance(read, Policy):
+        assert read.reads_token
+    else:
+        assert 0 < len(read) < MAX_SENTENCE
