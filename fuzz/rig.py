@@ -52,15 +52,14 @@ CONFIGURATION: dict[str, Any] = {
 # The same kid in both sets: a key that is looked up across issuers would verify the other one's tokens. The keys stay
 # the same from run to run, so that an input that was found can be tried again.
 KEY_ID = "k"
-SIGNING_KEYS = {
-    POOL: derive_private_key(20_260_101, SECP256R1()),
-    PARTNER: Ed25519PrivateKey.from_private_bytes(bytes(range(32))),
-}
+_POOL_KEY = derive_private_key(20_260_101, SECP256R1())
+_PARTNER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SIGNING_KEYS = {POOL: _POOL_KEY, PARTNER: _PARTNER_KEY}
 ISSUED_AT, EXPIRES_AT = 1_700_000_000, 4_000_000_000
 ALGORITHMS = {POOL: "ES256", PARTNER: "EdDSA"}
 PUBLIC_JWKS = {
-    POOL: ECAlgorithm.to_jwk(SIGNING_KEYS[POOL].public_key(), as_dict=True),  # type: ignore[arg-type]
-    PARTNER: OKPAlgorithm.to_jwk(SIGNING_KEYS[PARTNER].public_key(), as_dict=True),  # type: ignore[arg-type]
+    POOL: ECAlgorithm.to_jwk(_POOL_KEY.public_key(), as_dict=True),
+    PARTNER: OKPAlgorithm.to_jwk(_PARTNER_KEY.public_key(), as_dict=True),
 }
 
 
