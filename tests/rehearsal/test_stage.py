@@ -1,0 +1,112 @@
+"""The real Envoy's own route match, with the user's own file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from authz.envoy.document import Document, read
+from authz.programs.machine import CannotRunError
+from authz.rehearsal.request import HttpRequest, parse_request
+from authz.rehearsal.stage import Stage, rehearse
+from tests.e2e.handwritten import _BOOTSTRAP
+from tests.rehearsal.conftest import SHIPPED, policy_of
+
+
+@pytest.mark.parametrize(
+    ("request_", "policy"),
+    [
+        ("GET https://orders.example.com/orders", "orders-read"),
+        ("GET https://orders.example.com:8443/orders/7?full=1", "orders-read"),
+        ("POST https://orders.example.com/orders", "orders-write"),
+        ("GET https://orders.example.com//orders", "orders-read"),
+        ("GET https://orders.example.com/ordersX", "deny"),
+        ("GET https://orders.example.com/healthz", "public"),
+        ("GET https://orders.example.com/", "authenticated"),
+        ("GET https://orders.example.com/%2525", "deny"),
+        ("GET https://orders.example.com/x%2fy", "not asked"),
+        ("GET https://elsewhere.example.com/orders", "not asked"),
+    ],
+)
+def test_envoy_itself_says_which_policy_a_request_meets(stage: Stage, request_: str, policy: str) -> None:
+    assert policy_of(stage.ask(parse_request(request_)).question) == policy
+
+
+def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(stage: Stage) -> None:
+    request = HttpRequest("GET", "orders.example.com", "/healthz", headers={"x_auth_subject": "a", "x-other": "kept"})
+
+    refused = stage.ask(request)
+    reply = stage.ask(HttpRequest("GET", "orders.example.com", "/healthz", headers={"x-other": "kept"}))
+
+    assert refused.status == 400  # headers_with_underscores_action: REJECT_REQUEST of the user's file
+    assert reply.reached_upstream
+    assert reply.upstream_headers["x-other"] == "kept"
+    assert "x-auth-subject" not in reply.upstream_headers
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH", "PURGE"])
+def test_any_method_is_answered(stage: Stage, method: str) -> None:
+    assert stage.ask(HttpRequest(method, "orders.example.com", "/healthz")).status == 200
+
+
+def test_refusal_is_the_sidecars_own(stage: Stage) -> None:
+    reply = stage.ask(parse_request("GET https://orders.example.com/orders"))
+
+    assert (reply.status, reply.reached_upstream) == (401, False)
+    assert reply.headers["www-authenticate"] == 'Bearer realm="orders-api"'
+
+
+def test_what_does_not_run_is_named(stage: Stage) -> None:
+    assert stage.left_out == ("envoy.filters.http.oauth2",)
+
+
+def test_access_log_tells_which_line_each_request_met(shipped: Document) -> None:
+    with rehearse(shipped, lambda _message: b"") as running:
+        running.ask(parse_request("GET https://orders.example.com/healthz"))
+        running.ask(parse_request("GET https://orders.example.com/x%2fy"))
+        running.ask(parse_request("GET https://other/"))
+
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    met = next(route for route in running.routes if running.traces[0] and route.name == running.traces[0].route)
+    assert "match: { path: /healthz }" in lines[met.location.line - 1]
+    assert [trace.details for trace in running.traces if trace] == [
+        "via_upstream",
+        "path_normalization_failed",
+        "route_not_found",
+    ]
+
+
+def test_file_that_envoy_refuses_is_a_sentence_with_envoys_own_words() -> None:
+    text = SHIPPED.read_text(encoding="utf-8").replace("normalize_path: true", "normalise_path: true")
+
+    with pytest.raises(CannotRunError, match="normalise_path"), rehearse(read(text, "e"), lambda _message: b""):
+        pass
+
+
+def test_missing_envoy_is_a_sentence(shipped: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CannotRunError, match="Envoy is not installed"), rehearse(shipped, lambda _message: b""):
+        pass
+
+
+def test_bootstrap_of_the_end_to_end_tests_can_be_rehearsed() -> None:
+    """Another file, written by hand: no TLS, no login, a listener without a name."""
+    fields = {"pool": _Anything(), "place": _Anything(), "routes": ""}
+    text = _BOOTSTRAP.format(**fields).replace("port_value: 7.0", "port_value: 7")
+
+    with rehearse(read(text, "e"), lambda _message: b"") as running:
+        reply = running.ask(parse_request("GET http://anything/orders"))
+
+    assert policy_of(reply.question) == "orders-read"
+    assert running.left_out == ()
+
+
+class _Anything:
+    """Stands for every value of the template."""
+
+    def __getattr__(self, name: str) -> object:
+        return 7 if name.endswith("port") else "/x"
