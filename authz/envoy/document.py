@@ -1,7 +1,11 @@
 """YAML text with positions: what Envoy would read, and where each value stands.
 
-Scalars resolve as Envoy's own reader resolves them: `yes` and `on` are booleans, quoted text is text, and there are no
-timestamps or sexagesimals. Whatever the bytes are, the outcome is a Document or Unreadable.
+Scalars resolve as Envoy's own reader (yaml-cpp) resolves them: `yes` and `on` are booleans, `010` is eight, quoted text
+is text, a tag other than `!` changes nothing but null, and there are no timestamps or sexagesimals. Two things differ
+on purpose: fractions and large integers stay numbers, where Envoy keeps their text until a message says what it wants;
+and what Envoy takes in silence and means something else by is refused: a key that stands twice, a merge key (`<<`,
+which Envoy reads as a field of that name), a second document. Whatever the bytes are, the outcome is a Document or
+Unreadable.
 """
 
 from __future__ import annotations
@@ -24,13 +28,23 @@ MAX_NODES = 400_000
 MAX_DEPTH = 200
 """Levels of nesting. Envoy's deepest configurations need about 40."""
 
-_TRUE = frozenset({"y", "yes", "true", "on"})
-_FALSE = frozenset({"n", "no", "false", "off"})
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL_FLOATS = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = {
+    spelling: word in {"y", "yes", "true", "on"}
+    for word in ("y", "yes", "true", "on", "n", "no", "false", "off")
+    for spelling in (word, word.upper(), word.capitalize())
+}
+_INTEGER = re.compile(r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]*))")
+_FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _MAX_NUMBER_CHARACTERS = 64
 
+_TAG = re.compile(r"(?:&\S+\s+)?(?P<tag>!\S*)")
+"""A tag before a value or a key, with the anchor that may stand before it."""
+
+IGNORED_TAG = "!ignore"
+"""Envoy drops a field whose key has this tag: a place for anchors."""
+
+_BYTE_ORDER_MARK = "\ufeff"
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -59,7 +73,7 @@ class Unreadable(Exception):
 class Document:
     """One YAML document: plain data, and the place of every value."""
 
-    def __init__(self, data: Any, places: dict[Path, tuple[Location, Location]], file: str) -> None:
+    def __init__(self, data: Any, places: dict[Path, tuple[yaml.Mark, yaml.Mark]], file: str) -> None:
         self.data = data
         self._places = places
         self._file = file
@@ -69,91 +83,121 @@ class Document:
         for length in range(len(path), -1, -1):
             place = self._places.get(path[:length])
             if place is not None:
-                return place[1] if on_key and length == len(path) else place[0]
+                return _location(self._file, place[1] if on_key and length == len(path) else place[0])
         return Location(self._file, 1, 1)
 
 
 def read(text: str, file: str) -> Document:
     """Read one YAML document. Raises Unreadable, and nothing else, whatever the text is."""
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    first, *more = _nodes(text, file)
+    if more:
+        place = _location(file, more[0].start_mark)
+        raise Unreadable(place, "a second document begins here", "Keep one: Envoy reads the first and no other.")
+    return _Builder(text, file).build(first)
+
+
+def read_all(text: str, file: str) -> tuple[Document, ...]:
+    """Read every document of a stream, as in Kubernetes manifests; at least one. Raises Unreadable, nothing else."""
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+
+
+def _nodes(text: str, file: str) -> list[yaml.Node]:
+    """The root of every document that says something; at least one."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise Unreadable(Location(file, 1, 1), f"larger than {MAX_BYTES} bytes", "Name the Envoy YAML.")
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        nodes: list[yaml.Node] = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_blank(node)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-        problem = error.problem or "not YAML"
+        place = _location(file, mark) if mark else Location(file, 1, 1)
+        problem = error.problem or "it cannot be parsed"
         raise Unreadable(place, f"not YAML: {problem}", "Mend the YAML syntax there.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Unreadable(Location(file, 1, 1), "not YAML text", "Name a text file in YAML or JSON.") from error
-    if node is None:
+    if not nodes:
         raise Unreadable(Location(file, 1, 1), "the file is empty", "Name the Envoy YAML.")
-    return _Builder(file).build(node)
+    return nodes
+
+
+def _is_blank(node: yaml.Node) -> bool:
+    """Whether a document is nothing but comments between two `---`."""
+    return isinstance(node, yaml.ScalarNode) and not node.value and not node.style
+
+
+def _location(file: str, mark: yaml.Mark) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1)
 
 
 class _Builder:
     """Turns PyYAML's nodes into data and places."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
         self._file = file
-        self._places: dict[Path, tuple[Location, Location]] = {}
+        self._places: dict[Path, tuple[yaml.Mark, yaml.Mark]] = {}
         self._nodes = 0
 
     def build(self, node: yaml.Node) -> Document:
-        here = self._at(node)
-        self._places[()] = (here, here)
+        self._places[()] = (node.start_mark, node.start_mark)
         return Document(self._value(node, ()), self._places, self._file)
 
-    def _at(self, node: yaml.Node) -> Location:
-        return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _refuse(self, node: yaml.Node, problem: str, cure: str) -> Unreadable:
+        return Unreadable(_location(self._file, node.start_mark), problem, cure)
+
+    def _tag(self, node: yaml.Node) -> str:
+        """The tag as it is written, which PyYAML does not tell for every node; empty where there is none."""
+        if self._text[node.start_mark.index : node.start_mark.index + 1] not in {"!", "&"}:
+            return ""
+        match = _TAG.match(self._text, node.start_mark.index)
+        return match["tag"] if match else ""
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise Unreadable(self._at(node), "too much is nested or repeated here", "Write less with aliases.")
+            raise self._refuse(node, "too much is nested or repeated here", "Write less with aliases.")
         if isinstance(node, yaml.MappingNode):
             return {key: self._value(value, (*path, key)) for key, value in self._members(node, path)}
         if isinstance(node, yaml.SequenceNode):
-            return [
-                self._value(self._item(item, (*path, index)), (*path, index)) for index, item in enumerate(node.value)
-            ]
-        return _scalar(str(node.value), is_plain=not getattr(node, "style", None))
+            return [self._value(item, self._place((*path, index), item)) for index, item in enumerate(node.value)]
+        return _scalar(str(node.value), self._tag(node), is_plain=not getattr(node, "style", None))
 
-    def _item(self, node: yaml.Node, path: Path) -> yaml.Node:
-        self._places[path] = (self._at(node), self._at(node))
-        return node
+    def _place(self, path: Path, node: yaml.Node) -> Path:
+        self._places[path] = (node.start_mark, node.start_mark)
+        return path
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
         seen = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise Unreadable(self._at(key_node), "a key is a list or a mapping", "Write a plain key.")
+                raise self._refuse(key_node, "a key is a list or a mapping", "Write a plain key.")
             key = str(key_node.value)
+            if self._tag(key_node) == IGNORED_TAG:
+                continue
             if key == "<<" and not key_node.style:
-                raise Unreadable(self._at(key_node), "merge keys (`<<`) are not read", "Write the fields out.")
+                raise self._refuse(key_node, "Envoy does not merge keys (`<<`)", "Write the fields out.")
             if key in seen:
-                raise Unreadable(self._at(key_node), f"the key {key!r:.80} stands here twice", "Keep one of them.")
+                raise self._refuse(key_node, f"the key {key!r:.80} stands here twice", "Keep one of them.")
             seen.add(key)
-            self._places[*path, key] = (self._at(value_node), self._at(key_node))
+            self._places[*path, key] = (value_node.start_mark, key_node.start_mark)
             yield key, value_node
 
 
-def _scalar(text: str, *, is_plain: bool) -> Any:
-    """A scalar as Envoy's reader resolves it: quoted or block text is text, plain text may be more."""
-    if not is_plain:
+def _scalar(text: str, tag: str, *, is_plain: bool) -> Any:
+    """A scalar as Envoy's reader resolves it: quoted or block text and `!` is text, plain text may be more."""
+    if tag == "!" or not (is_plain or tag):
         return text
-    lower = text.lower()
-    if lower in {"", "~", "null"}:
+    if not tag and text in _NULL:
         return None
-    if lower in _TRUE | _FALSE:
-        return lower in _TRUE
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
     return _number(text) if len(text) <= _MAX_NUMBER_CHARACTERS else text
 
 
 def _number(text: str) -> Any:
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    special = _SPECIAL_FLOATS.get(text.lower())
-    return float(special) if special else text
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        return float(text) if _FLOAT.fullmatch(text) else text
+    base = 16 if match["hex"] else 8 if match["octal"] else 10
+    return int(match["sign"] + (match["hex"] or match["octal"] or match["decimal"]), base)
