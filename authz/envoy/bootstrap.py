@@ -7,10 +7,8 @@ newer than the package elsewhere stops nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from authz.core.mistakes import Mistakes, Path
@@ -45,7 +43,8 @@ class ConfigurationError(Exception):
 class RoutePolicy:
     """A `context_extensions.policy` somewhere in the file."""
 
-    text: str
+    text: object
+    """A string, unless somebody forgot the quotes."""
     location: Location
 
 
@@ -75,6 +74,9 @@ def read_bootstrap(text: str, file: str, *, need_endpoints: bool) -> Bootstrap:
     except Unreadable as unreadable:
         finding = Finding(unreadable.location, unreadable.problem, unreadable.cure)
         raise ConfigurationError((finding,)) from unreadable
+    if not isinstance(document.data, dict):
+        finding = Finding(document.locate(()), "the file is not a mapping", "Name the Envoy YAML, with `node:` in it.")
+        raise ConfigurationError((finding,))
     reading = _Reading(document)
     realm, authz = reading.node()
     endpoints = reading.endpoints() if need_endpoints else ()
@@ -89,9 +91,7 @@ class _Reading:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.found: list[Finding] = []
-        if not isinstance(document.data, dict):
-            self._wrong((), "the file is not a mapping", "Name the Envoy YAML: it begins with `node:`.")
-        self._root: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
+        self._root: dict[str, Any] = document.data
 
     def _wrong(self, path: Path, problem: str, cure: str, *, on_key: bool = False) -> None:
         self.found.append(Finding(self.document.locate(path, on_key=on_key), problem, cure))
@@ -193,30 +193,17 @@ class _Reading:
             where, settings = _member(value, path, "check_settings")
             where, extensions = _member(settings, where, "context_extensions")
             text = extensions.get("policy")
-            if isinstance(text, str):
+            if text is not None:
                 yield RoutePolicy(text, self.document.locate((*where, "policy")))
 
     def _typed(self, message: Any, value: Mapping[str, Any], path: Path) -> Any:
-        """The value as a typed message, or None with a finding."""
-        try:
-            return message.from_dict(value)
-        except KeyError as error:
-            self._unknown_field(str(error.args[0]), value, path)
-        except (TypeError, ValueError, AttributeError) as error:
-            problem = f"this is not a valid {message.__name__}: {error!s:.160}"
-            self._wrong(path, problem, "Compare it with Envoy's documentation of the message.")
-        return None
+        """The value as a typed message, or None with findings."""
+        from authz.envoy.typed import mistakes_in  # noqa: PLC0415 - it reads the message's types
 
-    def _unknown_field(self, said: str, value: Mapping[str, Any], path: Path) -> None:
-        """betterproto2 names the field and the message, not the place: look for it below the path."""
-        match = re.search(r"Unknown field '(?P<field>[^']*)' in message (?P<message>\w+)", said)
-        field = match["field"] if match else said
-        where = next((found for found, _value in _keys(value, path) if found[-1] == field), path)
-        siblings = [found[-1] for found, _value in _keys(value, path) if found != where]
-        close = get_close_matches(field, [str(name) for name in siblings], n=1)
-        message = match["message"] if match else "this message"
-        cure = f"Did you mean `{close[0]}`?" if close else "Compare it with Envoy's documentation of the message."
-        self._wrong(where, f"unknown field {field!r:.60} in {message}", cure, on_key=True)
+        found = tuple(mistakes_in(message, value, path))
+        for mistake in found:
+            self._wrong(mistake.path, mistake.problem, mistake.cure, on_key=mistake.on_key)
+        return None if found else message.from_dict(value)
 
 
 def _member(value: Mapping[str, Any], path: Path, name: str) -> tuple[Path, dict[str, Any]]:
@@ -240,18 +227,6 @@ def _address(address: Any) -> str | None:
     if socket.address == "::1":
         return f"[::1]:{socket.port_value}"
     return f"{socket.address}:{socket.port_value}" if socket.address.startswith("127.") else None
-
-
-def _keys(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every mapping member below a value, outermost first."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield (*path, key), item
-        for key, item in value.items():
-            yield from _keys(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keys(item, (*path, index))
 
 
 def _mappings_of_type(value: Any, ending: str, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.mistakes import Mistakes
 from authz.core.reasons import Denied
+from authz.core.section import describe
 from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, findings, read_bootstrap
 from authz.server.policies import Policies
 
@@ -62,6 +63,10 @@ def _wrong_routes(bootstrap: Bootstrap, configuration: Configuration) -> tuple[F
     policies = Policies(configuration.known)
     wrong = []
     for route in bootstrap.route_policies:
+        if not isinstance(route.text, str):
+            problem = f"context extensions are text, and this is {describe(route.text)}"
+            wrong.append(Finding(route.location, problem, "Put quotes around it: Envoy refuses the file as it is."))
+            continue
         try:
             policies.find(route.text)
         except Denied as denied:

@@ -78,7 +78,7 @@ def test_other_spellings_of_nothing_are_text(text: str) -> None:
         ("2001-01-01", "2001-01-01"),
         (".inf", ".inf"),
         (".NaN", ".NaN"),
-        ("١٢", "١٢"),  # noqa: RUF001 - Arabic digits are what is tested
+        ("١٢", "١٢"),  # Arabic digits
         ('"12"', "12"),
         ("1" * 65, "1" * 65),
     ],
@@ -196,7 +196,7 @@ def test_nesting_past_the_bound_is_refused_where_it_is_passed() -> None:
 def test_aliases_that_multiply_are_stopped_at_the_bound() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)]
-    assert 9**9 > MAX_NODES
+    assert MAX_NODES < 9**9
 
     assert "repeated" in _refusal("\n".join(lines))
 
@@ -211,8 +211,8 @@ def test_every_document_of_a_stream_is_read_with_its_own_places() -> None:
 @given(st.text(alphabet=st.sampled_from(" \n\t-:?[]{}&*!|>'\"%@`#,.~0x1ayes<\ud800\x00é\ufeff"), max_size=60))
 def test_no_text_makes_the_reader_raise_anything_else(text: str) -> None:
     try:
-        document = read(text, "f")
+        line = read(text, "f").locate(()).line
     except Unreadable as refused:
-        assert refused.cure.endswith(".")
-    else:
-        assert document.locate(()).line >= 1
+        line = refused.location.line
+
+    assert line >= 1
