@@ -22,7 +22,7 @@ CLUSTER = """\
     load_assignment:
       cluster_name: authz
       endpoints:
-      - lb_endpoints: {endpoints}
+      - lb_endpoints: ENDPOINTS
 """
 
 FILTER = """\
@@ -62,5 +62,5 @@ def bootstrap(
         f"node:\n{node}static_resources:\n  listeners:\n  - name: ingress\n    filter_chains:\n"
         + FILTER.format(service=service, extensions=extensions)
         + "  clusters:\n"
-        + cluster.format(endpoints=endpoints)
+        + cluster.replace("ENDPOINTS", endpoints)
     )

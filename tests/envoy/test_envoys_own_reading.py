@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from authz.demo.pieces import envoy_command, free_port
-from authz.demo.processes import Children, child_environment
 from authz.envoy.document import read
+from authz.programs.children import Children, child_environment
+from authz.programs.machine import envoy_command, free_port
 
 _CONFIG = """\
 !ignore templates:

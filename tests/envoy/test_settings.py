@@ -38,7 +38,7 @@ def test_a_route_with_a_wrong_policy_is_a_warning_at_its_place(extensions: str, 
     (warning,) = _read(extensions).warnings
 
     assert expected in warning.problem
-    assert (warning.location.line, warning.location.column) == (31, 69)
+    assert (warning.location.line, warning.location.column) == (33, 69)
 
 
 @pytest.mark.parametrize("extensions", ["{}", "{ polcy: public }", "{ policy: ~ }", "~", "{ policy: public }"])
