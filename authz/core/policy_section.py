@@ -16,6 +16,9 @@ from authz.core.section import Section, describe, listed
 MAX_AGE_LIMIT_SECONDS = 10 * 365 * 86_400.0
 """A bound for `max_age`: past ten years it is a typo."""
 
+INLINE = "inline"
+"""The name of a policy written in place that gives itself none."""
+
 NAME_SHAPE = "letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -46,7 +49,7 @@ def read_inline(value: object, known: Known) -> Policy:
     """A policy written in place of a name. Its optional `name` is the metric label. Raises Mistakes."""
     found: list[Mistake] = []
     section = Section(value, (), found)
-    name = section.text("name", "inline")
+    name = section.text("name", INLINE)
     if not is_name(name) or name in BUILT_IN:
         section.wrong(("name",), f"{name!r:.60} cannot be a policy's name", f"Names are {NAME_SHAPE}.")
     policy = read_policy(section, name, known)

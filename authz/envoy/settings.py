@@ -8,6 +8,7 @@ from typing import Any
 
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.mistakes import Mistakes
+from authz.core.policy import Policy
 from authz.core.reasons import Denied
 from authz.core.section import describe
 from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, findings, read_bootstrap
@@ -27,6 +28,8 @@ class Settings:
     configuration: Configuration
     """Compiled from `authz`."""
     endpoints: tuple[str, ...]
+    inline_policies: tuple[Policy, ...]
+    """Policies that routes of the file write in place."""
     warnings: tuple[Finding, ...]
     """Routes whose policy is wrong: their requests are refused, the others are served."""
 
@@ -49,18 +52,24 @@ def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
         configuration = compile_configuration(bootstrap.authz)
     except Mistakes as mistakes:
         raise WrongSettings(findings(bootstrap.document, mistakes, AUTHZ_PATH)) from mistakes
+    inline, warnings = _route_policies(bootstrap, configuration)
     return Settings(
         text=text,
         realm=bootstrap.realm,
         authz=bootstrap.authz,
         configuration=configuration,
         endpoints=bootstrap.endpoints,
-        warnings=_wrong_routes(bootstrap, configuration),
+        inline_policies=inline,
+        warnings=warnings,
     )
 
 
-def _wrong_routes(bootstrap: Bootstrap, configuration: Configuration) -> tuple[Finding, ...]:
+def _route_policies(
+    bootstrap: Bootstrap, configuration: Configuration
+) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
+    """The policies that routes write in place, and a finding for each route whose policy is wrong."""
     policies = Policies(configuration.known)
+    inline: dict[str, Policy] = {}
     wrong = []
     for route in bootstrap.route_policies:
         if not isinstance(route.text, str):
@@ -68,8 +77,10 @@ def _wrong_routes(bootstrap: Bootstrap, configuration: Configuration) -> tuple[F
             wrong.append(Finding(route.location, problem, "Put quotes around it: Envoy refuses the file as it is."))
             continue
         try:
-            policies.find(route.text)
+            policy = policies.find(route.text)
+            if route.text not in configuration.policies:
+                inline[route.text] = policy
         except Denied as denied:
             cure = "Requests to this route are answered with 500 until it is mended."
             wrong.append(Finding(route.location, denied.detail, cure))
-    return tuple(wrong)
+    return tuple(inline.values()), tuple(wrong)

@@ -5,7 +5,7 @@ They are all there from the start, at zero, so that a rate or an alert never sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from authz.core.candidate import Agreement
 from authz.core.configuration import Configuration
@@ -38,10 +38,13 @@ _OF_EVERY_TOKEN = (
 )
 
 
-def possible_checks(configuration: Configuration) -> list[Labels]:
-    """Every combination of reason, policy and issuer that a check can end with."""
+def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[Labels]:
+    """Every combination of reason, policy and issuer that a check can end with.
+
+    `inline` are the policies that routes are known to write in place; others appear when they are first used.
+    """
     labels = [(reason.row.label, "", "") for reason in _BEFORE_POLICY]
-    for policy in configuration.policies.values():
+    for policy in (*configuration.policies.values(), *inline):
         labels += [(reason.row.label, policy.name, "") for reason in _without_issuer(policy)]
         if policy.gate is Gate.TOKEN:
             for issuer in configuration.issuers.by_alias.values():
@@ -49,21 +52,21 @@ def possible_checks(configuration: Configuration) -> list[Labels]:
     return labels
 
 
-def possible_comparisons(configuration: Configuration) -> list[tuple[str, str]]:
+def possible_comparisons(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[tuple[str, str]]:
     """Every combination of policy and agreement that `authz_candidate_checks_total` can count."""
     return [
         (policy.name, agreement.value)
-        for policy in configuration.policies.values()
+        for policy in (*configuration.policies.values(), *inline)
         if policy.candidate is not None
         for agreement in Agreement
     ]
 
 
-def possible_api_refusals(configuration: Configuration) -> list[tuple[str, str]]:
+def possible_api_refusals(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[tuple[str, str]]:
     """Every policy and issuer where a token of Cognito's user pools API can be refused for a scope."""
     return [
         (policy, alias)
-        for reason, policy, alias in possible_checks(configuration)
+        for reason, policy, alias in possible_checks(configuration, inline)
         if reason == Reason.SCOPE_INSUFFICIENT.row.label and configuration.issuers.by_alias[alias].profile.use_claim
     ]
 

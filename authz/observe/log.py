@@ -28,6 +28,9 @@ MAX_QUEUED_LINES = 10_000
 """About a second of refusals at full load; at 500 bytes a line, 5 MB."""
 
 MAX_PATH_CHARACTERS = 512
+MAX_NAME_CHARACTERS = 128
+"""Of a key id, a subject, a method: strangers choose how long theirs are."""
+
 _FLUSH_SECONDS = 2.0
 
 
@@ -117,9 +120,9 @@ def _known(decision: Decision) -> dict[str, str]:
     return {
         "policy": decision.policy.name if decision.policy else "",
         "issuer": decision.issuer,
-        "kid": identity.key_id if identity else decision.unverified_key_id,
-        "subject": identity.subject if identity else "",
-        "method": request.method if request else "",
+        "kid": (identity.key_id if identity else decision.unverified_key_id)[:MAX_NAME_CHARACTERS],
+        "subject": identity.subject[:MAX_NAME_CHARACTERS] if identity else "",
+        "method": request.method[:MAX_NAME_CHARACTERS] if request else "",
         "path": path_without_query(request.path) if request else "",
         "request_id": request.request_id if request else "",
     }

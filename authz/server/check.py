@@ -38,6 +38,8 @@ MAX_WAIT_SECONDS = 5.0
 REPLY_MARGIN_SECONDS = 0.02
 """Kept back from the caller's deadline, so that the refusal still arrives."""
 
+MAX_TRACEBACK_CHARACTERS = 4096
+
 
 class Call(Protocol):
     """One call of the data plane, as far as a check needs it."""
@@ -129,13 +131,18 @@ class Check:
             answer = rules.renderer.render(decision)
         except NotYet:
             raise
-        except Exception:  # noqa: BLE001 - the boundary: whatever was not foreseen is refused
-            decision = Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever was not foreseen is refused
+            decision = Decision(Reason.INTERNAL_ERROR, detail=_traceback(error))
             answer = rules.renderer.render(decision)
         if decision.policy is not None and decision.policy.candidate is not None:
             decision = replace(decision, comparison=_compare(decision, decision.policy.candidate, now))
         self._observe(decision, time.perf_counter() - started, call)
         return answer
+
+
+def _traceback(error: Exception) -> str:
+    """Type and frames of an unforeseen error. Its text is left out: it can quote what it worked on, such as a token."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))[-MAX_TRACEBACK_CHARACTERS:]}"
 
 
 def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decision:
@@ -151,7 +158,8 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
         remembered = identity is not None
         if identity is None:
             unverified = token.parse(bearer.require_b64token(credential))
-            issuer = policy.accept(rules.configuration.issuers.find(unverified.unverified_issuer))
+            issuer = rules.configuration.issuers.find(unverified.unverified_issuer)
+            policy.accept(issuer)
             require_algorithm(unverified, issuer)
             key, key_set = rules.keys.find(issuer, unverified.header.key_id, may_wait=may_wait)
             claims = verify(unverified, key)
@@ -178,7 +186,6 @@ def _compare(decision: Decision, candidate: Policy, now: float) -> Comparison | 
     """What the candidate says of a request that is already answered. Never raises: it must not change the answer."""
     try:
         return compare(decision.reason, candidate, decision.identity, now)
-    except Exception:  # noqa: BLE001 - the same boundary: what was not foreseen would have been refused
-        return Comparison(
-            Agreement.of(decision.reason, Reason.INTERNAL_ERROR), Reason.INTERNAL_ERROR, traceback.format_exc()
-        )
+    except Exception as error:  # noqa: BLE001 - the same boundary: what was not foreseen would have been refused
+        agreement = Agreement.of(decision.reason, Reason.INTERNAL_ERROR)
+        return Comparison(agreement, Reason.INTERNAL_ERROR, _traceback(error))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from authz.core.mistakes import Mistakes
 from authz.core.policy import Gate, Policy
-from authz.core.policy_section import Known, is_name, read_inline
+from authz.core.policy_section import INLINE, Known, is_name, read_inline
 from authz.core.reasons import Denied, Reason
 
 MAX_INLINE_POLICIES = 1024
 """Policies written in place that are remembered. They come from Envoy's configuration, never from a client."""
+
+MAX_INLINE_NAMES = 256
+"""Names of such policies that become metric labels; those beyond count as `inline`. Routes that come and go over xDS
+would otherwise add labels for ever."""
 
 MAX_INLINE_CHARACTERS = 16 * 1024
 """The longest policy text that is read."""
@@ -21,6 +27,7 @@ class Policies:
         self._named = known.policies
         self._known = known
         self._inline: dict[str, Policy | str] = {}
+        self._inline_names: set[str] = set()
 
     def find(self, text: str) -> Policy:
         """The policy of that name or text, if it lets anything through.
@@ -43,7 +50,15 @@ class Policies:
             raise Denied(Reason.POLICY_INVALID, f"the policy is longer than {MAX_INLINE_CHARACTERS} characters")
         if len(self._inline) >= MAX_INLINE_POLICIES:
             self._inline.clear()
-        self._inline[text] = policy = read_policy_text(text, self._known)
+        self._inline[text] = policy = self._bound_name(read_policy_text(text, self._known))
+        return policy
+
+    def _bound_name(self, policy: Policy | str) -> Policy | str:
+        if isinstance(policy, str):
+            return policy
+        if policy.name not in self._inline_names and len(self._inline_names) >= MAX_INLINE_NAMES:
+            return replace(policy, name=INLINE)
+        self._inline_names.add(policy.name)
         return policy
 
 

@@ -37,6 +37,16 @@ RETRY_AFTER_SECONDS = 2
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
 NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING).SerializeToString()
 
+_SERVICES = frozenset({"", "envoy.service.auth.v3.Authorization"})
+
+
+def names_service(message: bytes) -> bool:
+    """Whether a HealthCheckRequest asks about the server as a whole or about the service that is here."""
+    try:
+        return health_pb2.HealthCheckRequest.FromString(message).service in _SERVICES
+    except DecodeError:
+        return False
+
 
 def parse(message: bytes) -> RequestView:
     """What Envoy says about one request. Raises Denied(REQUEST_MALFORMED) where it is no CheckRequest about HTTP."""
@@ -97,7 +107,7 @@ class Renderer:
     """Writes decisions for one configuration: its realm and its forwarded headers."""
 
     def __init__(self, realm: str, forward: Forward) -> None:
-        self._realm = realm
+        self._realm = _quoted(realm)
         self._forward = forward
         self._without_token = self._forwarded(())
 
@@ -154,7 +164,7 @@ class Renderer:
 
     def _challenge(self, decision: Decision, row: Row, text: str) -> str:
         """RFC 6750 section 3, RFC 9470 section 3. Every value is ours or the operator's."""
-        parts = [f'Bearer realm="{self._realm}"']
+        parts = [f"Bearer realm={self._realm}"]
         if row.error:
             parts += [f'error="{row.error}"', f'error_description="{text}"']
         policy = decision.policy
@@ -165,6 +175,12 @@ class Renderer:
         if policy is not None and decision.reason is Reason.TOKEN_TOO_OLD and policy.max_age_seconds is not None:
             parts.append(f'max_age="{policy.max_age_seconds:.0f}"')
         return ", ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string (RFC 9110 section 5.6.4). `node.cluster` can be any text, a header value cannot."""
+    safe = "".join(character if " " <= character <= "~" else "?" for character in text)
+    return '"' + safe.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _known(identity: Identity | None, policy: Policy | None) -> dict[str, str]:
