@@ -46,6 +46,9 @@ def _option(parser: argparse.ArgumentParser, name: str, **details: object) -> No
     variable = "AUTHZ_" + name.strip("-").replace("-", "_").upper()
     default = os.environ.get(variable) or details.pop("default", None)
     details.pop("default", None)
+    choices = details.get("choices")
+    if isinstance(choices, tuple) and default not in choices:  # argparse looks at what is typed only
+        parser.error(f"{variable}={default!s:.60}: write one of {', '.join(choices)}")
     shown = "" if default is None else f" (default {default})"
     details["help"] = f"{details.get('help', '')}{shown}".strip() or None
     parser.add_argument(name, default=default, **details)  # type: ignore[arg-type]
@@ -102,5 +105,5 @@ def _serve_options(options: argparse.Namespace) -> ServeOptions:
         listen=tuple(dict.fromkeys(listen)),
         admin=admin,
         drain_seconds=drain or 0.0,
-        worker=WorkerOptions(options.engine, options.log_level, options.log_format),
+        worker=WorkerOptions(options.engine, options.log_level, options.log_format, drain or 0.0),
     )

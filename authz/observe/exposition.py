@@ -72,10 +72,9 @@ class Reloads:
 class Exposition(Collector):
     """Collects from the supervisor's books when Prometheus asks."""
 
-    def __init__(self, retired: Totals, reloads: Reloads, engine: str) -> None:
+    def __init__(self, retired: Totals, reloads: Reloads) -> None:
         self._retired = retired
         self._reloads = reloads
-        self._engine = engine
         self.live: dict[int, Mapping[str, Any]] = {}
         """The latest report of each running worker, by slot."""
 
@@ -151,7 +150,8 @@ class Exposition(Collector):
         yield CounterMetricFamily("authz_log_lines_dropped", "Lines nobody took.", value=totals.lines_dropped)
         yield _gauge("authz_workers", "Workers that serve.", self._sum("serving"))
         build = GaugeMetricFamily("authz_build_info", "Always 1.", labels=("version", "python", "engine"))
-        build.add_metric((__version__, platform.python_version(), self._engine), 1)
+        engines = {str(status["engine"]) for status in self.live.values() if status["engine"]}
+        build.add_metric((__version__, platform.python_version(), "+".join(sorted(engines))), 1)
         yield build
 
     def _sum(self, name: str) -> float:

@@ -46,7 +46,7 @@ class Admin:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await self._answer(reader, writer)
         except (TimeoutError, OSError, h11.ProtocolError):
-            pass  # the peer's loss: it was too slow, went away, or does not speak HTTP
+            writer.transport.abort()  # the peer's loss: it was too slow, went away, or does not speak HTTP
         finally:
             self._open -= 1
             writer.close()
@@ -68,7 +68,8 @@ class Admin:
         writer.write(connection.send(answer) or b"")
         if event.method != b"HEAD":
             writer.write(body)
-        await writer.drain()
+        writer.close()
+        await writer.wait_closed()  # all of it sent: within the time, or the rest is thrown away
 
     def _page(self, method: bytes, target: bytes) -> Page:
         page = self._pages.get(target.partition(b"?")[0].decode("ascii", "replace"))

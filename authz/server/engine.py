@@ -1,7 +1,8 @@
-"""What carries calls: the four things a data plane does, and the two words a handler may answer with.
+"""What carries calls: the four things a data plane does, and what a handler may answer with.
 
-A handler is given a message and a call. It returns the answer, or None and later says `call.reply(answer)`, from any
-thread. It never raises. loop.py and public.py both carry the same handlers and pass the same tests.
+A handler is given a message and a call. It returns the answer, or None and later says `call.reply(answer)`, once, from
+any thread; where its protocol wants it, it returns a Status. It never raises. loop.py and public.py both carry the same
+handlers and pass the same tests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,34 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_STREAMS_PER_CONNECTION = 512
 """HTTP/2 streams one connection may hold open: half the calls in flight, so that one peer cannot take all."""
 
-Handler = Callable[[bytes, Call], bytes | None]
+MAX_PENDING = 65_536
+"""Calls that gRPC holds before an engine takes them up. Past its own default of 1000 it refuses streams by chance, and
+a refused stream is an error to Envoy, not an answer; what bounds it here is the streams of the connections."""
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+    ("grpc.server.max_pending_requests", MAX_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
+    ("grpc.so_reuseport", 0),
+)
+"""Channel arguments of both engines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A gRPC status other than OK, in place of an answer."""
+
+    code: int
+    message: str
+
+
+UNIMPLEMENTED = Status(12, "method not found")
+NO_MESSAGE = Status(12, "this method takes exactly one message")
+UNAVAILABLE = Status(14, "shutting down")
+DEADLINE_EXCEEDED = Status(4, "")
+
+Handler = Callable[[bytes, Call], bytes | Status | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ KILL_AFTER_SECONDS = 5.0
 
 MAX_STATUS_BYTES = 16 * 1024 * 1024
 EXIT_CANNOT_LISTEN = 3
+EXIT_NOT_STARTED = 71
+"""For a worker whose process could not be made: EX_OSERR of sysexits.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class WorkerOptions:
     engine: str
     log_level: str
     log_format: str
+    drain_seconds: float
+    """What a worker takes on a SIGTERM of its own."""
 
 
 class Fleet:
@@ -53,7 +57,8 @@ class Fleet:
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._order: Mapping[str, Any] | None = None
-        self._draining = False
+        self._drain_order: Mapping[str, Any] | None = None
+        self._drained = asyncio.Event()
         self._turned: dict[int, tuple[int, float]] = {}
         self.cannot_listen = asyncio.Event()
         """Set where a worker found its address taken at its very first start."""
@@ -70,9 +75,10 @@ class Fleet:
 
     async def drain(self, seconds: float) -> None:
         """Have every worker serve until it is idle or the time is over, then end them all."""
-        self._draining = True
+        self._drain_order = {"drain": seconds}
+        self._drained.set()
         for writer in self._writers.values():
-            _send(writer, {"drain": seconds})
+            _send(writer, self._drain_order)
         if self._keepers:
             await asyncio.wait(self._keepers, timeout=seconds + KILL_AFTER_SECONDS)
         for process in self._processes.values():
@@ -87,28 +93,39 @@ class Fleet:
 
     async def _keep(self, slot: int) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while True:
+        while not self._drained.is_set():
             started = time.monotonic()
             code = await self._run(slot)
             self._exposition.retire(slot)
             self._turned.pop(slot, None)
-            if self._draining:
+            if self._drained.is_set():
                 return
             lived = time.monotonic() - started
             if code == EXIT_CANNOT_LISTEN and lived < STABLE_SECONDS:
                 self.cannot_listen.set()
             self._log.event("error", "worker_ended", {"address": self.addresses[slot], "exit_code": code})
             pause = FIRST_PAUSE_SECONDS if lived > STABLE_SECONDS else pause
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _run(self, slot: int) -> int:
         """One worker from start to end. Returns its exit code."""
         ours, theirs = socket.socketpair()
+        try:
+            process = await self._spawn(slot, theirs)
+        except OSError as error:
+            ours.close()
+            self._log.event("error", "worker_not_started", {"address": self.addresses[slot], "problem": str(error)})
+            return EXIT_NOT_STARTED
+        return await self._follow(slot, process, ours)
+
+    async def _spawn(self, slot: int, theirs: socket.socket) -> asyncio.subprocess.Process:
+        """Start a worker's process with its end of the control channel. Raises OSError."""
         with theirs:
             options = {"address": self.addresses[slot], "control_fd": theirs.fileno()}
             options |= {name: getattr(self._options, name) for name in WorkerOptions.__dataclass_fields__}
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "authz.server.worker",
@@ -117,11 +134,15 @@ class Fleet:
                 stdin=asyncio.subprocess.DEVNULL,
                 env=os.environ | {"GRPC_VERBOSITY": os.environ.get("GRPC_VERBOSITY", "NONE")},
             )
+
+    async def _follow(self, slot: int, process: asyncio.subprocess.Process, ours: socket.socket) -> int:
+        """Tell a worker what to do and take its reports until it ends. Returns its exit code."""
         self._processes[slot] = process
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_STATUS_BYTES)
         self._writers[slot] = writer
-        if self._order is not None:
-            _send(writer, self._order)
+        for order in (self._order, self._drain_order):
+            if order is not None:
+                _send(writer, order)
         try:
             with contextlib.suppress(ConnectionError, ValueError):
                 while line := await reader.readline():

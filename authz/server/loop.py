@@ -2,24 +2,29 @@
 
 It makes the calls that `grpc/_server.py` of grpcio makes, without the thread pool and the bookkeeping around it. Rules
 of this file: every batch that was started comes back as one event, with success or without; a call is dropped only
-after its last batch came back; after shutdown no new call is asked for. `self_test` in selftest.py tells whether the
-private calls still behave; where they do not, public.py serves instead.
+after its last batch came back; after shutdown no new call is asked for; a call is answered at most once, whoever is
+first. `loop_fault` in selftest.py tells whether the private calls still behave; where they do not, public.py serves.
 """
 
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import Any
 
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from authz.server.engine import (
+    DEADLINE_EXCEEDED,
     MAX_IN_FLIGHT,
-    MAX_MESSAGE_BYTES,
-    MAX_STREAMS_PER_CONNECTION,
+    NO_MESSAGE,
+    OPTIONS,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
     CannotListen,
     Handler,
     Service,
+    Status,
 )
 
 CALLS_ASKED_FOR = 64
@@ -32,24 +37,19 @@ _NO_FLAGS = 0
 _SHUTDOWN = object()
 _CALL = object()
 
-OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
-    ("grpc.so_reuseport", 0),
-)
-
 
 class LoopCall:
     """One call: received, answered once, forgotten when its last batch has come back."""
 
-    __slots__ = ("_answered", "_core", "_deadline", "_loop", "_metadata", "handler")
+    __slots__ = ("_core", "_deadline", "_lock", "_metadata", "answered", "handler")
 
-    def __init__(self, loop: Loop, event: Any, handler: Handler) -> None:
-        self._loop = loop
+    def __init__(self, event: Any, handler: Handler, lock: Lock) -> None:
         self._core = event.call
         self._deadline = event.call_details.deadline
         self._metadata = event.invocation_metadata
-        self._answered = False
+        self._lock = lock
+        self.answered = False
+        """Whether the answer was handed to the core."""
         self.handler = handler
 
     def seconds_left(self) -> float:
@@ -68,27 +68,27 @@ class LoopCall:
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), self)
 
     def reply(self, message: bytes) -> None:
-        """Answer with a message and status OK."""
-        self._finish(cygrpc.StatusCode.ok, b"", cygrpc.SendMessageOperation(message, _NO_FLAGS))
+        """Answer later, from any thread. Nothing where the call has been answered or given up."""
+        self.finish_first(message)
 
-    def refuse(self, code: Any, why: bytes) -> None:
-        """End the call with a gRPC status and no message."""
-        self._finish(code, why)
+    def finish_first(self, answer: bytes | Status) -> None:
+        """Answer, unless somebody else has: a late reply and the end of the loop's patience may meet."""
+        with self._lock:
+            is_first, self.answered = not self.answered, True
+        if is_first:
+            self.finish(answer)
 
-    @property
-    def answered(self) -> bool:
-        """Whether the answer was handed to the core."""
-        return self._answered
-
-    def _finish(self, code: Any, why: bytes, *message: Any) -> None:
-        self._answered = True
-        operations = (
-            cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS),
-            *message,
-            cygrpc.SendStatusFromServerOperation(None, code, why, _NO_FLAGS),
-            cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),
-        )
-        self._core.start_server_batch(operations, self)
+    def finish(self, answer: bytes | Status) -> None:
+        """Answer with a message and status OK, or with another status. For whoever alone holds the call."""
+        self.answered = True
+        message: tuple[Any, ...] = ()
+        if isinstance(answer, bytes):
+            message = (cygrpc.SendMessageOperation(answer, _NO_FLAGS),)
+            status = cygrpc.SendStatusFromServerOperation(None, cygrpc.StatusCode.ok, b"", _NO_FLAGS)
+        else:
+            status = cygrpc.SendStatusFromServerOperation(None, answer.code, answer.message.encode(), _NO_FLAGS)
+        head, close = cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS), cygrpc.ReceiveCloseOnServerOperation(0)
+        self._core.start_server_batch((head, *message, status, close), self)
 
 
 class Loop:
@@ -107,80 +107,96 @@ class Loop:
         self.in_flight = 0
         self.turns = 0
         self._asked_for = 0
+        self._waiting: set[LoopCall] = set()  # handlers answered None, the reply is still to come
+        self._lock = Lock()  # between this thread and those that stop the loop or reply later
+        self._started = False
         self._stopping = False
         self._cancel_at = float("inf")
         self._shut_down = False
 
     def serve(self) -> None:
         """Carry calls until `stop`, then finish those that are in flight."""
-        self._server.start()
+        with self._lock:
+            self._server.start()
+            self._started = True
+            if self._stopping:  # before it began; a server that never started cannot be destroyed
+                self._server.shutdown(self._queue, _SHUTDOWN)
         for _ in range(CALLS_ASKED_FOR):
             self._ask_for_call()
         while not (self._shut_down and self._asked_for == 0 and self.in_flight == 0):
-            event = self._queue.poll(min(self._cancel_at, time.time() + IDLE_TURN_SECONDS))
-            self.turns += 1
-            if event.completion_type == cygrpc.CompletionType.queue_timeout:
-                self._cancel_if_late()
-            elif event.tag is _CALL:
-                self._on_call(event)
-            elif event.tag is _SHUTDOWN:
-                self._shut_down = True
-            else:
-                self._on_batch(event.tag, event)
-            # A call object that is kept while the queue is polled again can make the core spin at shutdown.
-            del event
+            self._turn()
         self._server.destroy()
 
     def stop(self, grace_seconds: float) -> None:
         """Accept no more calls; those in flight are cancelled when the grace is over."""
-        if self._stopping:
-            return
-        self._stopping = True
-        self._cancel_at = time.time() + grace_seconds
-        self._server.shutdown(self._queue, _SHUTDOWN)
+        with self._lock:
+            if self._stopping:
+                return
+            self._stopping = True
+            self._cancel_at = time.time() + grace_seconds
+            if self._started:
+                self._server.shutdown(self._queue, _SHUTDOWN)
+
+    def _turn(self) -> None:
+        event = self._queue.poll(min(self._cancel_at, time.time() + IDLE_TURN_SECONDS))
+        self.turns += 1
+        tag = event.tag
+        if tag is _CALL:
+            self._on_call(event)
+        elif tag is _SHUTDOWN:
+            self._shut_down = True
+        elif tag is not None:
+            self._on_batch(tag, event)
+        if self._stopping and time.time() >= self._cancel_at:
+            self._cancel()
 
     def _ask_for_call(self) -> None:
+        # Under the lock, for asking a server that another thread is shutting down raises.
+        with self._lock:
+            if self._stopping:
+                return
+            self._server.request_call(self._queue, self._queue, _CALL)
         self._asked_for += 1
-        self._server.request_call(self._queue, self._queue, _CALL)
 
-    def _cancel_if_late(self) -> None:
-        if time.time() >= self._cancel_at:
-            self._cancel_at = float("inf")
-            self._server.cancel_all_calls()
+    def _cancel(self) -> None:
+        """The grace is over: end every call, those that wait for a reply included, which no event would bring back."""
+        self._cancel_at = float("inf")
+        self._server.cancel_all_calls()
+        for call in self._waiting:
+            call.finish_first(UNAVAILABLE)
 
     def _on_call(self, event: Any) -> None:
         self._asked_for -= 1
-        if self._stopping:
-            if event.success:
-                LoopCall(self, event, _nothing).refuse(cygrpc.StatusCode.unavailable, b"shutting down")
-                self.in_flight += 1
-            return
         self._ask_for_call()
         if not event.success:
             return
         self.in_flight += 1
         handler = self._methods.get(event.call_details.method)
-        call = LoopCall(self, event, handler or _nothing)
+        call = LoopCall(event, handler or _nothing, self._lock)
         if handler is None:
-            call.refuse(cygrpc.StatusCode.unimplemented, b"method not found")
+            call.finish(UNIMPLEMENTED)
         elif self.in_flight > self._max_in_flight:
-            call.reply(self._overloaded(call))
+            call.finish(self._overloaded(call))
         else:
             call.receive()
 
     def _on_batch(self, call: LoopCall, event: Any) -> None:
         if call.answered:
             self.in_flight -= 1
+            self._waiting.discard(call)
             return
         message = event.batch_operations[0].message()
-        if message is None or call.seconds_left() <= 0:
-            # The peer went away or its time is over: nobody would read a decision.
-            call.refuse(cygrpc.StatusCode.cancelled, b"")
-            return
-        answer = call.handler(message, call)
-        if answer is not None:
-            call.reply(answer)
+        if message is None:  # none was sent, or the peer went away
+            call.finish(NO_MESSAGE)
+        elif call.seconds_left() <= 0:  # nobody would read a decision
+            call.finish(DEADLINE_EXCEEDED)
+        else:
+            answer = call.handler(message, call)
+            if answer is None:
+                self._waiting.add(call)
+            else:
+                call.finish(answer)
 
 
-def _nothing(_message: bytes, _call: Any) -> bytes | None:
+def _nothing(_message: bytes, _call: Any) -> None:
     return None

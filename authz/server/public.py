@@ -1,27 +1,38 @@
-"""The same handlers on grpcio's public server: slower, and sure to work where loop.py's private calls do not."""
+"""The same handlers on grpcio's public server: slower, and sure to work where loop.py's private calls do not.
+
+One weakness is grpc.server's own: a call whose message never comes holds a thread until its deadline or its end.
+"""
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import Any
 
 import grpc
 
+from authz.server.check import MAX_WAITING
 from authz.server.engine import (
+    DEADLINE_EXCEEDED,
     MAX_IN_FLIGHT,
-    MAX_MESSAGE_BYTES,
-    MAX_STREAMS_PER_CONNECTION,
+    OPTIONS,
+    UNAVAILABLE,
     CannotListen,
     Handler,
     Service,
+    Status,
 )
 
-THREADS = 8
-"""Enough that a call which waits for a key does not hold up the others; the lock of the interpreter allows no more."""
+THREADS = MAX_WAITING + 8
+"""A call that waits for a key holds its thread, so there is one for each that may, and some for the others. Threads
+are made when no other is free; the lock of the interpreter allows no more than one to run."""
 
 LONGEST_WAIT_SECONDS = 30.0
+"""For a reply that comes later, where the caller sets no deadline."""
+
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class PublicCall:
@@ -29,7 +40,7 @@ class PublicCall:
 
     def __init__(self, context: Any) -> None:
         self._context = context
-        self.answer: Future[bytes] = Future()
+        self._answer: Future[bytes] = Future()
 
     def seconds_left(self) -> float:
         """Seconds until the caller's deadline; infinite where it set none."""
@@ -44,9 +55,40 @@ class PublicCall:
         return ""
 
     def reply(self, message: bytes) -> None:
-        """Answer later, from any thread."""
-        if not self.answer.done():
-            self.answer.set_result(message)
+        """Answer later, from any thread. Nothing where the call has been answered or given up."""
+        with suppress(InvalidStateError):
+            self._answer.set_result(message)
+
+    def wait(self) -> bytes | Status:
+        """The later answer, or the status where none came in time or the call ended meanwhile."""
+        self._context.add_callback(self._answer.cancel)
+        try:
+            return self._answer.result(min(self.seconds_left(), LONGEST_WAIT_SECONDS))
+        except CancelledError:
+            return UNAVAILABLE
+        except FutureTimeoutError:
+            return DEADLINE_EXCEEDED
+
+
+class CountingPool(ThreadPoolExecutor):
+    """A thread pool that knows how much it was given and has not done: running and queued."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads, thread_name_prefix="check")
+        self._count_lock = threading.Lock()
+        self.unfinished = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Count it, and run it when a thread is free."""
+        with self._count_lock:
+            self.unfinished += 1
+        future = super().submit(fn, *args, **kwargs)
+        future.add_done_callback(self._done)
+        return future
+
+    def _done(self, _future: Future[Any]) -> None:
+        with self._count_lock:
+            self.unfinished -= 1
 
 
 class PublicServer:
@@ -55,53 +97,66 @@ class PublicServer:
     def __init__(self, address: str, service: Service, max_in_flight: int = MAX_IN_FLIGHT) -> None:
         self._service = service
         self._max_in_flight = max_in_flight
+        self._pool = CountingPool(THREADS)
         self._lock = threading.Lock()
+        self._started = False
         self._stopped = threading.Event()
-        self.in_flight = 0
+        self._ended = threading.Event()
         self.turns = 0
-        self._server = grpc.server(
-            ThreadPoolExecutor(THREADS, thread_name_prefix="check"),
-            options=(
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
-                ("grpc.so_reuseport", 0),
-            ),
-        )
+        self._server = grpc.server(self._pool, options=OPTIONS)
         self._server.add_generic_rpc_handlers((_Methods(self, service),))
         try:
             self.port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise CannotListen(f"cannot listen on {address}") from error
 
+    @property
+    def in_flight(self) -> int:
+        """Calls accepted and not yet answered, those that no thread has taken up included."""
+        return self._pool.unfinished
+
     def serve(self) -> None:
         """Carry calls until `stop`, then finish those that are in flight."""
-        self._server.start()
+        with self._lock:
+            self._started = not self._stopped.is_set()
+            if self._started:
+                self._server.start()
         while not self._stopped.wait(0.2):  # in short steps, so that the main thread runs its signal handlers
             self.turns += 1
-        self._server.wait_for_termination(LONGEST_WAIT_SECONDS)
+        self._ended.wait()
+        self._pool.shutdown(wait=False)
 
     def stop(self, grace_seconds: float) -> None:
         """Accept no more calls; those in flight are cancelled when the grace is over."""
-        self._server.stop(grace_seconds)
-        self._stopped.set()
+        with self._lock:
+            if self._stopped.is_set():
+                return
+            self._ended = self._server.stop(grace_seconds) if self._started else _over()
+            self._stopped.set()
 
     def handle(self, handler: Handler, message: bytes, context: Any) -> bytes:
         """Run one call on a thread of the pool."""
         call = PublicCall(context)
-        with self._lock:
-            self.in_flight += 1
-            is_overloaded = self.in_flight > self._max_in_flight
-        try:
-            if is_overloaded:
-                return self._service.overloaded(call)
-            answer = handler(message, call)
-            return call.answer.result(min(call.seconds_left(), LONGEST_WAIT_SECONDS)) if answer is None else answer
-        except FutureTimeoutError:
-            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "")
-            raise
-        finally:
-            with self._lock:
-                self.in_flight -= 1
+        answer = self._answer(handler, message, call)
+        if isinstance(answer, bytes):
+            return answer
+        context.abort(_CODES[answer.code], answer.message)
+        return b""  # never reached, for abort raises
+
+    def _answer(self, handler: Handler, message: bytes, call: PublicCall) -> bytes | Status:
+        if call.seconds_left() <= 0:
+            return DEADLINE_EXCEEDED
+        if self._pool.unfinished > self._max_in_flight:
+            # The oldest of too many are shed: the newer ones behind them have more of their time left.
+            return self._service.overloaded(call)
+        answer = handler(message, call)
+        return call.wait() if answer is None else answer
+
+
+def _over() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generic when it runs

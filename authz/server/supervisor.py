@@ -21,8 +21,9 @@ from authz.envoy.settings import Settings, WrongSettings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_api_refusals, possible_checks, possible_comparisons
 from authz.observe.log import Log
-from authz.server.address import parse_tcp
+from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
+from authz.server.engine import CannotListen
 from authz.server.fleet import Fleet, WorkerOptions
 
 WATCH_SECONDS = 1.0
@@ -55,7 +56,7 @@ class Supervisor:
         self._settings = settings
         self._log = log
         self._reloads = Reloads()
-        self._exposition = Exposition(Totals(), self._reloads, options.worker.engine)
+        self._exposition = Exposition(Totals(), self._reloads)
         self._fleet = Fleet(options.listen or settings.endpoints, options.worker, self._exposition, log)
         self._registry = CollectorRegistry()
         self._registry.register(self._exposition)
@@ -91,8 +92,9 @@ class Supervisor:
     async def _start_admin(self, admin: Admin) -> bool:
         host, port = parse_tcp(self._options.admin) or ("", 0)
         try:
+            require_free(self._options.admin)
             bound = await admin.start(host, port)
-        except OSError as error:
+        except (CannotListen, OSError) as error:
             self._log.event("error", "cannot_listen", {"address": self._options.admin, "problem": str(error)})
             return False
         self._log.event("info", "admin_serving", {"address": f"{host}:{bound}"})
@@ -103,39 +105,44 @@ class Supervisor:
         self._settings = settings
         self._reloads.results["success"] += 1
         self._reloads.last_success_seconds = time.time()
-        self._reloads.labels = tuple(possible_checks(settings.configuration))
-        self._reloads.candidates = tuple(possible_comparisons(settings.configuration))
-        self._reloads.api_refusals = tuple(possible_api_refusals(settings.configuration))
+        known = (settings.configuration, settings.inline_policies)
+        self._reloads.labels = tuple(possible_checks(*known))
+        self._reloads.candidates = tuple(possible_comparisons(*known))
+        self._reloads.api_refusals = tuple(possible_api_refusals(*known))
         for finding in settings.warnings:
             self._log.event("error", "policy_invalid", {"problem": str(finding)})
         self._fleet.configure(settings.authz, settings.realm)
 
     async def _watch(self) -> None:
         """Notice a changed file, or SIGHUP, and take the new configuration if it is good."""
-        seen = self._settings.text
+        seen = self._settings.text.encode()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reload.wait(), WATCH_SECONDS)
             forced = self._reload.is_set()
             self._reload.clear()
-            text = await asyncio.to_thread(_read, self._options.file)
-            if text is not None and (forced or text != seen):
-                seen = text
-                self._reread(text)
+            content = await asyncio.to_thread(_read, self._options.file)
+            if forced or (content is not None and content != seen):
+                seen = content if content is not None else seen
+                await self._reread(content)
 
-    def _reread(self, text: str) -> None:
+    async def _reread(self, content: bytes | None) -> None:
+        """Take the file's content into force, or say what is wrong with it and leave everything as it is."""
         try:
-            settings = read_settings(text, str(self._options.file), need_endpoints=not self._options.listen)
-        except WrongSettings as wrong:
+            settings = await asyncio.to_thread(self._settings_of, content)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, the next change must be seen
             self._reloads.results["failure"] += 1
-            problems = [str(finding) for finding in wrong.found]
-            self._log.event("error", "reload_failed", {"problems": problems})
+            self._log.event("error", "reload_failed", {"problems": _problems(error)})
             return
         if not self._options.listen and settings.endpoints != self._fleet.addresses:
             fields = {"serving": self._fleet.addresses, "written": settings.endpoints}
             self._log.event("warning", "endpoints_need_a_restart", fields)
         self._take(settings)
         self._log.event("info", "reloaded", {"file": str(self._options.file)})
+
+    def _settings_of(self, content: bytes | None) -> Settings:
+        text = content.decode("utf-8") if content is not None else self._options.file.read_text(encoding="utf-8")
+        return read_settings(text, str(self._options.file), need_endpoints=not self._options.listen)
 
     def _metrics(self) -> Page:
         return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
@@ -187,12 +194,18 @@ def _issuer_keys(alias: str, statuses: list[Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def _read(file: Path) -> str | None:
-    """The file's text; None while it cannot be read, which is no change."""
+def _read(file: Path) -> bytes | None:
+    """The file's content; None while it cannot be read, which is no change."""
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return file.read_bytes()
+    except OSError:
         return None
+
+
+def _problems(error: Exception) -> list[str]:
+    if isinstance(error, WrongSettings):
+        return [str(finding) for finding in error.found]
+    return [f"{type(error).__name__}: {error}"]
 
 
 def serve(options: ServeOptions, settings: Settings, log: Log) -> int:

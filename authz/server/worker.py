@@ -26,7 +26,7 @@ from authz.observe.tally import Tally
 from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
 from authz.server.check import Call, Check, Rules
-from authz.server.engine import CannotListen, Engine, Service
+from authz.server.engine import CannotListen, Engine, Service, Status
 from authz.server.keys import Keys
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
@@ -34,14 +34,23 @@ from authz.sources.jwks import JwksSource
 CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
 
+UNKNOWN_SERVICE = Status(5, "unknown service")
+"""NOT_FOUND: what the health checking protocol answers about a service that is not here."""
+
 REPORT_SECONDS = 1.0
 """How often the supervisor is told the counts. A killed worker takes at most this much counting with it."""
 
 QUIET_SECONDS = 1.0
 """A draining worker that had no check for so long is idle: callers have seen NOT_SERVING and gone elsewhere."""
 
+LAST_CALLS_SECONDS = 1.0
+"""What calls in flight get at least when the worker stops: Envoy's deadline for a check."""
+
 NEW_KEYS_SECONDS = 5.0
 """How long a reload waits for the keys of new issuers before it takes effect without them: one fetch."""
+
+STARTING_REPORT_SECONDS = 0.05
+"""The same until it serves, so that readiness shows at once."""
 
 MAX_CONTROL_BYTES = 16 * 1024 * 1024
 EXIT_CANNOT_LISTEN = 3
@@ -53,6 +62,7 @@ class Worker:
     def __init__(self, options: Mapping[str, Any], control: socket.socket) -> None:
         self._address: str = options["address"]
         self._engine_choice: str = options["engine"]
+        self._drain_seconds: float = options["drain_seconds"]
         self._control = control
         self._log = Log(options["log_level"], options["log_format"])
         self._background = Background()
@@ -62,13 +72,14 @@ class Worker:
         self._check: Check | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
+        self._engine_name = ""
         self._draining = False
-        self._wake = Event()
+        self._stopped = Event()
 
     def run(self) -> int:
         """Serve until told to stop. Returns the exit code."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the supervisor says what to do
-        signal.signal(signal.SIGTERM, lambda _signal, _frame: self._drain_later(20.0))
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: self._drain_later(self._drain_seconds))
         obeying = self._background.submit(self._obey())
         try:
             self._configured.result()
@@ -91,11 +102,18 @@ class Worker:
         require_free(self._address)
         service = Service({CHECK_METHOD: check, HEALTH_METHOD: self._health}, check.overloaded)
         with socket_mode():
-            self._engine, name = engines.start(self._engine_choice, self._address, service)
-        self._log.event("info", "serving", {"address": self._address, "engine": name})
+            started = engines.start(self._engine_choice, self._address, service)
+        if started.fault:
+            self._log.event("warning", "engine_fallback", {"engine": started.name, "problem": started.fault})
+        self._log.event("info", "serving", {"address": self._address, "engine": started.name})
+        self._engine_name, self._engine = started.name, started.engine
+        if self._stopped.is_set():  # told to end while the engine was being started
+            self._engine.stop(0.0)
         self._engine.serve()
 
-    def _health(self, _message: bytes, _call: Call) -> bytes:
+    def _health(self, message: bytes, _call: Call) -> bytes | Status:
+        if not wire.names_service(message):
+            return UNKNOWN_SERVICE
         return wire.NOT_SERVING if self._draining else wire.SERVING
 
     def _observe(self, decision: Decision, seconds: float, call: Call) -> None:
@@ -115,6 +133,8 @@ class Worker:
                     await self._configure(**order["configure"])
                 elif "drain" in order:
                     self._drain_later(order["drain"])
+        except Exception as error:  # noqa: BLE001 - a worker that cannot be told anything must not go on
+            self._log.event("error", "worker_failed", {"problem": f"{type(error).__name__}: {error!s:.500}"})
         finally:
             reporting.cancel()
             self._drain_later(0.0)
@@ -154,12 +174,13 @@ class Worker:
         while True:
             writer.write(json.dumps({"status": self._status()}).encode() + b"\n")
             await writer.drain()
-            await asyncio.sleep(REPORT_SECONDS if self._engine is not None else 0.05)
+            await asyncio.sleep(REPORT_SECONDS if self._engine is not None else STARTING_REPORT_SECONDS)
 
     def _status(self) -> dict[str, Any]:
         engine = self._engine
         return {
             **self._tally.snapshot(),
+            "engine": self._engine_name,
             "serving": engine is not None and not self._draining,
             "in_flight": engine.in_flight if engine is not None else 0,
             "turns": engine.turns if engine is not None else 0,
@@ -180,8 +201,9 @@ class Worker:
             await asyncio.sleep(min(QUIET_SECONDS, until - time.monotonic()))
             if self._tally.total == before:
                 break
+        self._stopped.set()
         if self._engine is not None:
-            self._engine.stop(max(1.0, until - time.monotonic()))
+            self._engine.stop(max(LAST_CALLS_SECONDS, until - time.monotonic()))
 
 
 def _keys(source: JwksSource) -> dict[str, Any]:
