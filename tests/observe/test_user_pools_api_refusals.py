@@ -57,7 +57,7 @@ def test_every_policy_with_scopes_has_its_counter_from_the_start() -> None:
     )
     reloads = Reloads(api_refusals=tuple(possible_api_refusals(configuration)))
     registry = CollectorRegistry()
-    registry.register(Exposition(Totals(), reloads, "loop"))
+    registry.register(Exposition(Totals(), reloads))
 
     assert possible_api_refusals(configuration) == [("read", "people")]
     assert registry.get_sample_value(_NAME, {"policy": "read", "issuer": "people"}) == 0
@@ -66,8 +66,8 @@ def test_every_policy_with_scopes_has_its_counter_from_the_start() -> None:
 def test_counts_of_workers_that_are_gone_stay() -> None:
     tally = Tally()
     tally.count(_decision(Reason.SCOPE_INSUFFICIENT, token("guests")), 0.001)
-    status = tally.snapshot() | {"keys": {}, "lines_dropped": 0, "in_flight": 0, "serving": True}
-    exposition = Exposition(Totals(), Reloads(), "loop")
+    status = tally.snapshot() | {"keys": {}, "lines_dropped": 0, "in_flight": 0, "serving": True, "engine": "loop"}
+    exposition = Exposition(Totals(), Reloads())
     exposition.live[0] = status
     exposition.retire(0)
     exposition.live[0] = status
