@@ -67,6 +67,7 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@$(BIN)/uv lock --quiet --upgrade
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format cyclonedx1.5 | $(BIN)/python requirements/sbom.py
 	@rm uv.lock
 
 clean: ## remove what the targets made
