@@ -19,6 +19,7 @@ from typing import Any
 
 from authz.observe.exposition import Exposition
 from authz.observe.log import Log
+from authz.server.engine import CORE_ENVIRONMENT
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -132,7 +133,7 @@ class Fleet:
                 json.dumps(options),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=os.environ | {"GRPC_VERBOSITY": os.environ.get("GRPC_VERBOSITY", "NONE")},
+                env=CORE_ENVIRONMENT | os.environ,
             )
 
     async def _follow(self, slot: int, process: asyncio.subprocess.Process, ours: socket.socket) -> int:
