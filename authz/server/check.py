@@ -150,7 +150,8 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
     request = policy = unverified = issuer = identity = remembered = None
     try:
         request = wire.parse(message)
-        policy = require_open(rules.policies.find(request.policy))
+        policy = rules.policies.find(request.policy)
+        require_open(policy)
         credential = bearer.find(request.authorization) if policy.reads_token else None
         if credential is None:
             return Decision(policy.without_token(), request, policy)

@@ -75,8 +75,7 @@ def read_policy_text(text: str, known: Known) -> Policy | str:
         return "; ".join(map(str, mistakes.found))
 
 
-def require_open(policy: Policy) -> Policy:
-    """The policy, unless it is `deny`. Raises Denied(DENIED)."""
+def require_open(policy: Policy) -> None:
+    """Refuse where the policy is `deny`. Raises Denied(DENIED)."""
     if policy.gate is Gate.CLOSED:
         raise Denied(Reason.DENIED)
-    return policy
