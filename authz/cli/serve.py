@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         text = wanted.file.read_text(encoding="utf-8")
-        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen)
+        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen, need_files=True)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         sys.stderr.write(f"{wanted.file}: cannot be read: {why}. Name the Envoy YAML with --envoy-config.\n")

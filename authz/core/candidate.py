@@ -6,62 +6,34 @@ one whose token was refused before it was verified, or by the list of accepted i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-from authz.core.identity import Identity
-from authz.core.policy import Policy, judge
+from authz.core.decision import Agreement, Comparison, Decision
+from authz.core.policy import judge
 from authz.core.reasons import Denied, Reason
+from authz.core.revocations import Revocations
 
 
-class Agreement(StrEnum):
-    """How the candidate's answer relates to the policy's. The value is the metric label."""
+def compare(decision: Decision, now: float, revocations: Revocations | None) -> Comparison | None:
+    """Hold a request that was decided against the candidate of its policy.
 
-    SAME = "same"
-    STRICTER = "stricter"
-    """The candidate refuses what is forwarded."""
-    LOOSER = "looser"
-    """The candidate forwards what is refused."""
-
-    @classmethod
-    def of(cls, answer: Reason, verdict: Reason) -> Agreement:
-        """How a candidate's verdict relates to the answer that was given."""
-        forwards, would_forward = answer.row.outcome == "allow", verdict.row.outcome == "allow"
-        if forwards == would_forward:
-            return cls.SAME
-        return cls.LOOSER if would_forward else cls.STRICTER
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What the candidate said beside the policy's answer."""
-
-    agreement: Agreement
-    reason: Reason
-    """The candidate's."""
-    detail: str = ""
-    """For the operator's log, as a decision's."""
-
-
-def compare(reason: Reason, candidate: Policy, identity: Identity | None, now: float) -> Comparison | None:
-    """Hold a request against the candidate; `reason` is the answer that its policy gave.
-
-    None where the request was not judged: without an identity it was if no token was sent. Issuers that the policy
-    does not accept are left out, for whether their tokens were verified depends on what other routes saw.
+    None where there is no candidate, or where the request was not judged: without an identity it was if no token was
+    sent. Issuers that the policy does not accept are left out, for whether their tokens were verified depends on what
+    other routes saw.
     """
-    if reason is Reason.ISSUER_NOT_ACCEPTED:
+    candidate = decision.policy.candidate if decision.policy is not None else None
+    if candidate is None or not _was_judged(decision):
         return None
-    if identity is None and reason not in {Reason.ANONYMOUS, Reason.TOKEN_MISSING}:
-        return None
-    verdict, detail = _verdict(candidate, identity, now)
-    return Comparison(Agreement.of(reason, verdict), verdict, detail)
-
-
-def _verdict(candidate: Policy, identity: Identity | None, now: float) -> tuple[Reason, str]:
+    verdict, detail = Reason.OK, ""
     try:
-        if identity is None:
-            return candidate.without_token(), ""
-        judge(identity, candidate, now)
+        if decision.identity is None:
+            verdict = candidate.without_token()
+        else:
+            judge(decision.identity, candidate, now, revocations)
     except Denied as denied:
-        return denied.reason, denied.detail
-    return Reason.OK, ""
+        verdict, detail = denied.reason, denied.detail
+    return Comparison(Agreement.of(decision.reason, verdict), verdict, detail)
+
+
+def _was_judged(decision: Decision) -> bool:
+    if decision.identity is None:
+        return decision.reason in {Reason.ANONYMOUS, Reason.TOKEN_MISSING}
+    return decision.reason is not Reason.ISSUER_NOT_ACCEPTED

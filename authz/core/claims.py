@@ -1,7 +1,7 @@
 """The payload of a token: how a claim is named, and which types the claims that are read must have.
 
 Registered claims: RFC 7519 section 4.1; `scope` and `client_id`: RFC 8693 section 4; `auth_time`: OpenID Connect
-Core section 2.
+Core section 2; `origin_jti`: the Amazon Cognito developer guide.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ _TYPES = MappingProxyType(
         "iat": _is_time,
         "auth_time": _is_time,
         "jti": _is_text,
+        "origin_jti": _is_text,
         "scope": _is_text,
         "client_id": _is_text,
     }

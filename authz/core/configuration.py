@@ -24,6 +24,8 @@ class Configuration:
     policies: Mapping[str, Policy]
     """By name, the built-in ones included."""
     forward: Forward
+    revocations_file: str = ""
+    """Path of the revocation list; empty where there is none."""
 
     @property
     def known(self) -> Known:
@@ -38,10 +40,11 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     issuers = _issuers(section)
     policies = _policies(section, frozenset(issuers.by_alias))
     forward = read_forward(section.section("forward") if "forward" in section else None)
+    revocations_file = section.text("revocations_file")
     section.finish()
     if found:
         raise Mistakes(tuple(found))
-    return Configuration(issuers, policies, forward)
+    return Configuration(issuers, policies, forward, revocations_file)
 
 
 def _issuers(section: Section) -> Issuers:

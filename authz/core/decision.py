@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from authz.core.candidate import Comparison
 from authz.core.identity import Identity
 from authz.core.policy import Policy
 from authz.core.reasons import Reason
 from authz.core.request import RequestView
+
+
+class Agreement(StrEnum):
+    """How the candidate's answer relates to the policy's. The value is the metric label."""
+
+    SAME = "same"
+    STRICTER = "stricter"
+    """The candidate refuses what is forwarded."""
+    LOOSER = "looser"
+    """The candidate forwards what is refused."""
+
+    @classmethod
+    def of(cls, answer: Reason, verdict: Reason) -> Agreement:
+        """How a candidate's verdict relates to the answer that was given."""
+        forwards, would_forward = answer.row.outcome == "allow", verdict.row.outcome == "allow"
+        if forwards == would_forward:
+            return cls.SAME
+        return cls.LOOSER if would_forward else cls.STRICTER
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the candidate said beside the policy's answer."""
+
+    agreement: Agreement
+    reason: Reason
+    """The candidate's."""
+    detail: str = ""
+    """For the operator's log, as a decision's."""
 
 
 @dataclass(frozen=True, slots=True)

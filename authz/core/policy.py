@@ -16,6 +16,7 @@ from authz.core.grants import advice
 from authz.core.identity import Identity
 from authz.core.issuers import Issuer
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
+from authz.core.revocations import Revocations
 
 TokenUse = Literal["default", "access", "id", "any"]
 
@@ -61,6 +62,10 @@ class Policy:
             return Reason.ANONYMOUS
         raise Denied(Reason.TOKEN_MISSING)
 
+    def takes(self, issuer: Issuer) -> bool:
+        """Whether tokens of this issuer are looked at."""
+        return self.issuers is None or issuer.alias in self.issuers
+
     def accept(self, issuer: Issuer) -> Issuer:
         """The issuer, where this policy takes its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
         if self.issuers is not None and issuer.alias not in self.issuers:
@@ -78,9 +83,26 @@ BUILT_IN: Mapping[str, Policy] = MappingProxyType(
 """Policies that are always there and whose names cannot be given to others."""
 
 
-def judge(identity: Identity, policy: Policy, now: float) -> None:
+def judge(identity: Identity, policy: Policy, now: float, revocations: Revocations | None = None) -> None:
     """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
-    for demand in DEMANDS:
+    judge_token(identity, policy, now, revocations)
+    judge_demands(identity, policy, now)
+
+
+def judge_token(identity: Identity, policy: Policy, now: float, revocations: Revocations | None) -> None:
+    """Whether the token is one to look at here and now. `revocations` is None where no list is configured.
+
+    Raises Denied.
+    """
+    for demand in OF_THE_TOKEN:
+        demand(identity, policy, now)
+    if revocations is not None:
+        revocations.require_good(identity)
+
+
+def judge_demands(identity: Identity, policy: Policy, now: float) -> None:
+    """Whether the identity is what the policy demands. Raises Denied."""
+    for demand in OF_THE_IDENTITY:
         demand(identity, policy, now)
 
 
@@ -155,5 +177,7 @@ def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
 Demand = Callable[[Identity, Policy, float], None]
 """One thing that is demanded of a verified identity. Raises Denied where it is not met."""
 
-DEMANDS: tuple[Demand, ...] = (of_issuer, in_time, of_use, for_us, recent, under_conditions, within_scope)
+OF_THE_TOKEN: tuple[Demand, ...] = (of_issuer, in_time, of_use, for_us)
+OF_THE_IDENTITY: tuple[Demand, ...] = (recent, under_conditions, within_scope)
+DEMANDS = (*OF_THE_TOKEN, *OF_THE_IDENTITY)
 """In the order in which they are judged: `judge` goes through them, `authz explain` shows each."""

@@ -171,6 +171,14 @@ class Reason(Enum):
         "The access token is meant for another audience",
         "`aud`, or Cognito's `client_id`, is not one of those configured for the issuer.",
     )
+    REVOCATIONS_UNAVAILABLE = Row(
+        "revocations_unavailable",
+        "error",
+        503,
+        "",
+        "Whether this access token has been revoked is not known yet, try again shortly",
+        "`revocations_file` is configured, and this worker has not been able to read it since it started.",
+    )
     TOKEN_REVOKED = Row(
         "token_revoked",
         "deny",

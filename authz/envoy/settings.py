@@ -12,7 +12,10 @@ from authz.core.policy import Policy
 from authz.core.reasons import Denied
 from authz.core.section import describe
 from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, findings, read_bootstrap
+from authz.envoy.document import Document
 from authz.server.policies import Policies
+from authz.sources import revocations
+from authz.sources.fetch_result import FetchFailed
 
 AUTHZ_PATH = ("node", "metadata", "authz")
 
@@ -42,8 +45,8 @@ class WrongSettings(Exception):
         self.found = found
 
 
-def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
-    """Read and check everything. Raises WrongSettings."""
+def read_settings(text: str, file: str, *, need_endpoints: bool, need_files: bool = False) -> Settings:
+    """Read and check everything. `need_files`: also the revocation list that it names. Raises WrongSettings."""
     try:
         bootstrap = read_bootstrap(text, file, need_endpoints=need_endpoints)
     except ConfigurationError as error:
@@ -52,6 +55,8 @@ def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
         configuration = compile_configuration(bootstrap.authz)
     except Mistakes as mistakes:
         raise WrongSettings(findings(bootstrap.document, mistakes, AUTHZ_PATH)) from mistakes
+    if need_files and configuration.revocations_file:
+        _require_revocations(configuration.revocations_file, bootstrap.document)
     inline, warnings = _route_policies(bootstrap, configuration)
     return Settings(
         text=text,
@@ -62,6 +67,16 @@ def read_settings(text: str, file: str, *, need_endpoints: bool) -> Settings:
         inline_policies=inline,
         warnings=warnings,
     )
+
+
+def _require_revocations(path: str, document: Document) -> None:
+    """Refuse to begin without the list: tokens on it would be let in, or none at all."""
+    try:
+        revocations.read(path)
+    except FetchFailed as failed:
+        place = document.locate((*AUTHZ_PATH, "revocations_file"))
+        cure = f'Put a list at {path!r:.200}: `{{"revoked": []}}` is one without entries.'
+        raise WrongSettings((Finding(place, failed.detail, cure),)) from failed
 
 
 def _route_policies(

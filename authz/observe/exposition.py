@@ -38,6 +38,8 @@ class Totals:
     """By policy and agreement."""
     api_refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By policy and issuer."""
+    revocation_loads: Counter[str] = field(default_factory=Counter)
+    """By result; empty where no list is configured."""
 
     def add(self, status: Mapping[str, Any]) -> None:
         """Add what one worker reported."""
@@ -47,6 +49,8 @@ class Totals:
         self.hits += status["hits"]
         self.misses += status["misses"]
         self.lines_dropped += status["lines_dropped"]
+        if status["revocations"] is not None:
+            self.revocation_loads.update(status["revocations"]["loads"])
         self.candidates.update({(policy, agreement): count for policy, agreement, count in status["candidates"]})
         self.api_refusals.update({(policy, issuer): count for policy, issuer, count in status["api_refusals"]})
         for alias, keys in status["keys"].items():
@@ -91,6 +95,7 @@ class Exposition(Collector):
             totals.add(status)
         yield from self._checks(totals)
         yield from self._keys(totals)
+        yield from self._revocations(totals)
         yield from self._process(totals)
 
     def _checks(self, totals: Totals) -> Iterator[Metric]:
@@ -139,6 +144,19 @@ class Exposition(Collector):
         yield _least(
             "authz_jwks_last_success_timestamp_seconds", "Last good fetch, the oldest.", reports, "last_success"
         )
+
+    def _revocations(self, totals: Totals) -> Iterator[Metric]:
+        reports = [report for status in self.live.values() if (report := status["revocations"]) is not None]
+        loads = CounterMetricFamily("authz_revocations_loads", "Readings of the revocation list.", labels=("result",))
+        for result, count in sorted(totals.revocation_loads.items()):
+            loads.add_metric((result,), count)
+        yield loads
+        if reports:
+            text = "Entries of the revocation list, the fewest that any worker has."
+            yield _gauge("authz_revocations_entries", text, min(report["entries"] for report in reports))
+            text = "Last good reading of the revocation list, the oldest."
+            last = min(report["last_success"] or 0.0 for report in reports)
+            yield _gauge("authz_revocations_last_success_timestamp_seconds", text, last)
 
     def _process(self, totals: Totals) -> Iterator[Metric]:
         reloads = CounterMetricFamily("authz_config_reloads", "Configurations read.", labels=("result",))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from authz.core.candidate import Agreement
 from authz.core.configuration import Configuration
+from authz.core.decision import Agreement
 from authz.core.issuers import Issuer
 from authz.core.policy import Gate, Policy
 from authz.core.reasons import Reason
@@ -36,6 +36,7 @@ _OF_EVERY_TOKEN = (
     Reason.TOKEN_USE_MISMATCH,
     Reason.AUDIENCE_MISMATCH,
 )
+_OF_A_LIST = (Reason.TOKEN_REVOKED, Reason.REVOCATIONS_UNAVAILABLE)
 
 
 def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[Labels]:
@@ -49,6 +50,8 @@ def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ())
         if policy.gate is Gate.TOKEN:
             for issuer in configuration.issuers.by_alias.values():
                 labels += [(reason.row.label, policy.name, issuer.alias) for reason in _with_issuer(policy, issuer)]
+                if configuration.revocations_file and policy.takes(issuer):
+                    labels += [(reason.row.label, policy.name, issuer.alias) for reason in _OF_A_LIST]
     return labels
 
 
@@ -82,7 +85,7 @@ def _without_issuer(policy: Policy) -> Iterator[Reason]:
 
 
 def _with_issuer(policy: Policy, issuer: Issuer) -> Iterator[Reason]:
-    if policy.issuers is not None and issuer.alias not in policy.issuers:
+    if not policy.takes(issuer):
         yield Reason.ISSUER_NOT_ACCEPTED
         return
     yield from _OF_EVERY_TOKEN

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-from authz.core.candidate import Agreement, Comparison
-from authz.core.decision import Decision
+from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.reasons import Reason
 from authz.server.check import Call
 

@@ -16,13 +16,14 @@ from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
 from authz.core import bearer, token
-from authz.core.candidate import Agreement, Comparison, compare
+from authz.core.candidate import compare
 from authz.core.configuration import Configuration
-from authz.core.decision import Decision
+from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.identity import Identity, identify
 from authz.core.memory import TokenMemory
-from authz.core.policy import Policy, judge
+from authz.core.policy import judge
 from authz.core.reasons import Denied, Reason
+from authz.core.revocations import Revocations
 from authz.core.verifier import require_algorithm, verify
 from authz.server import wire
 from authz.server.keys import Keys, NotYet
@@ -39,6 +40,20 @@ REPLY_MARGIN_SECONDS = 0.02
 """Kept back from the caller's deadline, so that the refusal still arrives."""
 
 MAX_TRACEBACK_CHARACTERS = 4096
+
+
+class RevocationSource(Protocol):
+    """The revocation list, as far as a check needs it."""
+
+    @property
+    def current(self) -> Revocations | None:
+        """The list to judge by now, None where none is configured. Read from any thread."""
+
+
+class NoRevocations:
+    """Stands in where no list is configured."""
+
+    current = None
 
 
 class Call(Protocol):
@@ -67,9 +82,12 @@ class Rules:
     keys: Keys
     renderer: wire.Renderer
     memory: TokenMemory
+    revocations: RevocationSource
 
     @classmethod
-    def of(cls, configuration: Configuration, realm: str, keys: Keys) -> Rules:
+    def of(
+        cls, configuration: Configuration, realm: str, keys: Keys, revocations: RevocationSource | None = None
+    ) -> Rules:
         """Rules of one configuration."""
         return cls(
             configuration=configuration,
@@ -77,6 +95,7 @@ class Rules:
             keys=keys,
             renderer=wire.Renderer(realm, configuration.forward),
             memory=TokenMemory(Lock()),
+            revocations=revocations or NoRevocations(),
         )
 
     def recall(self, credential: str, now: float) -> Identity | None:
@@ -135,7 +154,7 @@ class Check:
             decision = Decision(Reason.INTERNAL_ERROR, detail=_traceback(error))
             answer = rules.renderer.render(decision)
         if decision.policy is not None and decision.policy.candidate is not None:
-            decision = replace(decision, comparison=_compare(decision, decision.policy.candidate, now))
+            decision = replace(decision, comparison=_compare(rules, decision, now))
         self._observe(decision, time.perf_counter() - started, call)
         return answer
 
@@ -166,7 +185,7 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
             claims = verify(unverified, key)
             identity = identify(unverified, claims, issuer, key_set, rules.configuration.forward)
             rules.memory.keep(credential, identity)
-        judge(identity, policy, now)
+        judge(identity, policy, now, rules.revocations.current)
         return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, remembered=remembered)
     except Denied as denied:
         reason, detail, text = denied.reason, denied.detail, denied.text
@@ -183,10 +202,10 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
     )
 
 
-def _compare(decision: Decision, candidate: Policy, now: float) -> Comparison | None:
+def _compare(rules: Rules, decision: Decision, now: float) -> Comparison | None:
     """What the candidate says of a request that is already answered. Never raises: it must not change the answer."""
     try:
-        return compare(decision.reason, candidate, decision.identity, now)
+        return compare(decision, now, rules.revocations.current)
     except Exception as error:  # noqa: BLE001 - the same boundary: what was not foreseen would have been refused
         agreement = Agreement.of(decision.reason, Reason.INTERNAL_ERROR)
         return Comparison(agreement, Reason.INTERNAL_ERROR, _traceback(error))

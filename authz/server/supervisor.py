@@ -142,7 +142,8 @@ class Supervisor:
 
     def _settings_of(self, content: bytes | None) -> Settings:
         text = content.decode("utf-8") if content is not None else self._options.file.read_text(encoding="utf-8")
-        return read_settings(text, str(self._options.file), need_endpoints=not self._options.listen)
+        need_endpoints = not self._options.listen
+        return read_settings(text, str(self._options.file), need_endpoints=need_endpoints, need_files=True)
 
     def _metrics(self) -> Page:
         return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
@@ -164,8 +165,14 @@ class Supervisor:
             for alias in self._settings.configuration.issuers.by_alias
             if any(not status["keys"].get(alias, {}).get("keys") for status in live.values())
         )
-        ready = not silent and not without and not self._stop.is_set()
-        return json_page(200 if ready else 503, {"ready": ready, "not_serving": silent, "without_keys": without})
+        unread = [
+            self._fleet.addresses[slot]
+            for slot, status in live.items()
+            if status["revocations"] is not None and not status["revocations"]["read"]
+        ]
+        ready = not silent and not without and not unread and not self._stop.is_set()
+        missing = {"not_serving": silent, "without_keys": without, "without_revocations": unread}
+        return json_page(200 if ready else 503, {"ready": ready, **missing})
 
     def _keys(self) -> Page:
         statuses = list(self._exposition.live.values())

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from threading import Event
 from typing import Any
 
-from authz.core.configuration import compile_configuration
+from authz.core.configuration import Configuration, compile_configuration
 from authz.core.decision import Decision
 from authz.core.issuers import Issuer
 from authz.observe.log import Log
@@ -30,6 +30,7 @@ from authz.server.engine import CannotListen, Engine, Service, Status
 from authz.server.keys import Keys
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
+from authz.sources.revocations import RevocationsFile
 
 CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
@@ -69,6 +70,7 @@ class Worker:
         self._tally = Tally()
         self._sources: dict[str, JwksSource] = {}
         self._issuers: dict[str, Issuer] = {}
+        self._revocations: RevocationsFile | None = None
         self._check: Check | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
@@ -91,6 +93,8 @@ class Worker:
             obeying.cancel()
             for source in self._sources.values():
                 source.close()
+            if self._revocations is not None:
+                self._revocations.close()
             self._background.stop()
             self._log.close()
         return 0
@@ -150,25 +154,41 @@ class Worker:
             source.start()
         if self._check is not None:
             await _until_loaded(fresh)
-        rules = Rules.of(configuration, realm, Keys(sources))
-        abandoned = [source for source in self._sources.values() if source not in sources.values()]
+        revocations = await self._revocations_of(configuration)
+        rules = Rules.of(configuration, realm, Keys(sources), revocations)
+        kept = {*sources.values(), revocations}
+        abandoned = {*self._sources.values(), self._revocations} - kept
+        self._revocations = revocations
         self._sources, self._issuers = sources, dict(configuration.issuers.by_alias)
         if self._check is None:
             self._check = Check(rules, self._background, self._observe)
             self._configured.set_result(None)
         else:
             self._check.rules = rules
-        for source in abandoned:
-            source.close()
+        for gone in abandoned:
+            if gone is not None:
+                gone.close()
 
     def _source(self, issuer: Issuer) -> JwksSource:
         before = self._issuers.get(issuer.alias)
         if before is not None and before.keys == issuer.keys and before.algorithms == issuer.algorithms:
             return self._sources[issuer.alias]
-        return JwksSource(issuer.alias, issuer.keys, issuer.algorithms, self._background, log=self._log_keys)
+        return JwksSource(issuer.alias, issuer.keys, issuer.algorithms, self._background, log=self._log_source)
 
-    def _log_keys(self, event: str, fields: Mapping[str, object]) -> None:
-        self._log.event("error" if event == "jwks_failed" else "info", event, fields)
+    async def _revocations_of(self, configuration: Configuration) -> RevocationsFile | None:
+        """The revocation list, read; the present one where the file is the same."""
+        path, aliases = configuration.revocations_file, frozenset(configuration.issuers.by_alias)
+        if not path:
+            return None
+        if self._revocations is not None and self._revocations.path == path:
+            self._revocations.issuers = aliases
+            return self._revocations
+        revocations = RevocationsFile(path, aliases, self._background, log=self._log_source)
+        await revocations.start()
+        return revocations
+
+    def _log_source(self, event: str, fields: Mapping[str, object]) -> None:
+        self._log.event("error" if event.endswith("_failed") else "info", event, fields)
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -186,6 +206,7 @@ class Worker:
             "turns": engine.turns if engine is not None else 0,
             "lines_dropped": self._log.dropped,
             "keys": {alias: _keys(source) for alias, source in self._sources.items()},
+            "revocations": self._revocations.report() if self._revocations is not None else None,
         }
 
     def _drain_later(self, seconds: float) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from authz.core.candidate import Agreement
 from authz.core.configuration import compile_configuration
+from authz.core.decision import Agreement
 from authz.core.mistakes import Mistakes
 from authz.core.policy_section import Known, read_inline
 from authz.core.reasons import Reason

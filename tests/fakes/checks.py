@@ -79,10 +79,13 @@ def key_sources() -> dict[str, FixedKeys]:
 class Rig:
     """The rules of one configuration, and one check after another against them."""
 
-    def __init__(self, authz: Mapping[str, Any] = AUTHZ, sources: Mapping[str, FixedKeys] | None = None) -> None:
+    def __init__(
+        self, authz: Mapping[str, Any] = AUTHZ, sources: Mapping[str, FixedKeys] | None = None, **parts: Any
+    ) -> None:
+        """`parts` are further arguments of Rules.of."""
         self.sources = dict(sources or key_sources())
         self.configuration = compile_configuration(authz)
-        self.rules = Rules.of(self.configuration, "orders-api", Keys(self.sources))
+        self.rules = Rules.of(self.configuration, "orders-api", Keys(self.sources), **parts)
 
     def decide(
         self, token: str | None = None, policy: str = "authenticated", *, now: float = NOW, **headers: str

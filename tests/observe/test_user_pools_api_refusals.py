@@ -12,6 +12,7 @@ from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_api_refusals
 from authz.observe.tally import Tally
 from tests.fakes.people import court, token
+from tests.fakes.status import worker_status
 
 _NAME = "authz_user_pools_api_scope_refusals_total"
 
@@ -66,7 +67,7 @@ def test_every_policy_with_scopes_has_its_counter_from_the_start() -> None:
 def test_counts_of_workers_that_are_gone_stay() -> None:
     tally = Tally()
     tally.count(_decision(Reason.SCOPE_INSUFFICIENT, token("guests")), 0.001)
-    status = tally.snapshot() | {"keys": {}, "lines_dropped": 0, "in_flight": 0, "serving": True, "engine": "loop"}
+    status = worker_status(tally)
     exposition = Exposition(Totals(), Reloads())
     exposition.live[0] = status
     exposition.retire(0)

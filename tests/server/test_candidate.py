@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from authz.core import candidate
-from authz.core.candidate import Agreement
 from authz.core.configuration import compile_configuration
+from authz.core.decision import Agreement
 from authz.core.reasons import Reason
 from authz.observe.labels import possible_comparisons
 from authz.observe.log import Level, Log

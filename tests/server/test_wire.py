@@ -19,9 +19,8 @@ from envoy_data_plane.envoy.service.auth.v3 import (
 from hypothesis import given
 from hypothesis import strategies as some
 
-from authz.core.candidate import Agreement, Comparison
 from authz.core.configuration import compile_configuration
-from authz.core.decision import Decision
+from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.forward import read_forward
 from authz.core.reasons import Denied, Reason
 from authz.server import wire

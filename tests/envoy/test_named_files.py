@@ -1,0 +1,56 @@
+"""Files that the configuration names and that `serve` must have before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authz.envoy.settings import WrongSettings, read_settings
+from tests.envoy.bootstraps import NODE, bootstrap
+
+
+def _bootstrap(path: Path) -> str:
+    return bootstrap(node=f"{NODE}      revocations_file: {path}\n")
+
+
+def test_serve_begins_with_a_good_revocation_list(tmp_path: Path) -> None:
+    path = tmp_path / "revocations.json"
+    path.write_text('{"revoked": []}')
+
+    settings = read_settings(_bootstrap(path), "f", need_endpoints=True, need_files=True)
+
+    assert settings.configuration.revocations_file == str(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "revocations_file: No such file or directory"),
+        ("", "the document: not JSON"),
+        ('{"revoked": [{"jtii": "a"}]}', "revoked.0.jtii: unknown field 'jtii'. Did you mean `jti`?"),
+    ],
+    ids=["missing", "empty", "mistyped"],
+)
+def test_serve_does_not_begin_without_one_and_says_where_it_is_named(
+    tmp_path: Path, content: str | None, problem: str
+) -> None:
+    path = tmp_path / "revocations.json"
+    if content is not None:
+        path.write_text(content)
+    text = _bootstrap(path)
+
+    with pytest.raises(WrongSettings) as wrong:
+        read_settings(text, "envoy.yaml", need_endpoints=True, need_files=True)
+
+    (finding,) = wrong.value.found
+    line = text[: text.index("revocations_file")].count("\n") + 1
+    assert (finding.location.line, finding.location.column) == (line, 25)
+    assert problem in finding.problem
+    assert '`{"revoked": []}`' in finding.cure
+
+
+def test_reading_a_file_for_other_ends_does_not_look_for_the_list(tmp_path: Path) -> None:
+    settings = read_settings(_bootstrap(tmp_path / "elsewhere.json"), "f", need_endpoints=True)
+
+    assert settings.configuration.revocations_file
