@@ -26,8 +26,9 @@ node:
       issuers:
         idp: {{ profile: oidc, issuer: https://idp.example.com, audiences: [orders], jwks_file: "{keys}" }}
         other: {{ profile: oidc, issuer: https://other.example.com, audiences: [orders], jwks_file: "{keys}" }}
+        pool: {{ profile: cognito, user_pool_id: ap-northeast-1_AbCdEfGhI, client_ids: [c], jwks_file: "{keys}" }}
       policies:
-        everything: {{ issuers: [idp], scopes: [orders/read], groups: [staff], max_age: 15m, candidate: relaxed }}
+        everything: {{ issuers: [idp, pool], scopes: [orders/read], groups: [staff], max_age: 15m, candidate: relaxed }}
         relaxed: {{ optional: true }}
 """
 

@@ -1,0 +1,72 @@
+"""docs/configuration.md describes every field and option that there is, and no other."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from authz.core.configuration import compile_configuration
+from authz.core.keyset import ALGORITHMS
+from authz.core.mistakes import Mistakes
+from authz.core.policy import BUILT_IN
+from tests.docs.markdown import ROOT, prose, rows
+
+_DOCUMENT = ROOT / "docs" / "configuration.md"
+_NOT_A_FIELD = "!"
+"""Resembles no field, so that the mistake lists all that are known."""
+
+_ISSUER = {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}
+_COGNITO = {"profile": "cognito", "user_pool_id": "ap-northeast-1_AbCdEfGhI", "client_ids": ["c"]}
+
+
+def _known(authz: dict[str, Any]) -> set[str]:
+    """The fields that the code knows where it met one that it does not know."""
+    with pytest.raises(Mistakes) as raised:
+        compile_configuration(authz)
+    (mistake,) = raised.value.found
+    return set(re.findall(r"[a-z_]+", mistake.cure.removeprefix("Known here: ")))
+
+
+def _documented(heading: str) -> list[str]:
+    return [cells[0].strip("`").split()[0].strip("`") for cells in rows(_DOCUMENT, heading)]
+
+
+def test_every_issuer_field_is_described() -> None:
+    known = _known({"issuers": {"a": _ISSUER | {_NOT_A_FIELD: 1}}})
+    known |= _known({"issuers": {"a": _COGNITO | {_NOT_A_FIELD: 1}}})
+
+    assert set(_documented("Issuers")) == known
+
+
+def test_every_policy_field_is_described() -> None:
+    known = _known({"issuers": {"a": _ISSUER}, "policies": {"p": {_NOT_A_FIELD: 1}}})
+
+    assert set(_documented("Policies")) == known
+
+
+def test_every_section_is_described() -> None:
+    known = _known({"issuers": {"a": _ISSUER}, _NOT_A_FIELD: 1})
+
+    headings = set(re.findall(r"`([a-z_]+)` maps ", prose(_DOCUMENT)))
+
+    assert known <= headings
+
+
+def test_every_algorithm_is_named() -> None:
+    (row,) = [cells for cells in rows(_DOCUMENT, "Issuers") if cells[0] == "`algorithms`"]
+
+    assert re.findall(r"\b[A-Z][A-Za-z]+\d*\b", row[2]) == list(ALGORITHMS)
+
+
+def test_every_built_in_policy_is_explained() -> None:
+    assert all(f"`{name}` " in prose(_DOCUMENT) for name in BUILT_IN)
+
+
+def test_every_option_of_serve_is_described() -> None:
+    help_text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    serve = help_text.partition("$ authz serve --help")[2].partition("```")[0]
+    options = re.findall(r"^  (--[a-z-]+)", serve, re.MULTILINE)
+
+    assert [name.split()[0] for name in _documented("The process")] == options

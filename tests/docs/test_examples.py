@@ -1,0 +1,51 @@
+"""Every YAML example in the documents is good: its issuers, policies and routes are read as the sidecar reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from authz.core.configuration import Configuration, compile_configuration
+from authz.envoy.settings import read_settings
+from authz.server.policies import Policies
+from tests.docs.markdown import DOCUMENTS, Block, blocks
+
+_EXAMPLES = [block for document in DOCUMENTS for block in blocks(document, "yaml")]
+_ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}}}
+"""For examples that show policies alone."""
+
+_READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
+"""Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
+
+
+@pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
+def test_example_is_read_without_a_mistake(example: Block) -> None:
+    data = yaml.safe_load(example.text)
+    configuration = _configuration(example, data)
+
+    policies = Policies(configuration.known)
+
+    named = [extensions["policy"] for extensions in _values(data, "context_extensions")]
+    assert all(policies.find(text) for text in named)
+    assert named or data.keys() & {"node", "issuers", "policies", *_READ_BY_OTHERS}
+
+
+def _configuration(example: Block, data: dict[str, Any]) -> Configuration:
+    if "node" in data:
+        settings = read_settings(example.text, example.place, need_endpoints="static_resources" in data)
+        assert settings.warnings == ()
+        return settings.configuration
+    shown = {name: value for name, value in data.items() if name in {"issuers", "policies", "forward"}}
+    return compile_configuration(_ISSUERS | shown)
+
+
+def _values(data: object, name: str) -> Iterator[Any]:
+    """Every value of a field, however deep."""
+    items = list(data.values()) if isinstance(data, dict) else data if isinstance(data, list) else []
+    if isinstance(data, dict) and name in data:
+        yield data[name]
+    for item in items:
+        yield from _values(item, name)

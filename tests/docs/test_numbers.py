@@ -1,0 +1,40 @@
+"""Numbers in the prose are those of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authz.core import issuer_section, keyset, memory
+from authz.server import fleet, policies, supervisor, worker
+from authz.sources import schedule, surroundings
+from tests.docs.markdown import ROOT, prose
+
+_DOCS = ROOT / "docs"
+_KIB, _MIB, _DAY = 1024, 1024 * 1024, 86_400
+
+_SAID = [
+    ("operations.md", f"turned within the last {supervisor.STUCK_SECONDS:g} seconds"),
+    ("operations.md", f"at most {fleet.LONGEST_PAUSE_SECONDS:g} seconds, when it keeps ending"),
+    ("operations.md", f"new issuers get up to {worker.NEW_KEYS_SECONDS:g} seconds"),
+    ("operations.md", f"if none was begun in the last {surroundings.COOL_DOWN_SECONDS:g} seconds"),
+    ("operations.md", f"at most one fetch begins in {surroundings.COOL_DOWN_SECONDS:g} seconds"),
+    ("operations.md", f"plus or minus {schedule.JITTER:.0%}".replace("%", " %")),
+    ("operations.md", f"A fetch has {surroundings.DEADLINE_SECONDS:g} seconds in all"),
+    ("operations.md", f"{keyset.MAX_DOCUMENT_BYTES // _KIB} KiB and {keyset.MAX_KEYS} keys"),
+    ("operations.md", f"{memory.MAX_ENTRIES} tokens or {memory.MAX_CHARACTERS // _MIB} MiB of token text"),
+    ("operations.md", f"| {supervisor.EXIT_MISTAKE} | a mistake"),
+    ("operations.md", f"| {supervisor.EXIT_CANNOT_LISTEN} | an address"),
+    ("configuration.md", f"at most {issuer_section.MAX_LEEWAY_SECONDS / 60:g} minutes"),
+    ("configuration.md", f"from 1 second to {issuer_section.MAX_REFRESH_SECONDS / _DAY:g} day"),
+    ("configuration.md", f"from 1 second to {issuer_section.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
+    ("scale.md", f"up to {policies.MAX_INLINE_POLICIES} different ones"),
+]
+
+
+@pytest.mark.parametrize(("name", "phrase"), _SAID, ids=lambda value: value if value.endswith(".md") else "")
+def test_number_in_the_prose_is_that_of_the_code(name: str, phrase: str) -> None:
+    text = " ".join(prose(_DOCS / Path(name)).split())
+
+    assert phrase in text
