@@ -16,6 +16,8 @@ from authz.demo.proxy import Place, start_envoy
 from authz.demo.stack import Stack, start_sidecar
 from authz.programs.children import Child, Children
 from authz.programs.machine import free_port
+from tests.fakes import checks
+from tests.fakes.keys import jwk, jwks
 
 _BOOTSTRAP = """\
 node:
@@ -32,6 +34,11 @@ node:
           grants:
           - when: {{ groups: {{ any_of: [order-readers] }} }}
             scopes: [orders/read]
+        corpus:
+          profile: cognito
+          user_pool_id: {corpus_pool}
+          jwks_file: {place.directory}/corpus.json
+          client_ids: [{corpus_client}]
       policies:
         orders-read:
           issuers: [cognito]
@@ -122,6 +129,7 @@ _ROUTES = {
     "/mistyped": 'policy: "{scpoes: [orders/read]}"',
     "/misnamed": "polcy: public",
     "/empty": 'policy: ""',
+    "/corpus": 'policy: "{issuers: [corpus]}"',
 }
 
 
@@ -144,7 +152,10 @@ def handwritten_envoy(stack: Stack) -> Iterator[Handwritten]:
     with tempfile.TemporaryDirectory(prefix="authz-e2e-", dir="/tmp") as name, Children(Path(name)) as children:
         place = Place(Path(name), stack.place.cognito, free_port(), free_port(), stack.place.upstream_port)
         routes = "\n".join(_ROUTE.format(path=path, extension=text) for path, text in _ROUTES.items())
-        text = _BOOTSTRAP.format(place=place, pool=stack.pool, routes=routes)
+        text = _BOOTSTRAP.format(
+            place=place, pool=stack.pool, routes=routes, corpus_pool=checks.POOL, corpus_client=checks.CLIENT
+        )
+        (place.directory / "corpus.json").write_bytes(jwks(jwk(checks.COGNITO_KEY, checks.COGNITO_KID)))
         place.configuration.write_text(text, encoding="utf-8")
         sidecar, _ = start_sidecar(children, place.configuration)
         start_envoy(children, place)
