@@ -6,10 +6,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
+from authz.demo.client import Client
 from authz.programs.children import Children, child_environment
 from authz.programs.machine import free_port
 from tests.deploy.queries import Page
@@ -46,8 +46,7 @@ def page_text() -> Iterator[str]:
         command += ["--listen", f"unix:{directory}/authz.sock", "--admin", admin]
         sidecar = children.start("authz", command, child_environment(PYTHONPATH=str(_ROOT)))
         children.wait_until_ready(sidecar, f"http://{admin}/readyz", 30.0)
-        with urlopen(f"http://{admin}/metrics", timeout=10) as answer:
-            yield answer.read().decode()
+        yield Client().ask("GET", f"http://{admin}/metrics").body.decode()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from authz.programs.machine import envoy_command
+from authz.demo.client import Client
+from authz.programs.children import Children, child_environment
+from authz.programs.machine import LOOPBACK, envoy_command, free_port
 from tests.docs.markdown import ROOT, blocks
 
 _KUBECTL = '#!/bin/sh\necho "$@" >>calls\n'
@@ -35,21 +38,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_envoy_reads_the_secrets_with_the_shipped_configuration(folder: Path) -> None:
+def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path) -> None:
     shipped = (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8")
-    for path in [*folder.glob("*.yaml")]:
+    for path in folder.glob("*.yaml"):
         path.write_text(path.read_text().replace("/etc/envoy/secrets", str(folder)))
-    (folder / "envoy.yaml").write_text(shipped.replace("/etc/envoy/secrets", str(folder)))
+    config = yaml.safe_load(shipped.replace("/etc/envoy/secrets", str(folder)))
+    admin = config["admin"]["address"]["socket_address"]["port_value"] = free_port()
+    listener = config["static_resources"]["listeners"][0]["address"]["socket_address"]
+    listener |= {"address": LOOPBACK, "port_value": free_port()}
+    (folder / "envoy.yaml").write_text(yaml.safe_dump(config))
 
-    result = subprocess.run(
-        [envoy_command(), "--mode", "validate", "-c", folder / "envoy.yaml"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    with Children(folder) as children:
+        command = [envoy_command(), "-c", str(folder / "envoy.yaml"), "--disable-hot-restart", "--concurrency", "1"]
+        envoy = children.start("envoy", command, child_environment())
+        children.wait_until_ready(envoy, f"http://{LOOPBACK}:{admin}/ready", 30.0)
+        dump = Client().ask("GET", f"http://{LOOPBACK}:{admin}/config_dump?resource=dynamic_active_secrets").json()
 
-    assert result.returncode == 0, result.stderr
+    taken_up = {one["name"] for one in dump["configs"] if "secret" in one}
+    assert taken_up == {"client-secret", "cookie-key", "server-certificate"}
 
 
 def test_secrets_hold_every_file_that_the_pod_mounts_and_envoy_names(folder: Path) -> None:
