@@ -24,9 +24,11 @@ MAX_HEADER_CHARACTERS = 4 * 1024
 HEADERS_REMEMBERED = 256
 """JOSE headers repeat: one per key and issuer. At 4 KiB each the memory stays under 2 MiB under any flood."""
 
-_REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc")
+_REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc", "jwk", "x5c")
 """`crit` and `b64`: no extension is understood (RFC 7515 4.1.11, RFC 7797 7). `cty`: no nested JWT is accepted
-(RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516)."""
+(RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516). `jwk`, `x5c`: a token that
+brings its own key is a forgery or a proof of possession, never an access token (RFC 8725 3.10). `jku` and `x5u` are
+not read and so never fetched, but not refused: Cloud Foundry's UAA puts `jku` into good tokens."""
 
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
