@@ -6,6 +6,7 @@ Core section 2; `origin_jti`: the Amazon Cognito developer guide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +22,16 @@ MAX_TIME = 253_402_300_799
 
 MAX_POINTER_DEPTH = 8
 """Reference tokens in one JSON Pointer: deeper than any real token nests."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+
+
+def is_scope(text: str) -> bool:
+    """Whether it is one scope-token (RFC 6749 section 3.3).
+
+    Scopes are split on U+0020 alone: what another blank holds together is no scope, and no policy can name it.
+    """
+    return _SCOPE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from authz.core.claims import Claims
+from authz.core.claims import Claims, is_scope
 from authz.core.forward import Forward
 from authz.core.grants import granted
 from authz.core.issuers import Issuer
@@ -32,7 +32,7 @@ class Identity:
     """The snapshot whose key verified it: with another one in force, the token must be verified again."""
     claims: Claims
     use: str
-    """`access`, `id`, empty where the token does not say, or what it says that is neither."""
+    """`access`, `id`, empty where the token does not say, or in words what it says that is neither."""
     is_for_us: bool
     """Whether the audience, or Cognito's client, is one that the operator listed."""
     subject: str
@@ -40,7 +40,7 @@ class Identity:
     groups: frozenset[str] | None
     """None where the groups claim is not a list of strings."""
     scopes: frozenset[str]
-    """Those in the token and those that grants give."""
+    """The scope-tokens in the token and those that grants give."""
     is_from_user_pools_api: bool
     expires_at: float
     headers: tuple[tuple[str, str], ...]
@@ -91,17 +91,19 @@ def _carried(issuer: Issuer, claims: Claims) -> frozenset[str]:
     """The scopes in the token (RFC 8693 section 4.2): separated by spaces, and by nothing else that looks like one."""
     if issuer.profile.is_workload:
         return frozenset()
-    return frozenset(filter(None, claims.get("scope", "").split(" ")))
+    return frozenset(filter(is_scope, claims.get("scope", "").split(" ")))
 
 
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
     """What kind of token it is, from `typ` (RFC 9068, RFC 8725 section 3.11) and the profile's claim."""
-    if typ not in PLAIN_TOKEN_TYPES and typ not in ACCESS_TOKEN_TYPES:
-        return f"typ {typ}"  # never one of our own words: a header may say `typ: access`
-    if issuer.profile.use_claim:
-        said = claims.get(issuer.profile.use_claim)
-        return said if isinstance(said, str) and said else "unsaid"
-    return "access" if typ in ACCESS_TOKEN_TYPES else ""
+    # What is neither must not come out as one of our own words: a header may say `typ: access`.
+    typed = "access" if typ in ACCESS_TOKEN_TYPES else "" if typ in PLAIN_TOKEN_TYPES else f"typ {typ}"
+    if not issuer.profile.use_claim:
+        return typed
+    said = claims.get(issuer.profile.use_claim)
+    if not isinstance(said, str) or not said:
+        return "unsaid"
+    return said if typed in {"", said} else f"{typed} and {said}"
 
 
 def _groups(issuer: Issuer, claims: Claims) -> frozenset[str] | None:
@@ -122,8 +124,10 @@ def _is_for_us(issuer: Issuer, claims: Claims, use: str) -> bool:
         return issuer.client_ids is None or not issuer.client_ids.isdisjoint(audience)
     if issuer.client_ids is not None and claims.get("client_id") not in issuer.client_ids:
         return False
-    accepted = (issuer.audiences or frozenset()) | (issuer.client_ids or frozenset())
-    return "aud" not in claims or not accepted or not accepted.isdisjoint(audience)
+    if "aud" not in claims or issuer.audiences is None:
+        return True
+    accepted = issuer.audiences | (issuer.client_ids or frozenset())
+    return not accepted or not accepted.isdisjoint(audience)
 
 
 def _audience(claims: Claims) -> frozenset[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
+from authz.core.claims import is_scope
 from authz.core.issuers import Grant, Issuer, KeyLocation
 from authz.core.keyset import ALGORITHMS
-from authz.core.policy_section import is_scope, read_conditions
+from authz.core.policy_section import read_conditions
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
 from authz.core.reach import Reach, is_shared, of_conditions
 from authz.core.section import Section, describe, listed
@@ -21,7 +23,8 @@ MAX_REFRESH_SECONDS = 86_400.0
 MAX_STALE_LIMIT_SECONDS = 7 * 86_400.0
 """A key set nobody could refresh for a week may hold keys that were revoked for cause."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK = frozenset({"localhost", "::1"})
+_LOOPBACK_ADDRESS = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 
 
 def read_issuer(section: Section, alias: str) -> Issuer | None:
@@ -61,7 +64,7 @@ def is_web_url(text: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address never leaves this machine."""
-    return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
+    return host in _LOOPBACK or _LOOPBACK_ADDRESS.fullmatch(host) is not None
 
 
 def _profile(section: Section) -> Profile | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from authz.core.claims import ClaimName
+from authz.core.claims import ClaimName, is_scope
 from authz.core.conditions import Conditions, Membership, Scalar, scalar
 from authz.core.mistakes import Mistake, Mistakes
 from authz.core.policy import BUILT_IN, Gate, Policy, TokenUse
@@ -21,7 +21,6 @@ INLINE = "inline"
 
 NAME_SHAPE = "letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _PARTS = ("all_of", "any_of", "none_of")
 
 
@@ -38,11 +37,6 @@ class Known:
 def is_name(text: str) -> bool:
     """Whether the text can name an issuer or a policy: short, and safe as a metric label and in a log."""
     return _NAME.fullmatch(text) is not None
-
-
-def is_scope(text: object) -> bool:
-    """Whether it is one scope-token (RFC 6749 section 3.3)."""
-    return isinstance(text, str) and _SCOPE.fullmatch(text) is not None
 
 
 def read_inline(value: object, known: Known) -> Policy:

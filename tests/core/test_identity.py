@@ -1,0 +1,323 @@
+"""Who a verified token speaks for: the profile's reading of its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from authz.core import token
+from authz.core.claims import Claims
+from authz.core.configuration import compile_configuration
+from authz.core.identity import Identity, identify
+from authz.core.keyset import KeySet
+from authz.core.reasons import Denied, Reason
+from tests.fakes.checks import (
+    AUDIENCE,
+    CLIENT,
+    COGNITO_KEY,
+    COGNITO_KID,
+    access_claims,
+    authz_with,
+    id_claims,
+    key_set,
+    partner_claims,
+)
+from tests.fakes.keys import sign
+
+KEYS = key_set(**{COGNITO_KID: COGNITO_KEY})
+OTHER = "another-client"
+
+
+def _identity(
+    claims: Mapping[str, Any],
+    typ: str | None = "JWT",
+    alias: str = "cognito",
+    keys: KeySet = KEYS,
+    **issuers: Mapping[str, Any],
+) -> Identity:
+    """The identity of these claims under the rig's configuration with some fields of its issuers changed."""
+    configuration = compile_configuration(authz_with(**issuers))
+    unverified = token.parse(sign(COGNITO_KEY, claims, kid=COGNITO_KID, typ=typ))
+    issuer = configuration.issuers.by_alias[alias]
+    return identify(unverified, Claims(unverified.unverified_claims), issuer, keys, configuration.forward)
+
+
+def test_an_access_token_of_the_pool_says_who_for_what_and_until_when() -> None:
+    claims = access_claims()
+
+    identity = _identity(claims)
+
+    assert (identity.issuer.alias, identity.key_id, identity.key_set) == ("cognito", COGNITO_KID, KEYS)
+    assert identity.claims == claims
+    assert (identity.use, identity.is_for_us) == ("access", True)
+    assert (identity.subject, identity.client) == (claims["sub"], CLIENT)
+    assert (identity.groups, identity.scopes) == (frozenset({"staff"}), frozenset({"openid", "orders/read"}))
+    assert identity.expires_at == claims["exp"]
+    assert not identity.is_from_user_pools_api
+    assert identity.answers == {}
+    assert identity.headers == (
+        ("x-auth-subject", claims["sub"]),
+        ("x-auth-issuer", "cognito"),
+        ("x-auth-client", CLIENT),
+        ("x-auth-scopes", "openid orders/read"),
+    )
+
+
+def test_a_token_without_a_subject_or_a_client_speaks_for_nobody_and_names_no_header() -> None:
+    identity = _identity(access_claims(sub=None, client_id=None, scope=None))
+
+    assert (identity.subject, identity.client, identity.scopes) == ("", "", frozenset())
+    assert identity.headers == (("x-auth-issuer", "cognito"),)
+
+
+@pytest.mark.parametrize("typ", [None, "", "JWT", "jwt", "application/jwt", "APPLICATION/JWT"])
+def test_a_plain_type_leaves_it_to_the_claim(typ: str | None) -> None:
+    assert _identity(access_claims(), typ).use == "access"
+    assert _identity(id_claims(), typ).use == "id"
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_an_access_token_type_must_agree_with_the_claim(typ: str) -> None:
+    assert _identity(access_claims(), typ).use == "access"
+    assert _identity(id_claims(), typ).use == "access and id"
+    assert _identity(access_claims(token_use=None), typ).use == "unsaid"
+
+
+@pytest.mark.parametrize(
+    "typ", ["access", "id", "logout+jwt", "dpop+jwt", "secevent+jwt", "refresh", "JOSE", " jwt", "jwt,"]
+)
+def test_any_other_type_is_another_use_and_never_access_or_id(typ: str) -> None:
+    assert _identity(access_claims(), typ).use == f"typ {typ.lower()} and access"
+    assert _identity(partner_claims(), typ, alias="partner").use == f"typ {typ.lower()}"
+
+
+@pytest.mark.parametrize("said", [None, "", ["access"], {"access": 1}, True, 1])
+def test_a_token_of_the_pool_that_does_not_say_one_use_says_none(said: object) -> None:
+    assert _identity(access_claims(token_use=said)).use == "unsaid"
+
+
+@pytest.mark.parametrize("said", ["refresh", "Access", "ID", "access ", "access id"])
+def test_any_use_in_words_is_kept_for_the_judge(said: str) -> None:
+    assert _identity(access_claims(token_use=said)).use == said
+
+
+def test_where_the_profile_has_no_claim_for_it_only_the_type_says_the_use() -> None:
+    assert _identity(partner_claims(token_use="id"), alias="partner").use == ""
+    assert _identity(partner_claims(token_use="id"), "at+jwt", alias="partner").use == "access"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "groups"),
+    [
+        (None, frozenset()),
+        ([], frozenset()),
+        (["a", "b", "a"], {"a", "b"}),
+        (["a b"], {"a b"}),
+        ("administrators", None),
+        ("", None),
+        ({"admin": True}, None),
+        (["admin", 1], None),
+        (["admin", None], None),
+        ([["admin"]], None),
+        (True, None),
+    ],
+)
+def test_groups_are_a_list_of_strings_or_nobody_knows_them(claimed: object, groups: frozenset[str] | None) -> None:
+    assert _identity(access_claims(**{"cognito:groups": claimed})).groups == groups
+
+
+def test_groups_are_read_from_the_claim_of_the_profile_alone() -> None:
+    assert _identity(access_claims(groups=["admin"])).groups == frozenset({"staff"})
+    assert _identity(
+        partner_claims(groups=["admin"], **{"cognito:groups": ["staff"]}), alias="partner"
+    ).groups == frozenset({"admin"})
+
+
+@pytest.mark.parametrize(
+    ("scope", "scopes"),
+    [
+        ("", set()),
+        (" ", set()),
+        ("orders/read", {"orders/read"}),
+        ("  orders/read   openid ", {"orders/read", "openid"}),
+        ("orders/read orders/read", {"orders/read"}),
+        ("orders/read,orders/write", {"orders/read,orders/write"}),
+        ("orders/read\torders/write", set()),
+        ("orders/read\u00a0orders/write openid", {"openid"}),
+        ("orders/read\norders/write", set()),
+        ("orders/read\u2028x", set()),
+        ('"orders/read"', set()),
+        ("orders/read\x00", set()),
+    ],
+)
+def test_scopes_are_split_on_the_blank_alone_and_what_is_no_scope_token_grants_nothing(
+    scope: str, scopes: set[str]
+) -> None:
+    identity = _identity(access_claims(scope=scope))
+
+    assert identity.scopes == scopes
+    assert dict(identity.headers).get("x-auth-scopes", "") == " ".join(sorted(scopes))
+
+
+@pytest.mark.parametrize(
+    ("client_id", "aud", "is_for_us"),
+    [
+        (CLIENT, None, True),
+        (OTHER, None, False),
+        (None, None, False),
+        ("", None, False),
+        (CLIENT[:-1], None, False),
+        (CLIENT + "x", None, False),
+        (CLIENT.upper(), None, False),
+        (CLIENT, CLIENT, True),
+        (CLIENT, [OTHER, CLIENT], True),
+        (CLIENT, [CLIENT, CLIENT], True),
+        (CLIENT, OTHER, False),
+        (CLIENT, [], False),
+        (CLIENT, "", False),
+        (OTHER, CLIENT, False),
+        (None, CLIENT, False),
+    ],
+)
+def test_an_access_token_of_the_pool_is_for_us_where_its_client_is_listed_and_its_audience_if_it_has_one(
+    client_id: str | None, aud: object, *, is_for_us: bool
+) -> None:
+    assert _identity(access_claims(client_id=client_id, aud=aud)).is_for_us is is_for_us
+
+
+@pytest.mark.parametrize(
+    ("client_id", "aud", "is_for_us"),
+    [
+        (None, CLIENT, True),
+        (None, [CLIENT], True),
+        (OTHER, CLIENT, True),
+        (None, OTHER, False),
+        (None, [], False),
+        (None, None, False),
+        (CLIENT, OTHER, False),
+        (CLIENT, None, False),
+    ],
+)
+def test_an_id_token_of_the_pool_is_for_us_where_its_audience_is_a_listed_client(
+    client_id: str | None, aud: object, *, is_for_us: bool
+) -> None:
+    assert _identity(id_claims(client_id=client_id, aud=aud)).is_for_us is is_for_us
+
+
+def test_audiences_of_a_pool_are_judged_beside_its_clients() -> None:
+    audiences = {"audiences": [AUDIENCE]}
+
+    assert _identity(access_claims(aud=AUDIENCE), cognito=audiences).is_for_us
+    assert _identity(access_claims(aud=CLIENT), cognito=audiences).is_for_us
+    assert _identity(access_claims(), cognito=audiences).is_for_us
+    assert not _identity(access_claims(aud=OTHER), cognito=audiences).is_for_us
+    assert not _identity(access_claims(aud=AUDIENCE, client_id=OTHER), cognito=audiences).is_for_us
+    assert not _identity(id_claims(aud=AUDIENCE), cognito=audiences).is_for_us
+
+
+def test_any_client_of_a_pool_is_for_us_where_the_operator_wrote_any() -> None:
+    anybody = {"client_ids": "any"}
+
+    assert _identity(access_claims(client_id=OTHER), cognito=anybody).is_for_us
+    assert _identity(access_claims(client_id=None, aud=OTHER), cognito=anybody).is_for_us
+    assert _identity(id_claims(aud=OTHER), cognito=anybody).is_for_us
+    assert _identity(access_claims(aud=AUDIENCE), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
+    assert not _identity(access_claims(aud=OTHER), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
+
+
+def test_any_audience_of_a_pools_access_token_does_where_the_operator_wrote_any() -> None:
+    any_audience = {"audiences": "any"}
+
+    assert _identity(access_claims(aud=OTHER), cognito=any_audience).is_for_us
+    assert not _identity(access_claims(aud=OTHER, client_id=OTHER), cognito=any_audience).is_for_us
+    assert not _identity(id_claims(aud=OTHER), cognito=any_audience).is_for_us
+
+
+@pytest.mark.parametrize(
+    ("aud", "is_for_us"),
+    [
+        (AUDIENCE, True),
+        ([AUDIENCE], True),
+        (["x", AUDIENCE], True),
+        ("x", False),
+        (["x"], False),
+        ([], False),
+        (None, False),
+        ("", False),
+        (AUDIENCE.upper(), False),
+        (AUDIENCE[:-1], False),
+        (AUDIENCE + "/", False),
+        (f"{AUDIENCE} x", False),
+        (f"x,{AUDIENCE}", False),
+    ],
+)
+def test_a_token_of_another_provider_is_for_us_where_one_audience_is_exactly_ours(
+    aud: object, *, is_for_us: bool
+) -> None:
+    assert _identity(partner_claims(aud=aud, client_id=CLIENT), alias="partner").is_for_us is is_for_us
+    assert _identity(partner_claims(aud=aud), alias="partner", partner={"audiences": "any"}).is_for_us
+
+
+@pytest.mark.parametrize(
+    ("claims", "alias", "client"),
+    [
+        (access_claims(), "cognito", CLIENT),
+        (id_claims(), "cognito", CLIENT),
+        (id_claims(aud=[CLIENT]), "cognito", ""),
+        (partner_claims(azp="a", client_id="c"), "partner", "c"),
+        (partner_claims(azp="a"), "partner", "a"),
+        (partner_claims(azp=1), "partner", ""),
+        (partner_claims(azp=["a"]), "partner", ""),
+    ],
+)
+def test_the_client_is_the_first_claim_of_the_profile_that_names_one(
+    claims: dict[str, Any], alias: str, client: str
+) -> None:
+    assert _identity(claims, alias=alias).client == client
+
+
+def test_grants_give_scopes_to_tokens_that_meet_their_conditions_and_to_no_others() -> None:
+    grants = [
+        {"when": {"groups": {"any_of": ["staff"]}}, "scopes": ["orders/write", "orders/read"]},
+        {"when": {"claims": {"sub": "nobody"}}, "scopes": ["orders/admin"]},
+        {"when": {"groups": "staff", "claims": {"client_id": CLIENT}}, "scopes": "orders/list"},
+    ]
+
+    assert _identity(access_claims(scope="openid"), cognito={"grants": grants}).scopes == {
+        "openid",
+        "orders/read",
+        "orders/write",
+        "orders/list",
+    }
+    assert _identity(access_claims(**{"cognito:groups": "staff"}), cognito={"grants": grants}).scopes == {
+        "openid",
+        "orders/read",
+    }
+
+
+def test_only_a_pools_token_with_that_one_scope_comes_from_the_user_pools_api() -> None:
+    only = "aws.cognito.signin.user.admin"
+
+    assert _identity(access_claims(scope=only)).is_from_user_pools_api
+    assert not _identity(access_claims(scope=f"{only} openid")).is_from_user_pools_api
+    assert not _identity(access_claims(scope=None)).is_from_user_pools_api
+    assert not _identity(partner_claims(scope=only), alias="partner").is_from_user_pools_api
+
+
+def test_it_still_comes_from_there_when_a_grant_gave_it_more() -> None:
+    grants = [{"when": {"groups": "staff"}, "scopes": ["orders/read"]}]
+
+    identity = _identity(access_claims(scope="aws.cognito.signin.user.admin"), cognito={"grants": grants})
+
+    assert identity.is_from_user_pools_api
+    assert identity.scopes == {"aws.cognito.signin.user.admin", "orders/read"}
+
+
+def test_a_value_that_cannot_stand_in_a_header_refuses_the_token() -> None:
+    with pytest.raises(Denied) as denied:
+        _identity(access_claims(sub="a\r\nx-auth-scopes: admin"))
+
+    assert denied.value.reason is Reason.TOKEN_MALFORMED
+    assert denied.value.detail == "the value for x-auth-subject is not safe in a header"
