@@ -145,13 +145,16 @@ def for_us(identity: Identity, _policy: Policy, _now: float) -> None:
 
 
 def recent(identity: Identity, policy: Policy, now: float) -> None:
-    """RFC 9470 section 4: the time since the user signed in, else since the token was issued."""
+    """RFC 9470 section 4: the time since the user signed in, else since the token was issued.
+
+    A sign-in that is yet to come would stay recent for ever, so it counts as none.
+    """
     if policy.max_age_seconds is None:
         return
     since = identity.claims.get("auth_time", identity.claims.get("iat"))
     if since is None:
         raise Denied(Reason.TOKEN_TOO_OLD, "the token has neither auth_time nor iat")
-    if now - since > policy.max_age_seconds:
+    if not -identity.issuer.leeway_seconds <= now - since <= policy.max_age_seconds:
         raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
 
 
