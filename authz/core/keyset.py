@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWTError
 from jwt.algorithms import Algorithm, get_default_algorithms
@@ -188,7 +189,7 @@ def _require_fit_for_verifying(jwk: dict[str, Any]) -> None:
 def _public_key(jwk: dict[str, Any], algorithm: str) -> object:
     try:
         public_key = PyJWK(jwk, algorithm=algorithm).key
-    except (PyJWTError, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (PyJWTError, ValueError, TypeError, AttributeError, OverflowError, UnsupportedAlgorithm) as error:
         raise _Unfit("it is not a valid public key") from error
     if isinstance(public_key, RSAPublicKey):
         _require_strong_rsa(public_key)

@@ -29,6 +29,7 @@ CORE_MAY_IMPORT = {
     "types",
     "typing",
     "urllib.parse",
+    "cryptography.exceptions",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "jwt",
     "jwt.algorithms",
