@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from authz.core.claims import ClaimName
@@ -66,9 +67,11 @@ NONE = Conditions()
 
 
 def scalar(value: object) -> Scalar | None:
-    """The value as it is compared, or None where it is not a string, number or boolean."""
+    """The value as it is compared, or None where it is not a string, a number of JSON's or a boolean."""
     if isinstance(value, bool):
         return ("boolean", value)
+    if isinstance(value, float) and not isfinite(value):
+        return None
     return value if isinstance(value, str | int | float) else None
 
 

@@ -6,13 +6,15 @@ one run shows an operator everything there is to mend.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from authz.core.mistakes import Mistake, Path
+
+MAX_SECONDS = 1e15
+"""More than any bound of a field, and less than what a float cannot count exactly. Not a number is not less."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -142,7 +144,7 @@ class Section:
 def parse_seconds(value: object) -> float | None:
     """Seconds of `10s`, `15m`, `1.5h` or of a finite number; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
+        return float(value) if abs(value) <= MAX_SECONDS else None
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     return float(match[1]) * _UNIT_SECONDS[match[2]] if match else None
 
