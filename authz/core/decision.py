@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from authz.core.identity import Identity
 from authz.core.policy import Policy
@@ -40,8 +41,7 @@ class Comparison:
     """For the operator's log, as a decision's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Forward or refuse, and why. What was not reached is None or empty."""
 
     reason: Reason

@@ -45,8 +45,8 @@ class Identity:
     expires_at: float
     headers: tuple[tuple[str, str], ...]
     """What the upstream is told, by request header."""
-    answers: dict[object, bytes] = field(default_factory=dict, repr=False)
-    """Answers already written for this identity, by policy: the bytes of an allow, never the verdict itself."""
+    answers: dict[object, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
+    """Answers already written for this identity, in pieces between which the request id stands; never the verdict."""
 
 
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:

@@ -220,11 +220,9 @@ class Reason(Enum):
         "Something unforeseen was raised while deciding. The log has its traceback: please report it.",
     )
 
-    @property
-    def row(self) -> Row:
-        """The member's row of the table."""
-        value: Row = self.value
-        return value
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        """The member's row of the table: as `value`, without the detour that Enum makes."""
 
 
 USER_POOLS_API_TEXT = (

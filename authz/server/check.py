@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
@@ -154,7 +154,7 @@ class Check:
             decision = Decision(Reason.INTERNAL_ERROR, detail=_traceback(error))
             answer = rules.renderer.render(decision)
         if decision.policy is not None and decision.policy.candidate is not None:
-            decision = replace(decision, comparison=_compare(rules, decision, now))
+            decision = decision._replace(comparison=_compare(rules, decision, now))
         self._observe(decision, time.perf_counter() - started, call)
         return answer
 

@@ -23,13 +23,17 @@ from authz.server.conversation import Answer, Question
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.pb import health_pb2
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_STREAM_ID = re.compile(r"[0-9]{1,20}")
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+_is_stream_id = re.compile(r"[0-9]{1,20}").fullmatch
+_read = pb.CheckRequest.FromString
 _STATUS_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: 14}
 """google.rpc.Code for an HTTP status. Envoy only looks whether it is 0."""
 
 MAX_ANSWERS = 8
 """Answers kept per identity: one client rarely meets more policies, and each costs some 500 bytes."""
+
+MAX_ANSWERS_TO_STRANGERS = 1024
+"""Answers kept that name nobody: one per reason, policy and issuer, less than a megabyte in all."""
 
 RETRY_AFTER_SECONDS = 2
 """What a client is told to wait when keys or capacity are missing: about the time one fetch takes."""
@@ -51,33 +55,34 @@ def names_service(message: bytes) -> bool:
 def parse(message: bytes) -> RequestView:
     """What Envoy says about one request. Raises Denied(REQUEST_MALFORMED) where it is no CheckRequest about HTTP."""
     try:
-        attributes = pb.CheckRequest.FromString(message).attributes
+        attributes = _read(message).attributes
     except DecodeError as error:
         raise Denied(Reason.REQUEST_MALFORMED, "not a CheckRequest") from error
     http = attributes.request.http
-    headers = http.headers
-    if not http.method and not headers and not http.HasField("header_map"):
-        raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
+    method, headers = http.method, http.headers
     # `encode_raw_headers` leaves `headers` empty and fills `header_map`; both are read, so that neither can hide one.
-    raw = http.header_map.headers if http.HasField("header_map") else ()
+    raw = http.header_map.headers if http.HasField("header_map") else None
+    if not method and not headers and raw is None:
+        raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
     return RequestView(
         policy=_text(attributes.context_extensions.get("policy", "")),
         authorization=_values(headers, raw, "authorization"),
-        method=_text(http.method),
+        method=_text(method),
         path=_text(http.path),
         is_grpc=_first(_values(headers, raw, "content-type")).startswith("application/grpc"),
-        request_id=_safe_id(_first(_values(headers, raw, "x-request-id")), _text(http.id)),
+        request_id=_safe_id(_first(_values(headers, raw, "x-request-id")), http),
     )
 
 
-def _values(headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue], name: str) -> tuple[str | bytes, ...]:
+def _values(
+    headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue] | None, name: str
+) -> tuple[str | bytes, ...]:
     """Every value of a header, in either encoding."""
-    values: list[str | bytes] = []
     value = headers.get(name)
-    if value is not None:
-        values.append(value)
-    values += [header.value or _decoded(header.raw_value) for header in raw if header.key == name]
-    return tuple(values)
+    values = () if value is None else (value,)
+    if raw is None:
+        return values
+    return (*values, *(header.value or _decoded(header.raw_value) for header in raw if header.key == name))
 
 
 def _decoded(value: bytes) -> str | bytes:
@@ -96,38 +101,53 @@ def _first(values: tuple[str | bytes, ...]) -> str:
     return _text(values[0]) if values else ""
 
 
-def _safe_id(request_id: str, stream_id: str) -> str:
+def _safe_id(request_id: str, http: pb.AttributeContext.HttpRequest) -> str:
     """An id that can be repeated to the client: nothing but a UUID's or a number's characters."""
-    if _UUID.fullmatch(request_id):
+    if _is_uuid(request_id):
         return request_id
-    return stream_id if _STREAM_ID.fullmatch(stream_id) else ""
+    stream_id = _text(http.id)
+    return stream_id if _is_stream_id(stream_id) else ""
 
 
 class Renderer:
-    """Writes decisions for one configuration: its realm and its forwarded headers."""
+    """Writes decisions for one configuration: its realm and its forwarded headers.
+
+    Answers repeat, all but the request id in them. So an answer is written once, in pieces between which the id
+    stands, and kept with the identity that it names, or here where it names none.
+    """
 
     def __init__(self, realm: str, forward: Forward) -> None:
         self._realm = _quoted(realm)
         self._forward = forward
-        self._without_token = self._forwarded(())
+        self._to_strangers: dict[object, tuple[bytes, ...]] = {}
 
     def render(self, decision: Decision) -> bytes:
         """The CheckResponse for a decision."""
-        row = decision.reason.row
-        return self._allow(decision, row) if row.outcome == "allow" else self._deny(decision, row)
+        request, identity = decision.request, decision.identity
+        request_id, is_grpc = (request.request_id, request.is_grpc) if request is not None else ("", None)
+        key = (decision.reason.row.label, decision.policy, decision.issuer, decision.text, is_grpc, len(request_id))
+        answers = self._to_strangers if identity is None else identity.answers
+        pieces = answers.get(key)
+        if pieces is None:
+            if len(answers) >= (MAX_ANSWERS_TO_STRANGERS if identity is None else MAX_ANSWERS):
+                answers.clear()
+            pieces = answers[key] = self._pieces(decision, "~" * len(request_id))
+        return request_id.encode("ascii").join(pieces)
 
-    def _allow(self, decision: Decision, row: Row) -> bytes:
-        identity, policy = decision.identity, decision.policy
-        request_id = {"request_id": decision.request.request_id if decision.request else ""}
-        said = {"decision": "allow", "reason": row.label, **_known(identity, policy)}
-        if identity is None:
-            return self._without_token + _metadata(said | request_id)
-        answer = identity.answers.get(policy)
-        if answer is None:
-            if len(identity.answers) >= MAX_ANSWERS:
-                identity.answers.clear()
-            answer = identity.answers[policy] = self._forwarded(identity.headers) + _metadata(said)
-        return answer + _metadata(request_id)
+    def _pieces(self, decision: Decision, stand_in: str) -> tuple[bytes, ...]:
+        """The answer, cut where an id as long as its stand-in belongs: at the end of the JSON body and of it all."""
+        row, stands_in = decision.reason.row, stand_in.encode("ascii")
+        known = {"reason": row.label, **_known(decision.identity, decision.policy)}
+        end = _metadata({"request_id": stand_in}).removesuffix(stands_in)
+        if row.outcome == "allow":
+            headers = () if decision.identity is None else decision.identity.headers
+            return self._forwarded(headers) + _metadata({"decision": "allow", **known}) + end, b""
+        end = _metadata({"decision": "deny", **known, "issuer": decision.issuer}) + end
+        if decision.request is not None and decision.request.is_grpc:
+            return self._denied(decision, "text/plain", decision.text or row.text) + end, b""
+        denied = self._denied(decision, "application/json", json.dumps(_body(decision, stand_in)) + "\n")
+        before, _, after = denied.rpartition(stands_in) if stands_in else (denied, b"", b"")
+        return before, after + end, b""
 
     def _forwarded(self, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Verified values overwrite what the client sent; every other guarded header is removed."""
@@ -138,29 +158,20 @@ class Renderer:
         )
         return pb.CheckResponse(status=pb.Status(code=0), ok_response=ok).SerializeToString()
 
-    def _deny(self, decision: Decision, row: Row) -> bytes:
-        request_id = decision.request.request_id if decision.request else ""
-        text = decision.text or row.text
-        is_grpc = decision.request is not None and decision.request.is_grpc
-        headers = [("cache-control", "no-store"), ("content-type", "text/plain" if is_grpc else "application/json")]
+    def _denied(self, decision: Decision, content_type: str, body: str) -> bytes:
+        row = decision.reason.row
+        headers = [("cache-control", "no-store"), ("content-type", content_type)]
         if row.http_status == 401 or row.error:  # noqa: PLR2004 - RFC 9110 section 15.5.2 demands a challenge
-            headers.append(("www-authenticate", self._challenge(decision, row, text)))
+            headers.append(("www-authenticate", self._challenge(decision, row, decision.text or row.text)))
         if row.http_status == 503:  # noqa: PLR2004
             headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
-        body = {
-            "error": row.error or row.label,
-            "error_description": text,
-            "reason": row.label,
-            "request_id": request_id,
-        }
         denied = pb.DeniedHttpResponse(
             status=pb.HttpStatus(code=row.http_status),
             headers=[_option(name, value) for name, value in headers],
-            body=text if is_grpc else json.dumps(body) + "\n",
+            body=body,
         )
-        response = pb.CheckResponse(status=pb.Status(code=_STATUS_CODES[row.http_status]), denied_response=denied)
-        known = _known(decision.identity, decision.policy) | {"issuer": decision.issuer, "request_id": request_id}
-        return response.SerializeToString() + _metadata({"decision": "deny", "reason": row.label, **known})
+        status = pb.Status(code=_STATUS_CODES[row.http_status])
+        return pb.CheckResponse(status=status, denied_response=denied).SerializeToString()
 
     def _challenge(self, decision: Decision, row: Row, text: str) -> str:
         """RFC 6750 section 3, RFC 9470 section 3. Every value is ours or the operator's."""
@@ -181,6 +192,17 @@ def _quoted(text: str) -> str:
     """A quoted-string (RFC 9110 section 5.6.4). `node.cluster` can be any text, a header value cannot."""
     safe = "".join(character if " " <= character <= "~" else "?" for character in text)
     return '"' + safe.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _body(decision: Decision, request_id: str) -> dict[str, str]:
+    """What the client reads; the request id stands last."""
+    row = decision.reason.row
+    return {
+        "error": row.error or row.label,
+        "error_description": decision.text or row.text,
+        "reason": row.label,
+        "request_id": request_id,
+    }
 
 
 def _known(identity: Identity | None, policy: Policy | None) -> dict[str, str]:

@@ -317,7 +317,7 @@ BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(check_module, "verify", _breaks),
     lambda patch: patch.setattr(check_module, "identify", _breaks),
     lambda patch: patch.setattr(check_module, "judge", _breaks),
-    lambda patch: patch.setattr(wire.Renderer, "_allow", _breaks),
+    lambda patch: patch.setattr(wire.Renderer, "_forwarded", _breaks),
 )
 
 

@@ -1,0 +1,129 @@
+"""Answers are written once and used again: what is used again must be what would have been written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from authz.core.decision import Decision
+from authz.core.reasons import Reason
+from authz.server import wire
+from authz.server.pb import ext_authz_pb2 as pb
+from tests.fakes.checks import NOW, Rig, access_token
+
+UUIDS = ("4f3c2b1a-9d8e-4c7b-a6f5-0123456789ab", "00000000-0000-4000-8000-000000000001")
+GOOD, WITHOUT_SCOPE = access_token(), access_token(scope="openid")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def metadata(answer: pb.CheckResponse) -> dict[str, str]:
+    return {name: str(value.string_value) for name, value in answer.dynamic_metadata.fields.items()}
+
+
+def said(answer: pb.CheckResponse) -> Any:
+    return json.loads(str(answer.denied_response.body))
+
+
+@pytest.mark.parametrize("token", [GOOD, WITHOUT_SCOPE, "a.b.c", None], ids=["allow", "scope", "malformed", "missing"])
+def test_answer_that_is_used_again_is_the_one_a_fresh_renderer_writes(rig: Rig, token: str | None) -> None:
+    for request_id in (*UUIDS, "not an id", *UUIDS):
+        decision = rig.decide(token, "reading", x_request_id=request_id)
+        fresh = wire.Renderer("orders-api", rig.configuration.forward)
+        if decision.identity is not None:
+            decision.identity.answers.clear()
+        written = fresh.render(decision)
+
+        assert rig.rules.renderer.render(decision) == written
+        assert rig.rules.renderer.render(decision) == written
+
+
+@pytest.mark.parametrize("request_id", UUIDS)
+def test_every_answer_carries_the_id_of_its_own_request(rig: Rig, request_id: str) -> None:
+    for token in (GOOD, None):
+        rig.rules.renderer.render(rig.decide(token, "reading", x_request_id="11111111-2222-4333-8444-555555555555"))
+
+    allowed, refused = (
+        pb.CheckResponse.FromString(rig.rules.renderer.render(rig.decide(token, "reading", x_request_id=request_id)))
+        for token in (GOOD, None)
+    )
+
+    assert metadata(allowed)["request_id"] == request_id
+    assert metadata(refused)["request_id"] == said(refused)["request_id"] == request_id
+
+
+def test_id_of_another_length_gets_an_answer_of_its_own(rig: Rig) -> None:
+    """The stream id stands in where x-request-id is no UUID; lengths are part of the bytes around an id."""
+    ids = [
+        said(pb.CheckResponse.FromString(rig.rules.renderer.render(rig.decide(None, "reading", x_request_id=value))))
+        for value in (UUIDS[0], "", UUIDS[1])
+    ]
+
+    assert [body["request_id"] for body in ids] == [UUIDS[0], "4242", UUIDS[1]]
+
+
+def test_decision_without_a_request_has_an_empty_id(rig: Rig) -> None:
+    answer = pb.CheckResponse.FromString(rig.rules.renderer.render(Decision(Reason.OVERLOADED)))
+
+    assert said(answer)["request_id"] == metadata(answer)["request_id"] == ""
+
+
+def test_claim_that_looks_like_the_place_of_an_id_is_left_alone(rig: Rig) -> None:
+    subject = "~" * 36
+    token = access_token(sub=subject)
+
+    for request_id in UUIDS:
+        for policy in ("reading", "identity"):
+            decision = rig.decide(token, policy, x_request_id=request_id)
+            answer = pb.CheckResponse.FromString(rig.rules.renderer.render(decision))
+
+            assert metadata(answer)["subject"] == subject
+            assert metadata(answer)["request_id"] == request_id
+
+
+def test_realm_that_looks_like_the_place_of_an_id_is_left_alone(rig: Rig) -> None:
+    realm = "~" * 36
+    renderer = wire.Renderer(realm, rig.configuration.forward)
+
+    answer = pb.CheckResponse.FromString(renderer.render(rig.decide(None, "reading", x_request_id=UUIDS[0])))
+
+    headers = {str(option.header.key): str(option.header.value) for option in answer.denied_response.headers}
+    assert headers["www-authenticate"] == f'Bearer realm="{realm}"'
+    assert said(answer)["request_id"] == UUIDS[0]
+
+
+def test_refusal_of_one_person_does_not_name_another(rig: Rig) -> None:
+    first = rig.answer(access_token(sub="first", scope="openid"), "reading")
+    second = rig.answer(access_token(sub="second", scope="openid"), "reading")
+
+    assert [metadata(answer)["subject"] for answer in (first, second)] == ["first", "second"]
+
+
+def test_refusal_of_a_grpc_request_is_not_used_for_another(rig: Rig) -> None:
+    bodies = [
+        str(
+            pb.CheckResponse.FromString(
+                rig.rules.renderer.render(rig.decide(None, "reading", content_type=kind))
+            ).denied_response.body
+        )
+        for kind in ("application/grpc", "text/html", "application/grpc+proto")
+    ]
+
+    assert bodies[0] == bodies[2] == Reason.TOKEN_MISSING.row.text
+    assert json.loads(bodies[1])["reason"] == "token_missing"
+
+
+def test_answers_kept_stay_within_their_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MAX_ANSWERS", 2)
+    decision = rig.decide(GOOD, "authenticated", now=NOW)
+    assert decision.identity is not None
+
+    for policy in ("authenticated", "reading", "cognito-only", "any-use", "recent"):
+        rig.rules.renderer.render(rig.decide(GOOD, policy))
+
+        assert len(decision.identity.answers) <= 2
