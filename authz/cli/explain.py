@@ -73,11 +73,15 @@ def _explain(options: argparse.Namespace) -> int:
         return _not_asked(met.said, is_forwarded=met.is_forwarded, output=options.output)
     with subject.rules(settings, patience) as rules:
         explanation = explain(rules.rules, met.message, subject.now)
-        problem = rules.problem
+        problem, left_out = rules.problem, rules.note
     if options.output == "json":
-        sys.stdout.write(json.dumps(data(explanation) | {"route": met.said, "keys": problem}, indent=2) + "\n")
+        sys.stdout.write(
+            json.dumps(data(explanation) | {"route": met.said, "keys": problem, "note": left_out}, indent=2) + "\n"
+        )
     else:
-        notes = [note for note in (met.said, f"The keys could not be had: {problem}" if problem else "") if note]
+        notes = [
+            note for note in (met.said, left_out, f"The keys could not be had: {problem}" if problem else "") if note
+        ]
         sys.stdout.write("".join(f"{line}\n" for line in (*notes, *text(explanation, Style.of(sys.stdout)))))
     return 0 if explanation.is_allowed else 1
 

@@ -114,5 +114,7 @@ _PLAIN: Mapping[Reason, str] = {
     Reason.SIGNATURE_INVALID: "Bring an unchanged token: these bytes are not what the issuer's key signed. "
     "With --jwks, see that the file is this issuer's",
     Reason.TOKEN_REVOKED: "Sign in again: the token is on the revocation list",
+    Reason.REVOCATIONS_UNAVAILABLE: "Put the revocation list where `revocations_file` says: until then every token is "
+    "refused",
     Reason.INTERNAL_ERROR: "Report it: the sidecar failed to decide",
 }

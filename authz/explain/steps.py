@@ -16,6 +16,7 @@ from authz.core.issuers import Issuer
 from authz.core.keyset import Key, KeySet
 from authz.core.policy import Gate, Policy
 from authz.core.request import RequestView
+from authz.core.revocations import KINDS
 from authz.core.token import UnverifiedToken
 from authz.core.verifier import require_algorithm, verify
 from authz.explain.words import conditions, demand, listed, moment, quoted, span
@@ -272,9 +273,32 @@ _DEMANDS: dict[policy.Demand, tuple[str, Any, Any]] = {
     policy.within_scope: ("scopes", _scopes_in_words, _scopes_rule),
 }
 
-DEMANDS = tuple(
-    Step(_DEMANDS[each][0], _demanded(each), _DEMANDS[each][1], _DEMANDS[each][2])
-    for each in policy.DEMANDS
-    if each is not policy.of_issuer  # taken above, before the key is looked for
+
+def _unrevoked(evidence: Evidence) -> None:
+    revocations = evidence.rules.revocations.current
+    if revocations is not None:
+        revocations.require_good(evidence.identity)
+
+
+def _revocable_in_words(evidence: Evidence) -> str:
+    claims = evidence.identity.claims
+    return ", ".join(f"{kind} {quoted(claims[kind])}" for kind in KINDS if kind in claims) or "nothing to list it by"
+
+
+def _revocations_rule(evidence: Evidence) -> str:
+    revocations = evidence.rules.revocations.current
+    return "no revocation list" if revocations is None else f"not on the list of {len(revocations)}"
+
+
+def _steps(demands: tuple[policy.Demand, ...]) -> tuple[Step, ...]:
+    """In the core's own order; whether the issuer is accepted was asked before its key was looked for."""
+    described = [(each, *_DEMANDS[each]) for each in demands if each is not policy.of_issuer]
+    return tuple(Step(name, _demanded(each), value, rule) for each, name, value, rule in described)
+
+
+DEMANDS = (
+    *_steps(policy.OF_THE_TOKEN),
+    Step("revocation", _unrevoked, _revocable_in_words, _revocations_rule),
+    *_steps(policy.OF_THE_IDENTITY),
 )
-"""The steps that hold the identity against the policy, in the core's own order."""
+"""The steps that hold the identity against the policy and the revocation list."""

@@ -12,6 +12,7 @@ from authz.core.reasons import Reason
 from authz.envoy.document import Document, read
 from authz.envoy.settings import Settings
 from authz.explain.key_sources import Live, Pinned
+from authz.explain.revocation_list import read_list
 from authz.rehearsal.request import HttpRequest
 from authz.server import wire
 from authz.server.check import Rules
@@ -39,6 +40,8 @@ class Held:
 
     rules: Rules
     sources: list[Live | Pinned]
+    note: str
+    """What is left out of the explanation; empty where nothing is."""
 
     @property
     def problem(self) -> str:
@@ -85,8 +88,9 @@ class Subject:
                 for alias, issuer in issuers.items():
                     live = sources[alias] = Live(issuer, background, say)
                     stack.callback(live.close)
-            rules = Rules.of(settings.configuration, settings.realm, Keys(sources))
-            yield Held(rules, list(sources.values()))
+            revocations, note = read_list(settings.configuration.revocations_file)
+            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations)
+            yield Held(rules, list(sources.values()), note)
 
 
 def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:

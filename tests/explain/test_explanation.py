@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from authz.core import revocations
 from authz.core.policy import DEMANDS as CORE_DEMANDS
 from authz.core.policy import of_issuer
 from authz.core.reasons import Reason
@@ -13,6 +15,7 @@ from authz.explain import explanation as module
 from authz.explain.advice import advise
 from authz.explain.explanation import Disagreement, Explanation, explain
 from authz.explain.report import data, text
+from authz.explain.revocation_list import FixedList
 from authz.explain.steps import _DEMANDS, DEMANDS, UNVERIFIED
 from authz.terminal import Style
 from tests.fakes.checks import COGNITO, NOW, FixedKeys, Rig, access_token, check_request, id_token, partner_token
@@ -123,6 +126,7 @@ def test_nothing_after_a_bad_signature_is_judged() -> None:
 
 def test_every_demand_of_the_core_is_a_step_in_the_cores_order() -> None:
     assert list(_DEMANDS) == [demand for demand in CORE_DEMANDS if demand is not of_issuer]
+    assert DEMANDS[3].name == "revocation"
     assert len({step.name for step in (*UNVERIFIED, *DEMANDS)}) == len(UNVERIFIED) + len(DEMANDS)
 
 
@@ -131,6 +135,19 @@ def test_steps_that_come_to_another_end_than_the_check_are_a_fault(monkeypatch: 
 
     with pytest.raises(Disagreement, match="no refusal, the check in token_expired"):
         explain(Rig().rules, check_request(access_token(exp=NOW - 60), "reading"), NOW)
+
+
+def test_listed_token_fails_at_the_revocation_step_and_an_unread_list_refuses_all() -> None:
+    token = check_request(access_token(), "reading")
+    listed = FixedList(revocations.parse(b'{"revoked": [{"jti": "5f0c-jti"}]}'))
+
+    revoked = explain(replace(Rig().rules, revocations=listed), token, NOW)
+    unread = explain(replace(Rig().rules, revocations=FixedList(revocations.UNREAD)), token, NOW)
+
+    assert revoked.failed is not None
+    assert (revoked.failed.step, revoked.failed.rule) == ("revocation", "not on the list of 1")
+    assert unread.decision.reason is Reason.REVOCATIONS_UNAVAILABLE
+    assert advise(unread.decision, NOW)
 
 
 def test_data_holds_what_the_text_says() -> None:
