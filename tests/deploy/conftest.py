@@ -27,6 +27,7 @@ node:
         idp: {{ profile: oidc, issuer: https://idp.example.com, audiences: [orders], jwks_file: "{keys}" }}
         other: {{ profile: oidc, issuer: https://other.example.com, audiences: [orders], jwks_file: "{keys}" }}
         pool: {{ profile: cognito, user_pool_id: ap-northeast-1_AbCdEfGhI, client_ids: [c], jwks_file: "{keys}" }}
+      revocations_file: "{revocations}"
       policies:
         everything: {{ issuers: [idp, pool], scopes: [orders/read], groups: [staff], max_age: 15m, candidate: relaxed }}
         relaxed: {{ optional: true }}
@@ -40,7 +41,10 @@ def page_text() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="authz-") as name, Children(Path(name)) as children:
         directory = Path(name)
         (directory / "keys.json").write_bytes(jwks(jwk(rsa_key(), "k1")))
-        (directory / "envoy.yaml").write_text(_CONFIGURATION.format(keys=directory / "keys.json"))
+        (directory / "revocations.json").write_text('{"revoked": []}')
+        (directory / "envoy.yaml").write_text(
+            _CONFIGURATION.format(keys=directory / "keys.json", revocations=directory / "revocations.json")
+        )
         admin = f"127.0.0.1:{free_port()}"
         command = [sys.executable, "-m", "authz", "serve", "--envoy-config", str(directory / "envoy.yaml")]
         command += ["--listen", f"unix:{directory}/authz.sock", "--admin", admin]

@@ -17,6 +17,8 @@ _EXAMPLES = [block for document in DOCUMENTS for block in blocks(document, "yaml
 _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}}}
 """For examples that show policies alone."""
 
+_OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
+
 _READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
 """Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
 
@@ -34,11 +36,12 @@ def test_example_is_read_without_a_mistake(example: Block) -> None:
 
 
 def _configuration(example: Block, data: dict[str, Any]) -> Configuration:
-    if "node" in data:
+    authz = data.get("node", {}).get("metadata", {}).get("authz", data)
+    if "node" in data and "issuers" in authz:
         settings = read_settings(example.text, example.place, need_endpoints="static_resources" in data)
         assert settings.warnings == ()
         return settings.configuration
-    shown = {name: value for name, value in data.items() if name in {"issuers", "policies", "forward"}}
+    shown = {name: value for name, value in authz.items() if name in _OURS}
     return compile_configuration(_ISSUERS | shown)
 
 
