@@ -95,8 +95,8 @@ def test_missing_envoy_is_a_sentence(shipped: Document, monkeypatch: pytest.Monk
 
 def test_bootstrap_of_the_end_to_end_tests_can_be_rehearsed() -> None:
     """Another file, written by hand: no TLS, no login, a listener without a name."""
-    fields = {"pool": _Anything(), "place": _Anything(), "routes": ""}
-    text = _BOOTSTRAP.format(**fields).replace("port_value: 7.0", "port_value: 7")
+    names = {"routes": "", "corpus_pool": "ap-northeast-1_x", "corpus_client": "x"}
+    text = _BOOTSTRAP.format(pool=_Anything(), place=_Anything(), **names).replace("port_value: 7.0", "port_value: 7")
 
     with rehearse(read(text, "e"), lambda _message: b"") as running:
         reply = running.ask(parse_request("GET http://anything/orders"))
