@@ -29,6 +29,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authz"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 
+_NOT_SHOWN = {"name", "issuer_cure"}
+"""Fields of a profile that are its column's title, or a sentence that errors say."""
+
 _PART = re.compile(r"(<!-- generated: (?P<words>[^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -74,7 +77,7 @@ def public_texts() -> str:
 
 def profiles() -> str:
     """Every profile, a column each."""
-    fields = [field for field in dataclasses.fields(next(iter(PROFILES.values()))) if field.name != "name"]
+    fields = [field for field in dataclasses.fields(next(iter(PROFILES.values()))) if field.name not in _NOT_SHOWN]
     rows = [
         (f"`{field.name}`", *(_shown(getattr(profile, field.name)) for profile in PROFILES.values()))
         for field in fields
@@ -165,7 +168,15 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     words = sorted(value) if isinstance(value, frozenset) else value if isinstance(value, tuple) else [value]
-    return ", ".join(f"`{word}`" for word in words if word) or "none"
+    return ", ".join(dict.fromkeys(f"`{_word(word)}`" for word in words if word)) or "none"
+
+
+def _word(value: object) -> str:
+    """One value of a profile: a claim by its name, a pattern by its text, a place by its address."""
+    for field in ("text", "claim", "pattern", "jwks_uri"):
+        if hasattr(value, field):
+            return str(getattr(value, field)).replace("|", "\\|")
+    return str(value)
 
 
 def _number(name: str, value: float) -> str:
