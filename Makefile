@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto docs e2e fuzz image lock clean
+.PHONY: help demo test check format proto clients docs e2e fuzz image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,17 @@ docs: $(READY) ## write the generated parts of the documents
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
 
+# The AWS clients need another botocore than the Cognito stand-in: they live in an environment of their own.
+CLIENTS := .venv-clients
+$(CLIENTS)/.ready: requirements/clients.txt tests/clients/package-lock.json | $(READY)
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	@if command -v npm >/dev/null; then npm ci --prefix tests/clients --silent; else echo "no npm: its tests are skipped"; fi
+	@touch $@
+
+clients: $(READY) $(CLIENTS)/.ready ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and two more OpenID providers
+	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
+
 SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
 	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
@@ -67,8 +78,9 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@$(BIN)/uv lock --quiet --upgrade
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
+	@cd requirements && $(abspath $(BIN))/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal clients.in -o clients.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format cyclonedx1.5 | $(BIN)/python requirements/sbom.py
 	@rm uv.lock
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

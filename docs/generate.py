@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import importlib
 import io
+import json
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from authz.cli.main import main as authz
 from authz.core.policy import BUILT_IN
@@ -85,6 +87,27 @@ def profiles() -> str:
     return _table(("", *(f"`{name}`" for name in PROFILES)), rows)
 
 
+def tokens(*issuers: str) -> str:
+    """What real clients' tokens of these issuers hold and may do. In an issuer's name a hyphen stands for a space."""
+    seen = _seen()
+    rows = [
+        [row["issuer"], row["flow"], row["client"], row["token"], row["holds"], *row["decisions"]]
+        for row in seen["rows"]
+        if row["issuer"].replace(" ", "-") in issuers
+    ]
+    return _table(["issuer", "flow", "client", "token", "in the token", *map("`{}`".format, seen["routes"])], rows)
+
+
+def token_routes() -> str:
+    """The example routes of the tables of tokens."""
+    return _table(("route", "policy"), [(f"`{path}`", f"`{policy}`") for path, policy in _seen()["routes"].items()])
+
+
+def _seen() -> dict[str, Any]:
+    """What `make clients` saw and compares with on every run."""
+    return dict(json.loads((ROOT / "tests" / "clients" / "matrix.json").read_text(encoding="utf-8")))
+
+
 def built_in_policies() -> str:
     """The names of policies that are always there."""
     return ", ".join(f"`{name}`" for name in BUILT_IN) + "\n"
@@ -145,6 +168,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "arrows": arrows,
     "bounds": bounds,
     "members": members,
+    "tokens": tokens,
+    "token-routes": token_routes,
 }
 
 
@@ -175,7 +200,7 @@ def _word(value: object) -> str:
     """One value of a profile: a claim by its name, a pattern by its text, a place by its address."""
     for field in ("text", "claim", "pattern", "jwks_uri"):
         if hasattr(value, field):
-            return str(getattr(value, field)).replace("|", "\\|")
+            return str(getattr(value, field))
     return str(value)
 
 
