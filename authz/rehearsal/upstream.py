@@ -35,6 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Every method and path gets the same kind of answer."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: in two, the second waits for an acknowledgement
 
     def do_GET(self) -> None:
         """Answer with what was received."""

@@ -11,7 +11,6 @@ from authz.envoy.document import Document, read
 from authz.programs.machine import CannotRunError
 from authz.rehearsal.request import HttpRequest, parse_request
 from authz.rehearsal.stage import Stage, rehearse
-from tests.e2e.handwritten import _BOOTSTRAP
 from tests.rehearsal.conftest import SHIPPED, policy_of
 
 
@@ -93,20 +92,50 @@ def test_missing_envoy_is_a_sentence(shipped: Document, monkeypatch: pytest.Monk
         pass
 
 
-def test_bootstrap_of_the_end_to_end_tests_can_be_rehearsed() -> None:
-    """Another file, written by hand: no TLS, no login, a listener without a name."""
-    names = {"routes": "", "corpus_pool": "ap-northeast-1_x", "corpus_client": "x"}
-    text = _BOOTSTRAP.format(pool=_Anything(), place=_Anything(), **names).replace("port_value: 7.0", "port_value: 7")
+_BY_HAND = """\
+static_resources:
+  listeners:
+  - address: { socket_address: { address: 0.0.0.0, port_value: 80 } }
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: ingress
+          http_filters:
+          - name: envoy.filters.http.ext_authz
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+              grpc_service: { envoy_grpc: { cluster_name: authz } }
+          - name: envoy.filters.http.router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+          route_config:
+            virtual_hosts:
+            - name: app
+              domains: ["*"]
+              require_tls: ALL
+              routes:
+              - match: { prefix: /open }
+                route: { cluster: not-in-this-file }
+                typed_per_filter_config:
+                  envoy.filters.http.ext_authz:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                    disabled: true
+              - match: { prefix: /split }
+                route: { weighted_clusters: { clusters: [{ name: one, weight: 1 }, { name: two, weight: 1 }] } }
+              - match: { prefix: /away }
+                redirect: { path_redirect: / }
+"""
 
-    with rehearse(read(text, "e"), lambda _message: b"") as running:
-        reply = running.ask(parse_request("GET http://anything/orders"))
 
-    assert policy_of(reply.question) == "orders-read"
+def test_file_written_by_hand_is_rehearsed_with_every_cluster_it_names() -> None:
+    """No login, no TLS but the demand for it, clusters that stand elsewhere, a route that asks nobody."""
+    with rehearse(read(_BY_HAND, "e"), lambda _message: b"") as running:
+        unasked = running.ask(parse_request("GET http://anything/open"))
+        split = running.ask(parse_request("GET http://anything/split"))
+        redirected = running.ask(parse_request("GET http://anything/away"))
+
+    assert (unasked.question, unasked.reached_upstream) == (None, True)
+    assert (policy_of(split.question), split.reached_upstream) == ("", True)
+    assert redirected.status == 301
     assert running.left_out == ()
-
-
-class _Anything:
-    """Stands for every value of the template."""
-
-    def __getattr__(self, name: str) -> object:
-        return 7 if name.endswith("port") else "/x"
