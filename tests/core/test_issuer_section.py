@@ -13,6 +13,10 @@ from authz.core.mistakes import Mistake
 from authz.core.section import Section
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
 
+KNOWN_FIELDS = (
+    "algorithms, audiences, bearer_token_file, ca_file, grants, issuer, jwks_file, jwks_uri, leeway, max_stale,"
+    " profile, refresh"
+)
 POOL_FIELDS = {"profile": "cognito", "user_pool_id": POOL, "client_ids": [CLIENT]}
 PARTNER_FIELDS = {"profile": "oidc", "issuer": PARTNER, "audiences": ["orders"]}
 
@@ -231,8 +235,7 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
             (
                 ("client_ids",),
                 "unknown field 'client_ids'",
-                "Known here: algorithms, audiences, bearer_token_file, ca_file, grants, issuer, jwks_file, jwks_uri,"
-                " leeway, max_stale, profile, refresh.",
+                f"Known here: {KNOWN_FIELDS}.",
             ),
         ),
         (
