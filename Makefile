@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e fuzz image lock clean
+.PHONY: help demo test check format proto clients docs e2e fuzz drills image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/architecture
-	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m docs.generate --check
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
@@ -51,7 +51,7 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
 
 docs: $(READY) ## write the generated parts of the documents
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
@@ -70,6 +70,9 @@ clients: $(READY) $(CLIENTS)/.ready ## sign in with the AWS CLI, boto3, pycognit
 SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
 	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
+
+drills: $(READY) ## rotate, remove, flood, hang and revoke against a running sidecar, and print the figures (2 minutes)
+	@$(BIN)/python -m drills.run
 
 image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
 	@bash .ci/containers
