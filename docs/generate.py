@@ -26,6 +26,9 @@ from authz.cli.main import main as authz
 from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
 from authz.core.reasons import Reason
+from drills import run as drills
+from fuzz import run as executions
+from tests.differential import record
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authz"
@@ -156,6 +159,21 @@ def members(path: str, name: str) -> str:
     return _table(("value", "meaning"), rows)
 
 
+def token_corpus() -> str:
+    """What other libraries accept of the corpus of bad tokens."""
+    return record.table()
+
+
+def fuzzing() -> str:
+    """How many inputs each harness survived in the last run that was recorded."""
+    return executions.table()
+
+
+def drilled() -> str:
+    """The figures of the last drills."""
+    return drills.table()
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "help": run_help,
     "commands": commands,
@@ -170,6 +188,9 @@ PARTS: dict[str, Callable[..., str]] = {
     "members": members,
     "tokens": tokens,
     "token-routes": token_routes,
+    "token-corpus": token_corpus,
+    "fuzzing": fuzzing,
+    "drills": drilled,
 }
 
 
