@@ -8,13 +8,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from authz.demo.client import Client
 from authz.demo.provision import User
 from tests.clients.pages import CALLBACK, Application
 
 REGION, OTHER_REGION = "ap-northeast-1", "eu-west-1"
 TEMPORARY, PERMANENT = "Temporary-1a", "Permanent-1a"
-FEDERATION = "Campus"
-"""The name that the pool gives to the provider whose users it takes."""
+FEDERATION, COMPANY = "Campus", "Company"
+"""The names that the pool gives to the providers whose users it takes: one speaks OpenID Connect, one SAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +80,35 @@ def set_up(address: str, region: str) -> Directory:
     return directory
 
 
-def federate(directory: Directory, issuer: str) -> None:
-    """Let the users of an OpenID provider sign in to the pool."""
-    directory.admin().create_identity_provider(
+def federate(directory: Directory, openid: str, saml: str) -> None:
+    """Let the users of an OpenID provider, where there is one, and of a SAML provider sign in to the pool."""
+    create = directory.admin().create_identity_provider
+    mapping = {"username": "sub"}
+    create(
         UserPoolId=directory.pool_id,
-        ProviderName=FEDERATION,
-        ProviderType="OIDC",
-        ProviderDetails={
-            "client_id": "cognito",
-            "client_secret": "cognito-secret-of-at-least-32-characters",
-            "attributes_request_method": "GET",
-            "oidc_issuer": issuer,
-            "authorize_scopes": "openid",
-            "authorize_url": f"{issuer}/auth",
-            "token_url": f"{issuer}/token",
-            "attributes_url": f"{issuer}/me",
-            "jwks_uri": f"{issuer}/jwks",
-        },
-        AttributeMapping={"username": "sub"},
+        ProviderName=COMPANY,
+        ProviderType="SAML",
+        ProviderDetails={"MetadataFile": Client().ask("GET", f"{saml}/saml/metadata").body.decode()},
+        AttributeMapping={},
     )
+    if openid:
+        create(
+            UserPoolId=directory.pool_id,
+            ProviderName=FEDERATION,
+            ProviderType="OIDC",
+            ProviderDetails={
+                "client_id": "cognito",
+                "client_secret": "cognito-secret-of-at-least-32-characters",
+                "attributes_request_method": "GET",
+                "oidc_issuer": openid,
+                "authorize_scopes": "openid",
+                "authorize_url": f"{openid}/auth",
+                "token_url": f"{openid}/token",
+                "attributes_url": f"{openid}/me",
+                "jwks_uri": f"{openid}/jwks",
+            },
+            AttributeMapping=mapping,
+        )
 
 
 _FLOWS = [
@@ -113,7 +124,7 @@ _WEB = {
     "AllowedOAuthScopes": ["openid", "email", "aws.cognito.signin.user.admin", "orders/read", "orders/write"],
     "CallbackURLs": [CALLBACK],
     "LogoutURLs": [CALLBACK],
-    "SupportedIdentityProviders": ["COGNITO", FEDERATION],
+    "SupportedIdentityProviders": ["COGNITO", FEDERATION, COMPANY],
 }
 _BATCH = {
     "GenerateSecret": True,

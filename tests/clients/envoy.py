@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from authz.demo.proxy import Place
-from tests.clients.directory import FEDERATION, Directory
+from tests.clients.directory import COMPANY, FEDERATION, Directory
 from tests.fakes import workloads
 
 ROUTES = {
@@ -18,6 +18,9 @@ ROUTES = {
     "/deploy": "{scopes: [orders/deploy], name: deploy}",
 }
 """Path and policy of the example routes, in the order of the matrix."""
+
+MINTED_POOL = "us-gov-west-1_Minted"
+"""A pool whose key the tests have, for tokens that no login gives out."""
 
 _MORE_ROUTES = {"/partners": "partners-only", "/counted": "{scopes: [orders/read], name: counted}"}
 """For one test each."""
@@ -33,10 +36,20 @@ def authz(people: Directory, partners: Directory, provider: str, campus: str, ke
             | {
                 "grants": [
                     {"when": {"groups": {"any_of": ["order-readers"]}}, "scopes": ["orders/read"]},
-                    {"when": {"groups": {"any_of": [f"{people.pool_id}_{FEDERATION}"]}}, "scopes": ["orders/read"]},
+                    {
+                        "when": {"groups": {"any_of": [f"{people.pool_id}_{name}" for name in (FEDERATION, COMPANY)]}},
+                        "scopes": ["orders/read"],
+                    },
                 ]
             },
             "partners": _cognito(partners),
+            "minted": {
+                "profile": "cognito",
+                "user_pool_id": MINTED_POOL,
+                "client_ids": ["app"],
+                "audiences": ["https://orders.example.com"],
+                "jwks_file": str(keys / "minted.json"),
+            },
             "provider": {"profile": "oidc", "issuer": provider, "audiences": ["orders"]},
             "campus": {
                 "profile": "oidc",
@@ -70,7 +83,8 @@ def authz(people: Directory, partners: Directory, provider: str, campus: str, ke
             },
             "cluster": {
                 "profile": "kubernetes",
-                "jwks_file": str(keys / "cluster.json"),
+                "ca_file": str(keys / "ca.crt"),
+                "bearer_token_file": str(keys / "token"),
                 "grants": [{"when": {"claims": {"/kubernetes.io/namespace": "shop"}}, "scopes": deploy}],
             }
             | local,

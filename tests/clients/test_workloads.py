@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.world import World, signed
+from tests.clients.world import SERVICE_ACCOUNT_TOKEN, World, signed
 from tests.fakes import workloads
 
 DEPLOY = {
@@ -71,3 +71,11 @@ def test_workload_token_for_another_service_is_refused(world: World) -> None:
 
 def test_token_signed_by_another_issuers_key_of_the_same_name_is_refused(world: World) -> None:
     assert world.decision("/deploy", signed("gitlab", workloads.github())) == "401 signature_invalid"
+
+
+def test_keys_of_the_cluster_are_asked_for_with_its_authority_and_the_service_accounts_token(world: World) -> None:
+    heads = [head.lower() for head in world.api_server.heads]
+
+    assert heads
+    assert all(head.startswith("get /openid/v1/jwks ") for head in heads)
+    assert all(f"authorization: bearer {SERVICE_ACCOUNT_TOKEN}\r\n" in head for head in heads)

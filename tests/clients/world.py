@@ -26,13 +26,16 @@ from tests.clients.envoy import ROUTES, authz, bootstrap
 from tests.clients.matrix import Row, holds
 from tests.clients.pages import Application
 from tests.fakes import workloads
+from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.keys import jwk, jwks, rsa_key, sign
+from tests.fakes.keyserver import KeyServer
 
 FOLDER = Path(__file__).parent
 PROGRAMS = FOLDER / "programs"
 VENV = FOLDER.parents[1] / ".venv-clients"
 CURE = "`make clients` sets up what these tests need"
 PROGRAM_SECONDS = 60
+SERVICE_ACCOUNT_TOKEN = "service-account-token"
 
 _CAMPUS = {
     "settings.yaml": """\
@@ -65,7 +68,9 @@ class World:
     provider: str
     """The certified OpenID provider; empty where there is no node to run it."""
     campus: str
-    """The OpenID provider that rotates its keys when told."""
+    """The OpenID and SAML provider that rotates its keys when told."""
+    api_server: KeyServer
+    """Has the cluster's keys, as a Kubernetes API server has: over TLS, for those who bring a token."""
     sidecar_log: Path
     admin: str
     """The sidecar's admin address."""
@@ -121,11 +126,11 @@ def node() -> str:
 
 
 def signed(alias: str, claims: dict[str, Any]) -> str:
-    """A token of a workload issuer, whose key nobody but these tests has."""
+    """A token of an issuer whose key only these tests have. Every such key has the same `kid`."""
     return sign(rsa_key(_KEY_NUMBERS[alias]), claims, kid="1")
 
 
-_KEY_NUMBERS = {"github": 1, "gitlab": 2, "circleci": 3, "cluster": 4}
+_KEY_NUMBERS = {"github": 1, "gitlab": 2, "circleci": 3, "cluster": 4, "minted": 5}
 
 
 def run(command: list[str], directory: Directory, stdin: str = "") -> str:
@@ -172,19 +177,24 @@ def running() -> Iterator[World]:
         people, partners = set_up(cognito, REGION), set_up(cognito, OTHER_REGION)
         campus = _start_campus(children, folder)
         provider = _start_provider(children, cognito) if node() else ""
-        if provider:
-            federate(people, provider)
+        federate(people, provider, campus)
         for alias, number in _KEY_NUMBERS.items():
             (folder / f"{alias}.json").write_bytes(jwks(jwk(rsa_key(number), "1")))
+        (folder / "ca.crt").write_bytes(authority_pem())
+        (folder / "token").write_text(SERVICE_ACCOUNT_TOKEN)
         place = Place(folder, cognito, free_port(), free_port(), free_port())
-        trust = authz(people, partners, provider, campus, folder)
-        if not provider:
-            del trust["issuers"]["provider"]
-        place.configuration.write_text(bootstrap(place, trust), encoding="utf-8")
-        with upstream(place.upstream_port):
+        with (
+            upstream(place.upstream_port),
+            KeyServer(jwks(jwk(rsa_key(_KEY_NUMBERS["cluster"]), "1")), tls=server_context()) as api_server,
+        ):
+            trust = authz(people, partners, provider, campus, folder)
+            trust["issuers"]["cluster"]["jwks_uri"] = f"{api_server.origin}/openid/v1/jwks"
+            if not provider:
+                del trust["issuers"]["provider"]
+            place.configuration.write_text(bootstrap(place, trust), encoding="utf-8")
             sidecar, admin = start_sidecar(children, place.configuration)
             start_envoy(children, place)
-            yield World(place, people, partners, provider, campus, sidecar.log, admin)
+            yield World(place, people, partners, provider, campus, api_server, sidecar.log, admin)
 
 
 def _start_campus(children: Children, folder: Path) -> str:
