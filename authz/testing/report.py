@@ -34,7 +34,7 @@ def _text(runs: Sequence[Run], missing: Mapping[str, Missing], style: Style) -> 
         if run.left_out:
             yield style.faint(f"Envoy ran without {', '.join(run.left_out)}.")
     for config, each in missing.items():
-        yield from (f"{config}: {line}" for line in _missing(each))
+        yield from _missing(config, each)
     failed = sum(bool(result.problems) for result in results)
     seconds = sum(result.seconds for result in results)
     skipped = sum(result.is_skipped for result in results)
@@ -47,19 +47,18 @@ def _took(result: Result) -> str:
     return f"{result.seconds * 1000:.1f} ms{' through Envoy' if result.through_envoy else ''}"
 
 
-def _missing(missing: Missing) -> Iterator[str]:
+def _missing(config: str, missing: Missing) -> Iterator[str]:
     if missing.routes is None:
-        yield "routes are not looked at without --envoy"
-    for route in missing.routes or ():
-        yield f"no test reaches the route at {route.location}"
-    if missing.policies:
-        yield f"no test reaches the policies {', '.join(missing.policies)}"
-    if missing.never_forwarded:
-        yield f"no test is let through by {', '.join(missing.never_forwarded)}"
-    if missing.never_refused:
-        yield f"no test is refused by {', '.join(missing.never_refused)}"
-    if missing.reasons:
-        yield f"no test meets the reasons {', '.join(missing.reasons)}"
+        yield f"{config}: routes are not looked at without --envoy"
+    yield from (f"{route.location}: no test reaches this route" for route in missing.routes or ())
+    for what, names in (
+        ("reaches the policies", missing.policies),
+        ("is let through by", missing.never_forwarded),
+        ("is refused by", missing.never_refused),
+        ("meets the reasons", missing.reasons),
+    ):
+        if names:
+            yield f"{config}: no test {what} {', '.join(names)}"
 
 
 def tap(runs: Sequence[Run], missing: Mapping[str, Missing], _style: Style) -> str:
@@ -71,7 +70,7 @@ def tap(runs: Sequence[Run], missing: Mapping[str, Missing], _style: Style) -> s
         skip = " # SKIP needs --envoy" if result.is_skipped else ""
         lines.append(f"{'not ok' if result.problems else 'ok'} {number} - {name}{skip}")
         lines += [f"  # {result.case.location}: {problem}" for problem in result.problems]
-    lines += [f"# {config}: {line}" for config, each in missing.items() for line in _missing(each)]
+    lines += [f"# {line}" for config, each in missing.items() for line in _missing(config, each)]
     return "\n".join(lines) + "\n"
 
 

@@ -88,9 +88,9 @@ def test_what_no_test_reaches_is_listed(failing: Path, capsys: pytest.CaptureFix
     main(["test", "--envoy", str(failing)])
     out = capsys.readouterr().out
 
-    assert "no test reaches the route at" in out
+    assert "envoy.yaml:278:17: no test reaches this route" in out
     assert "no test is let through by orders-read, orders-write" in out
-    assert "no test meets the reasons public, " in out
+    assert "no test meets the reasons ok, public, " in out
 
 
 def test_tap_and_junit_are_well_formed(failing: Path, capsys: pytest.CaptureFixture[str]) -> None:
