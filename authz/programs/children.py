@@ -5,14 +5,13 @@ Each child is ended by its own id. On Linux the kernel ends it as well if this p
 
 from __future__ import annotations
 
-import ctypes
 import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +23,7 @@ from authz.programs.machine import CannotRunError
 STOP_SECONDS = 5.0
 """What a child gets between SIGTERM and SIGKILL: more than any of them needs when idle."""
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +85,13 @@ class Children:
         log = self._directory / f"{name}.log"
         with log.open("wb") as errors, (output or log).open("ab") as lines:
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=lines,
                 stderr=errors,
                 env=dict(environment),
                 # Ctrl-C in a terminal is for us: the children are ended one after the other.
                 process_group=0,
-                preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509 - one call into libc, before any thread matters
             )
         child = Child(name, process, log)
         self._started.append(child)
@@ -126,20 +123,6 @@ def child_environment(**settings: str) -> dict[str, str]:
         if not name.startswith(redirecting) and not name.lower().endswith("_proxy")
     }
     return kept | settings
-
-
-def _end_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes its program: ask to be ended when the parent is gone (prctl(2))."""
-    libc = _LIBC
-    if libc is None:
-        return None
-
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask
 
 
 def _answers_ok(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from authz.programs import children as processes
 from authz.programs.children import Child, Children, child_environment
 from authz.programs.machine import CannotRunError, free_port
+from tests.fakes.waiting import until
+
+_ROOT = Path(__file__).parents[2]
 
 _SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 _STUBBORN = [
@@ -73,6 +77,46 @@ def test_child_that_never_gets_ready_is_reported(tmp_path: Path) -> None:
 
         with pytest.raises(CannotRunError, match="child is not ready after 0 s"):
             children.wait_until_ready(child, f"http://127.0.0.1:{free_port()}/", seconds=0.1)
+
+
+def test_child_never_runs_what_a_library_does_after_a_fork(tmp_path: Path) -> None:
+    """gRPC's part of that aborts now and then, and the child with it."""
+    script = (
+        "import os, pathlib, sys\n"
+        "from authz.programs.children import Children\n"
+        "os.register_at_fork(after_in_child=os.abort)\n"
+        "with Children(pathlib.Path(sys.argv[1])) as children:\n"
+        "    sys.exit(children.start('child', ['true'], os.environ).process.wait())\n"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=30, cwd=_ROOT)
+
+    assert result.returncode == 0
+
+
+def test_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys, time\n"
+        "from authz.programs.children import Children\n"
+        "with Children(pathlib.Path(sys.argv[1])) as children:\n"
+        "    print(children.start('child', ['sleep', '60'], os.environ).process.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, cwd=_ROOT) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        until(lambda: "sleep" in Path(f"/proc/{child}/comm").read_text(), 10.0)
+
+        parent.kill()
+
+    until(lambda: not _runs(child), 10.0)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_settings_that_lead_elsewhere_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
