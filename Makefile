@@ -58,13 +58,16 @@ e2e: $(READY) ## only the tests that go through real Envoy
 
 # The AWS clients need another botocore than the Cognito stand-in: they live in an environment of their own.
 CLIENTS := .venv-clients
-$(CLIENTS)/.ready: requirements/clients.txt tests/clients/package-lock.json | $(READY)
+$(CLIENTS)/.ready: requirements/clients.txt | $(READY)
 	@$(PYTHON) -m venv $(CLIENTS)
 	@$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
-	@if command -v npm >/dev/null; then npm ci --prefix tests/clients --silent; else echo "no npm: its tests are skipped"; fi
 	@touch $@
 
-clients: $(READY) $(CLIENTS)/.ready ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and two more OpenID providers
+NODE_CLIENTS := tests/clients/node_modules/.package-lock.json
+$(NODE_CLIENTS): tests/clients/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "no npm: its tests are skipped"; else npm ci --prefix tests/clients --silent && touch $@; fi
+
+clients: $(READY) $(CLIENTS)/.ready $(NODE_CLIENTS) ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and more OpenID providers
 	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
 SECONDS ?= 60
@@ -86,4 +89,4 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@rm uv.lock
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(CLIENTS) tests/*/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -103,10 +103,12 @@ def test_token_that_could_carry_scopes_gets_the_ordinary_answer(scope: str) -> N
     assert denied.detail.startswith("granted: ")
 
 
-def test_token_refused_for_a_scope_that_is_excluded_is_not_sent_after_a_grant() -> None:
-    pool = court(no={"scopes": {"none_of": [API_SCOPE]}})
+@pytest.mark.parametrize("scopes", [{}, {"any_of": ["orders/read"]}, {"all_of": ["orders/read"]}], ids=str)
+def test_token_refused_for_a_scope_that_is_excluded_is_not_sent_after_a_grant(scopes: dict[str, Any]) -> None:
+    pool = court(_when("readers"), no={"scopes": scopes | {"none_of": [API_SCOPE]}})
 
-    denied = pool.denied(token(), "no")
+    denied = pool.denied(token("readers"), "no")
 
     assert denied is not None
+    assert denied.reason.row.label == "scope_insufficient"
     assert denied.text != USER_POOLS_API_TEXT
