@@ -22,6 +22,8 @@ def compare(decision: Decision, now: float, revocations: Revocations | None) -> 
     candidate = decision.policy.candidate if decision.policy is not None else None
     if candidate is None or not _was_judged(decision):
         return None
+    if decision.reason in _FOR_BOTH:
+        return Comparison(Agreement.SAME, decision.reason, decision.detail)
     verdict, detail = Reason.OK, ""
     try:
         if decision.identity is None:
@@ -31,6 +33,10 @@ def compare(decision: Decision, now: float, revocations: Revocations | None) -> 
     except Denied as denied:
         verdict, detail = denied.reason, denied.detail
     return Comparison(Agreement.of(decision.reason, verdict), verdict, detail)
+
+
+_FOR_BOTH = frozenset({Reason.REVOCATIONS_UNAVAILABLE, Reason.USERINFO_UNAVAILABLE, Reason.TOKEN_REVOKED})
+"""What the list or the issuer said of the token: a candidate has the same `userinfo`, and would have heard the same."""
 
 
 def _was_judged(decision: Decision) -> bool:

@@ -23,6 +23,8 @@ MAX_TIME = 253_402_300_799
 MAX_POINTER_DEPTH = 8
 """Reference tokens in one JSON Pointer: deeper than any real token nests."""
 
+USERINFO = "@userinfo"
+"""What the name of a claim from the userinfo endpoint starts with."""
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
@@ -36,27 +38,38 @@ def is_scope(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ClaimName:
-    """A claim as operators write it: a top-level name, or a JSON Pointer (RFC 6901) where it starts with `/`."""
+    """A claim as operators write it: a top-level name, or a JSON Pointer (RFC 6901) where it starts with `/`.
+
+    Behind `@userinfo` a JSON Pointer into what the userinfo endpoint said.
+    """
 
     text: str
     tokens: tuple[str, ...]
+    is_from_userinfo: bool = False
 
     @classmethod
     def parse(cls, text: str) -> ClaimName:
         """Raises ValueError, with the reason in words, where the text is no claim name."""
-        if not text.startswith("/"):
+        pointer = text.removeprefix(USERINFO)
+        is_from_userinfo = pointer != text
+        if is_from_userinfo and not pointer.startswith("/"):
+            raise ValueError(f"behind `{USERINFO}` comes a JSON Pointer, as in `{USERINFO}/email`")
+        if not pointer.startswith("/"):
             if not text:
                 raise ValueError("a claim name is empty")
             return cls(text, (text,))
-        if "~" in text.replace("~0", "").replace("~1", ""):
+        if "~" in pointer.replace("~0", "").replace("~1", ""):
             raise ValueError("in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)")
-        tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in text[1:].split("/"))
+        tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
         if len(tokens) > MAX_POINTER_DEPTH:
             raise ValueError(f"the JSON Pointer is deeper than {MAX_POINTER_DEPTH} levels")
-        return cls(text, tokens)
+        return cls(text, tokens, is_from_userinfo)
+
+    def __str__(self) -> str:
+        return self.text
 
     def find(self, claims: Mapping[str, Any]) -> tuple[bool, Any]:
-        """Whether the claim is present, and its value."""
+        """Whether the claim is present, and its value. `claims` are those that `is_from_userinfo` tells."""
         value: Any = claims
         for token in self.tokens:
             if isinstance(value, Mapping) and token in value:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 from authz.core.claims import ClaimName
+from authz.core.userinfo import NOTHING
 
 Scalar = str | int | float | tuple[str, bool]
 """A comparable claim value. Booleans are wrapped, since Python holds `True == 1` and JSON does not."""
@@ -48,7 +49,9 @@ class Conditions:
     groups: Membership | None = None
     claims: tuple[tuple[ClaimName, Membership], ...] = ()
 
-    def unmet(self, claims: Mapping[str, Any], groups: frozenset[str] | None) -> str:
+    def unmet(
+        self, claims: Mapping[str, Any], groups: frozenset[str] | None, userinfo: Mapping[str, Any] = NOTHING
+    ) -> str:
         """The first demand that is not met, in words for the log; empty where all are met.
 
         `groups` is None where the groups claim is there and is not a list of strings: it meets no demand.
@@ -56,7 +59,7 @@ class Conditions:
         if self.groups is not None and (groups is None or not self.groups.met_by(groups)):
             return "groups"
         for name, membership in self.claims:
-            values = _values(name, claims)
+            values = _values(name, userinfo if name.is_from_userinfo else claims)
             if values is None or not membership.met_by(values):
                 return f"claim {name.text}"
         return ""

@@ -30,7 +30,7 @@ class Configuration:
     @property
     def known(self) -> Known:
         """What a policy written in place may refer to."""
-        return Known(frozenset(self.issuers.by_alias), self.policies)
+        return _known(self.issuers, self.policies)
 
 
 def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
@@ -38,7 +38,7 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     found: list[Mistake] = []
     section = Section(authz, (), found)
     issuers = _issuers(section)
-    policies = _policies(section, frozenset(issuers.by_alias))
+    policies = _policies(section, issuers)
     forward = read_forward(section.section("forward") if "forward" in section else None)
     revocations_file = section.text("revocations_file")
     section.finish()
@@ -72,7 +72,7 @@ def _require_distinct(section: Section, issuers: list[Issuer]) -> None:
                 break
 
 
-def _policies(section: Section, aliases: frozenset[str]) -> Mapping[str, Policy]:
+def _policies(section: Section, issuers: Issuers) -> Mapping[str, Policy]:
     policies = dict(BUILT_IN)
     if "policies" in section:
         sections = section.named("policies", is_name, NAME_SHAPE)
@@ -80,5 +80,10 @@ def _policies(section: Section, aliases: frozenset[str]) -> Mapping[str, Policy]
             if name in BUILT_IN:
                 cure = f"Choose another name: {listed(tuple(BUILT_IN))} are always there."
                 section.wrong(("policies", name), f"{name!r} is a built-in policy", cure, on_key=True)
-            policies[name] = read_policy(each, name, Known(aliases, policies))
+            policies[name] = read_policy(each, name, _known(issuers, policies))
     return MappingProxyType(policies)
+
+
+def _known(issuers: Issuers, policies: Mapping[str, Policy]) -> Known:
+    with_userinfo = [alias for alias, issuer in issuers.by_alias.items() if issuer.userinfo is not None]
+    return Known(frozenset(issuers.by_alias), policies, frozenset(with_userinfo))

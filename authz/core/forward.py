@@ -14,9 +14,10 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from authz.core.claims import ClaimName
+from authz.core.claims import USERINFO, ClaimName
 from authz.core.reasons import Denied, Reason
 from authz.core.section import Section, listed
+from authz.core.userinfo import NOTHING
 
 MAX_VALUE_CHARACTERS = 4096
 """The longest forwarded value. Many servers refuse more than 8 KiB in one header line."""
@@ -67,12 +68,14 @@ class Forward:
     """Header names to remove unless a verified value overwrites them, spellings with underscores included: CGI and
     WSGI servers hold `x_auth_subject` and `x-auth-subject` for the same."""
 
-    def headers(self, claims: Mapping[str, Any], own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """Header names and values for verified claims and our own values; those without a value are left out.
+    def headers(
+        self, claims: Mapping[str, Any], own: Mapping[str, str], userinfo: Mapping[str, Any] = NOTHING
+    ) -> tuple[tuple[str, str], ...]:
+        """Header names and values for verified claims, our own values and what userinfo said.
 
-        Raises Denied(TOKEN_MALFORMED) for a value that cannot stand in a header.
+        Those without a value are left out. Raises Denied(TOKEN_MALFORMED) for a value that cannot stand in a header.
         """
-        written = ((name, _written(source, claims, own)) for name, source in self.sources)
+        written = ((name, _written(source, claims, own, userinfo)) for name, source in self.sources)
         return tuple((name, _safe(name, value)) for name, value in written if value)
 
 
@@ -89,7 +92,11 @@ def read_forward(section: Section | None) -> Forward:
         try:
             sources[name] = _source(text or "sub")
         except ValueError as error:
-            section.wrong((name,), str(error), f"Write a claim, a JSON Pointer, or one of {listed(OWN_VALUES)}.")
+            section.wrong(
+                (name,),
+                str(error),
+                f"Write a claim, a JSON Pointer, `{USERINFO}/NAME`, or one of {listed(OWN_VALUES)}.",
+            )
     if len(sources) > MAX_HEADERS:
         section.wrong((), f"more than {MAX_HEADERS} headers", "Forward fewer.")
     return _forward(sources)
@@ -98,7 +105,7 @@ def read_forward(section: Section | None) -> Forward:
 def _source(text: str) -> str | ClaimName:
     if text in OWN_VALUES:
         return text
-    if text.startswith("@"):
+    if text.startswith("@") and not text.startswith(USERINFO):
         raise ValueError(f"{text!r:.60} is not known")
     return ClaimName.parse(text)
 
@@ -120,10 +127,12 @@ def _variants(name: str) -> set[str]:
     }
 
 
-def _written(source: str | ClaimName, claims: Mapping[str, Any], own: Mapping[str, str]) -> str:
+def _written(
+    source: str | ClaimName, claims: Mapping[str, Any], own: Mapping[str, str], userinfo: Mapping[str, Any]
+) -> str:
     if isinstance(source, str):
         return own[source]
-    _present, value = source.find(claims)
+    _present, value = source.find(userinfo if source.is_from_userinfo else claims)
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True)

@@ -6,7 +6,7 @@ Nothing here depends on the time or on a policy, so an Identity can be remembere
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from authz.core.claims import Claims, is_scope
@@ -17,6 +17,7 @@ from authz.core.keyset import KeySet
 from authz.core.profiles import ACCESS_TOKEN_TYPES, PLAIN_TOKEN_TYPES
 from authz.core.reasons import Denied, Reason
 from authz.core.token import UnverifiedToken
+from authz.core.userinfo import NOTHING
 
 USER_POOLS_API_SCOPE = "aws.cognito.signin.user.admin"
 """The one scope of every access token that the user pools API gives out (InitiateAuth and its twins)."""
@@ -45,6 +46,8 @@ class Identity:
     expires_at: float
     headers: tuple[tuple[str, str], ...]
     """What the upstream is told, by request header."""
+    userinfo: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What the issuer's userinfo endpoint said, where a policy asks it."""
     answers: dict[object, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     """Answers already written for this identity, in pieces between which the request id stands; never the verdict."""
 
@@ -61,7 +64,6 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
     client = _client(issuer, claims)
     carried = _carried(issuer, claims)
     scopes = carried | granted(issuer, claims, groups)
-    own = {"@issuer": issuer.alias, "@client": client, "@scopes": " ".join(sorted(scopes))}
     return Identity(
         issuer=issuer,
         key_id=token.header.key_id,
@@ -75,8 +77,30 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
         scopes=scopes,
         is_from_user_pools_api=bool(issuer.profile.use_claim) and carried == {USER_POOLS_API_SCOPE},
         expires_at=claims["exp"],
-        headers=forward.headers(claims, own),
+        headers=forward.headers(claims, _own(issuer, client, scopes)),
     )
+
+
+def with_userinfo(identity: Identity, userinfo: Mapping[str, Any], forward: Forward) -> Identity:
+    """The identity with what the userinfo endpoint said of it. Groups from there take the place of the token's.
+
+    Scopes stay as they are: grants are decided by the token alone. Raises Denied(TOKEN_MALFORMED) where a value to
+    forward cannot stand in a header.
+    """
+    issuer = identity.issuer
+    is_told = issuer.profile.groups_claim in userinfo
+    return replace(
+        identity,
+        groups=_groups(issuer, userinfo) if is_told else identity.groups,
+        headers=forward.headers(identity.claims, _own(issuer, identity.client, identity.scopes), userinfo),
+        userinfo=userinfo,
+        answers={},
+    )
+
+
+def _own(issuer: Issuer, client: str, scopes: frozenset[str]) -> Mapping[str, str]:
+    """The values to forward that are no claims."""
+    return {"@issuer": issuer.alias, "@client": client, "@scopes": " ".join(sorted(scopes))}
 
 
 def _require_claims(issuer: Issuer, claims: Claims) -> None:
@@ -106,7 +130,7 @@ def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
     return said if typed in {"", said} else f"{typed} and {said}"
 
 
-def _groups(issuer: Issuer, claims: Claims) -> frozenset[str] | None:
+def _groups(issuer: Issuer, claims: Mapping[str, Any]) -> frozenset[str] | None:
     name = issuer.profile.groups_claim
     if not name or name not in claims:
         return frozenset()

@@ -6,9 +6,9 @@ import re
 from urllib.parse import urlsplit
 
 from authz.core.claims import is_scope
-from authz.core.issuers import Grant, Issuer, KeyLocation
+from authz.core.issuers import Grant, Issuer, KeyLocation, UserinfoLocation
 from authz.core.keyset import ALGORITHMS
-from authz.core.policy_section import read_conditions
+from authz.core.policy_section import read_conditions, refuse_userinfo
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
 from authz.core.reach import Reach, is_shared, of_conditions
 from authz.core.section import Section, describe, listed
@@ -33,6 +33,7 @@ def read_issuer(section: Section, alias: str) -> Issuer | None:
     if profile is None:
         return None
     names = _names(section, profile)
+    keys = _key_location(section, profile, names)
     issuer = Issuer(
         alias=alias,
         profile=profile,
@@ -41,8 +42,9 @@ def read_issuer(section: Section, alias: str) -> Issuer | None:
         client_ids=_listed_or_any(section, "client_ids", required=True) if profile.by_client else None,
         algorithms=_algorithms(section, profile),
         leeway_seconds=section.seconds("leeway", 10, 0, MAX_LEEWAY_SECONDS),
-        keys=_key_location(section, profile, names),
+        keys=keys,
         grants=tuple(_grant(grant, profile) for grant in section.each("grants")),
+        userinfo=_userinfo_location(section, keys) if not profile.is_workload else None,
     )
     if is_shared(issuer):
         _refuse_grants_to_strangers(section, issuer)
@@ -173,6 +175,15 @@ def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, st
     return "", names[0]
 
 
+def _userinfo_location(section: Section, keys: KeyLocation) -> UserinfoLocation | None:
+    uri = section.text("userinfo_uri")
+    if uri and not is_web_url(uri):
+        section.wrong(("userinfo_uri",), f"{uri!r:.200} is not an https URL", "http is taken for loopback hosts only.")
+    if not uri and not keys.discovery:
+        return None
+    return UserinfoLocation(uri=uri, discovery="" if uri else keys.discovery, ca_file=keys.ca_file)
+
+
 def _grant(section: Section, profile: Profile) -> Grant:
     when = section.section("when")
     if "scopes" in when:
@@ -180,6 +191,7 @@ def _grant(section: Section, profile: Profile) -> Grant:
         when.raw("scopes")
         when.wrong(("scopes",), "a grant cannot depend on scopes", cure, on_key=True)
     conditions = read_conditions(when)
+    refuse_userinfo(when, conditions, "a grant is decided by the token alone", "Name a claim of the token.")
     if conditions.groups is None and not conditions.claims and not when.names:
         when.wrong((), "the condition is empty", "Name groups or claims, so that not everybody gets the scopes.")
     if of_conditions(profile, conditions) is Reach.NOBODY:

@@ -31,6 +31,17 @@ class KeyLocation:
 
 
 @dataclass(frozen=True, slots=True)
+class UserinfoLocation:
+    """Where an issuer's userinfo endpoint is. Exactly one of the first two is set."""
+
+    uri: str = ""
+    discovery: str = ""
+    """The issuer whose discovery document names the `userinfo_endpoint`."""
+    ca_file: str = ""
+    """PEM certificates to trust instead of the system's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Scopes given to tokens that meet conditions: the way out for tokens that cannot carry scopes."""
 
@@ -54,6 +65,8 @@ class Issuer:
     leeway_seconds: float
     keys: KeyLocation
     grants: tuple[Grant, ...] = ()
+    userinfo: UserinfoLocation | None = None
+    """None where it is not known: no policy can ask it."""
 
 
 class Issuers:

@@ -17,6 +17,7 @@ from authz.core.identity import Identity
 from authz.core.issuers import Issuer
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
 from authz.core.revocations import Revocations
+from authz.core.userinfo import Asking
 
 TokenUse = Literal["default", "access", "id", "any"]
 
@@ -46,6 +47,8 @@ class Policy:
     conditions: Conditions = NONE
     max_age_seconds: float | None = None
     optional: bool = False
+    userinfo: Asking | None = None
+    """Whether the issuer's userinfo endpoint is asked about the token; None: it is not."""
     candidate: Policy | None = None
     """A policy that may take this one's place: judged beside it and only counted. It has no candidate itself."""
 
@@ -160,7 +163,7 @@ def recent(identity: Identity, policy: Policy, now: float) -> None:
 
 def under_conditions(identity: Identity, policy: Policy, _now: float) -> None:
     """The policy's `groups` and `claims`."""
-    unmet = policy.conditions.unmet(identity.claims, identity.groups)
+    unmet = policy.conditions.unmet(identity.claims, identity.groups, identity.userinfo)
     if unmet:
         raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
 

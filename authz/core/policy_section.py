@@ -12,6 +12,7 @@ from authz.core.conditions import Conditions, Membership, Scalar, scalar
 from authz.core.mistakes import Mistake, Mistakes
 from authz.core.policy import BUILT_IN, Gate, Policy, TokenUse
 from authz.core.section import Section, describe, listed
+from authz.core.userinfo import Asking
 
 MAX_AGE_LIMIT_SECONDS = 10 * 365 * 86_400.0
 """A bound for `max_age`: past ten years it is a typo."""
@@ -32,6 +33,8 @@ class Known:
     """Aliases of the configured issuers."""
     policies: Mapping[str, Policy] = field(default_factory=lambda: BUILT_IN)
     """Policies by name, those that can be a candidate among them."""
+    with_userinfo: frozenset[str] = frozenset()
+    """Aliases of the issuers whose userinfo endpoint is known."""
 
 
 def is_name(text: str) -> bool:
@@ -58,19 +61,21 @@ def read_policy(section: Section, name: str, known: Known) -> Policy:
     for alias in sorted(accepted - known.issuers):
         configured = listed(tuple(sorted(known.issuers))) or "none"
         section.wrong(("issuers",), f"no issuer is called {alias!r:.60}", f"Configured issuers: {configured}.")
+    conditions = read_conditions(section)
+    userinfo = _userinfo(section, known, accepted or known.issuers)
+    if userinfo is None:
+        refuse_userinfo(section, conditions, "the policy does not ask userinfo", "Write `userinfo: true` in it.")
     policy = Policy(
         name=name,
         issuers=accepted if "issuers" in section else None,
         token_use=cast("TokenUse", section.one_of("token_use", ("access", "id", "any"), "default")),
         scopes=_membership(section, "scopes", _as_scope),
-        conditions=read_conditions(section),
+        conditions=conditions,
         max_age_seconds=section.seconds("max_age", 0, 1, MAX_AGE_LIMIT_SECONDS) if "max_age" in section else None,
         optional=section.flag("optional"),
-        candidate=_candidate(section, known.policies),
+        userinfo=userinfo,
+        candidate=_candidate(section, known.policies, userinfo),
     )
-    if "userinfo" in section.names:
-        section.raw("userinfo")
-        section.wrong(("userinfo",), "userinfo is not available in this version", "Leave it out.", on_key=True)
     section.finish()
     return policy
 
@@ -80,19 +85,51 @@ def can_be_candidate(policy: Policy) -> bool:
     return policy.gate is Gate.TOKEN and policy.candidate is None
 
 
-def _candidate(section: Section, policies: Mapping[str, Policy]) -> Policy | None:
+def _candidate(section: Section, policies: Mapping[str, Policy], userinfo: Asking | None) -> Policy | None:
     """The policy that `candidate` names. Policies with a candidate are read after all others, so none names itself."""
     if "candidate" not in section:
         return None
     name = section.text("candidate")
     policy = policies.get(name)
     if policy is not None and can_be_candidate(policy):
+        if policy.userinfo is not userinfo:
+            cure = "Write the same `userinfo` in both, or in neither."
+            section.wrong(("candidate",), "a candidate is judged by the answer that its policy asks for", cure)
         return policy
     if name:
         possible = listed(tuple(other for other in policies if can_be_candidate(policies[other])))
         cure = f"Name another policy, one without a candidate of its own: {possible}."
         section.wrong(("candidate",), f"{name!r:.60} cannot be the candidate", cure)
     return None
+
+
+def _userinfo(section: Section, known: Known, issuers: frozenset[str]) -> Asking | None:
+    """`true`, or a mapping that says what becomes of a request when there is no answer."""
+    value = section.raw("userinfo")
+    if "userinfo" not in section or value is False:
+        return None
+    unknown = sorted((issuers & known.issuers) - known.with_userinfo)
+    if unknown:
+        cure = "Write `userinfo_uri` there, or name other issuers in the policy's `issuers`."
+        section.wrong(("userinfo",), f"the userinfo endpoint is not known of issuer {listed(tuple(unknown))}", cure)
+    if not isinstance(value, dict):
+        if value is not True:
+            cure = "Write `userinfo: true`, or `userinfo: { required: false }`."
+            section.wrong(("userinfo",), f"true or a mapping is needed, not {describe(value)}", cure)
+        return Asking.REQUIRED
+    details = section.section("userinfo")
+    if "required" not in details:
+        details.wrong((), "required is missing", "Write `required: false`, or `userinfo: true`.")
+    is_required = details.flag("required")
+    details.finish()
+    return Asking.REQUIRED if is_required else Asking.OPTIONAL
+
+
+def refuse_userinfo(section: Section, conditions: Conditions, problem: str, cure: str) -> None:
+    """Report conditions on claims from the userinfo endpoint, where it is not asked."""
+    for name, _membership in conditions.claims:
+        if name.is_from_userinfo:
+            section.wrong(("claims", name.text), problem, cure, on_key=True)
 
 
 def read_conditions(section: Section) -> Conditions:

@@ -179,6 +179,14 @@ class Reason(Enum):
         "Whether this access token has been revoked is not known yet, try again shortly",
         "`revocations_file` is configured, and this worker has not been able to read it since it started.",
     )
+    USERINFO_UNAVAILABLE = Row(
+        "userinfo_unavailable",
+        "error",
+        503,
+        "",
+        "The issuer of this access token could not be asked about it, try again shortly",
+        "The policy has `userinfo`, and the issuer's endpoint gave no answer that can be used, or not in time.",
+    )
     TOKEN_REVOKED = Row(
         "token_revoked",
         "deny",

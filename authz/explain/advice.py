@@ -113,7 +113,10 @@ _PLAIN: Mapping[Reason, str] = {
     Reason.KEY_UNKNOWN: "Get a fresh token: its key is no longer, or not yet, among those that the issuer publishes",
     Reason.SIGNATURE_INVALID: "Bring an unchanged token: these bytes are not what the issuer's key signed. "
     "With --jwks, see that the file is this issuer's",
-    Reason.TOKEN_REVOKED: "Sign in again: the token is on the revocation list",
+    Reason.TOKEN_REVOKED: "Sign in again: the token is on the revocation list, or its issuer's userinfo endpoint "
+    "refused it. Cognito's refuses tokens without the scope `openid`",
+    Reason.USERINFO_UNAVAILABLE: "See that the issuer's userinfo endpoint answers from here, without --jwks, or write "
+    "`userinfo: { required: false }`",
     Reason.REVOCATIONS_UNAVAILABLE: "Put the revocation list where `revocations_file` says: until then every token is "
     "refused",
     Reason.INTERNAL_ERROR: "Report it: the sidecar failed to decide",

@@ -224,7 +224,7 @@ def _conditions_in_words(evidence: Evidence) -> str:
     groups = "not a list of strings" if identity.groups is None else listed(identity.groups)
     shown = [f"groups {groups}"] if wanted.groups is not None or identity.groups else []
     for name, _membership in wanted.claims:
-        present, value = name.find(identity.claims)
+        present, value = name.find(identity.userinfo if name.is_from_userinfo else identity.claims)
         shown.append(f"{name.text} {quoted(value)}" if present else f"no {name.text}")
     return ", ".join(shown) or "no groups"
 
@@ -290,6 +290,22 @@ def _revocations_rule(evidence: Evidence) -> str:
     return "no revocation list" if revocations is None else f"not on the list of {len(revocations)}"
 
 
+def _told(evidence: Evidence) -> None:
+    asking = evidence.policy.userinfo
+    if asking is not None:
+        complete = evidence.rules.userinfo.complete
+        evidence.identity = complete(evidence.identity, evidence.credential, asking, may_wait=False)
+
+
+def _told_in_words(evidence: Evidence) -> str:
+    return f"tells {listed(frozenset(evidence.identity.userinfo))}" if evidence.identity.userinfo else "no answer"
+
+
+def _userinfo_rule(evidence: Evidence) -> str:
+    asking = evidence.policy.userinfo
+    return "not asked" if asking is None else f"an answer is {asking.value}"
+
+
 def _steps(demands: tuple[policy.Demand, ...]) -> tuple[Step, ...]:
     """In the core's own order; whether the issuer is accepted was asked before its key was looked for."""
     described = [(each, *_DEMANDS[each]) for each in demands if each is not policy.of_issuer]
@@ -299,6 +315,7 @@ def _steps(demands: tuple[policy.Demand, ...]) -> tuple[Step, ...]:
 DEMANDS = (
     *_steps(policy.OF_THE_TOKEN),
     Step("revocation", _unrevoked, _revocable_in_words, _revocations_rule),
+    Step("userinfo", _told, _told_in_words, _userinfo_rule),
     *_steps(policy.OF_THE_IDENTITY),
 )
-"""The steps that hold the identity against the policy and the revocation list."""
+"""The steps that hold the identity against the policy, the revocation list and what its issuer says of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from authz.core.decision import Decision
 from authz.core.reasons import Reason
 from authz.envoy.document import Document, read
 from authz.envoy.settings import Settings
+from authz.explain.issuers_word import Asked, Unasked
 from authz.explain.key_sources import Live, Pinned
 from authz.explain.revocation_list import read_list
 from authz.rehearsal.request import HttpRequest
@@ -19,6 +20,7 @@ from authz.server.check import Rules
 from authz.server.conversation import Question
 from authz.server.keys import Keys
 from authz.sources.background import Background
+from authz.sources.userinfo import UserinfoSource
 
 Patience = Callable[[str], AbstractContextManager[None]]
 """Says what is going on where it takes a while."""
@@ -76,6 +78,7 @@ class Subject:
         issuers = settings.configuration.issuers.by_alias
         with ExitStack() as stack:
             sources: dict[str, Live | Pinned] = {}
+            userinfo: dict[str, Asked | Unasked] = dict.fromkeys(issuers, Unasked())
             if self.jwks is not None:
                 sources = {alias: Pinned(self.jwks, issuer) for alias, issuer in issuers.items()}
             else:
@@ -88,9 +91,16 @@ class Subject:
                 for alias, issuer in issuers.items():
                     live = sources[alias] = Live(issuer, background, say)
                     stack.callback(live.close)
+                    if issuer.userinfo is not None:
+                        asked = UserinfoSource(alias, issuer.userinfo, background, log=_say_nothing)
+                        userinfo[alias] = Asked(asked)
             revocations, note = read_list(settings.configuration.revocations_file)
-            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations)
+            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations, userinfo)
             yield Held(rules, list(sources.values()), note)
+
+
+def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
+    """What the log would say stands in the explanation."""
 
 
 def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:

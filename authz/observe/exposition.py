@@ -40,6 +40,8 @@ class Totals:
     """By policy and issuer."""
     revocation_loads: Counter[str] = field(default_factory=Counter)
     """By result; empty where no list is configured."""
+    userinfo: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By issuer and result."""
 
     def add(self, status: Mapping[str, Any]) -> None:
         """Add what one worker reported."""
@@ -49,6 +51,8 @@ class Totals:
         self.hits += status["hits"]
         self.misses += status["misses"]
         self.lines_dropped += status["lines_dropped"]
+        for alias, results in status["userinfo"].items():
+            self.userinfo.update({(alias, result): count for result, count in results.items()})
         if status["revocations"] is not None:
             self.revocation_loads.update(status["revocations"]["loads"])
         self.candidates.update({(policy, agreement): count for policy, agreement, count in status["candidates"]})
@@ -95,6 +99,7 @@ class Exposition(Collector):
             totals.add(status)
         yield from self._checks(totals)
         yield from self._keys(totals)
+        yield self._userinfo(totals)
         yield from self._revocations(totals)
         yield from self._process(totals)
 
@@ -144,6 +149,13 @@ class Exposition(Collector):
         yield _least(
             "authz_jwks_last_success_timestamp_seconds", "Last good fetch, the oldest.", reports, "last_success"
         )
+
+    def _userinfo(self, totals: Totals) -> Metric:
+        text = "Questions to userinfo endpoints."
+        fetches = CounterMetricFamily("authz_userinfo_fetches", text, labels=("issuer", "result"))
+        for labels, count in sorted(totals.userinfo.items()):
+            fetches.add_metric(labels, count)
+        return fetches
 
     def _revocations(self, totals: Totals) -> Iterator[Metric]:
         reports = [report for status in self.live.values() if (report := status["revocations"]) is not None]

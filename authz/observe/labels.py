@@ -12,6 +12,7 @@ from authz.core.decision import Agreement
 from authz.core.issuers import Issuer
 from authz.core.policy import Gate, Policy
 from authz.core.reasons import Reason
+from authz.core.userinfo import Asking
 
 Labels = tuple[str, str, str]
 """Reason, policy name, issuer alias; the last two empty where they are not known."""
@@ -89,6 +90,10 @@ def _with_issuer(policy: Policy, issuer: Issuer) -> Iterator[Reason]:
         yield Reason.ISSUER_NOT_ACCEPTED
         return
     yield from _OF_EVERY_TOKEN
+    if policy.userinfo is not None:
+        yield Reason.TOKEN_REVOKED
+    if policy.userinfo is Asking.REQUIRED:
+        yield Reason.USERINFO_UNAVAILABLE
     if policy.max_age_seconds is not None:
         yield Reason.TOKEN_TOO_OLD
     if policy.conditions.groups is not None or policy.conditions.claims:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock
+from types import MappingProxyType
 from typing import Protocol
 
 from authz.core import bearer, token
@@ -21,20 +21,22 @@ from authz.core.configuration import Configuration
 from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.identity import Identity, identify
 from authz.core.memory import TokenMemory
-from authz.core.policy import judge
+from authz.core.policy import judge_demands, judge_token
 from authz.core.reasons import Denied, Reason
 from authz.core.revocations import Revocations
 from authz.core.verifier import require_algorithm, verify
 from authz.server import wire
 from authz.server.keys import Keys, NotYet
 from authz.server.policies import Policies, require_open
+from authz.server.userinfo import AnswerSource, NotYetTold, Userinfo
 from authz.sources.background import Background
 
 MAX_WAITING = 256
-"""Calls that wait for a key at the same time. More are answered at once from the keys that are there."""
+"""Calls that wait for a key at the same time, and as many that wait for an issuer's word on a token. More are answered
+at once from what is there."""
 
 MAX_WAIT_SECONDS = 5.0
-"""The longest wait for a key where the caller sets no deadline: the total time of one fetch."""
+"""The longest wait where the caller sets no deadline: the total time of one fetch."""
 
 REPLY_MARGIN_SECONDS = 0.02
 """Kept back from the caller's deadline, so that the refusal still arrives."""
@@ -83,10 +85,16 @@ class Rules:
     renderer: wire.Renderer
     memory: TokenMemory
     revocations: RevocationSource
+    userinfo: Userinfo
 
     @classmethod
     def of(
-        cls, configuration: Configuration, realm: str, keys: Keys, revocations: RevocationSource | None = None
+        cls,
+        configuration: Configuration,
+        realm: str,
+        keys: Keys,
+        revocations: RevocationSource | None = None,
+        userinfo: Mapping[str, AnswerSource] = MappingProxyType({}),
     ) -> Rules:
         """Rules of one configuration."""
         return cls(
@@ -96,6 +104,7 @@ class Rules:
             renderer=wire.Renderer(realm, configuration.forward),
             memory=TokenMemory(Lock()),
             revocations=revocations or NoRevocations(),
+            userinfo=Userinfo(userinfo, configuration.forward),
         )
 
     def recall(self, credential: str, now: float) -> Identity | None:
@@ -117,18 +126,16 @@ class Check:
         self._background = background
         self._observe = observe
         self._clock = clock
-        self._waiting = BoundedSemaphore(MAX_WAITING)
+        self._waiting = {kind: BoundedSemaphore(MAX_WAITING) for kind in (NotYet, NotYetTold)}
+        """Places to wait in. Each kind has its own: an endpoint that hangs must not take those of unknown keys."""
 
     def __call__(self, message: bytes, call: Call) -> bytes | None:
         """The answer, or None where it will come through `call.reply`. Never raises."""
         started = time.perf_counter()
         try:
-            return self._answer(message, call, started, may_wait=True)
+            return self._answer(message, call, started, may_wait=True, may_ask=True)
         except NotYet as not_yet:
-            if self._waiting.acquire(blocking=False):
-                self._background.submit(self._later(not_yet.fetch, message, call, started))
-                return None
-        return self._answer(message, call, started, may_wait=False)
+            return self._wait(not_yet, message, call, started)
 
     def overloaded(self, call: Call) -> bytes:
         """The answer to a call that is one too many: given without reading it."""
@@ -136,17 +143,37 @@ class Check:
         self._observe(decision, 0.0, call)
         return self.rules.renderer.render(decision)
 
-    async def _later(self, fetch: Future[None], message: bytes, call: Call, started: float) -> None:
-        """The same check once more when the fetch has ended, or when the caller will not wait any longer."""
-        patience = min(max(call.seconds_left() - REPLY_MARGIN_SECONDS, 0.0), MAX_WAIT_SECONDS)
-        await asyncio.wait([asyncio.wrap_future(fetch)], timeout=patience)
-        self._waiting.release()
-        call.reply(self._answer(message, call, started, may_wait=False))
+    def _wait(self, not_yet: NotYet, message: bytes, call: Call, started: float) -> bytes | None:
+        """Put the call aside until what it lacks may be there; without a free place it is answered at once."""
+        places = self._waiting[type(not_yet)]
+        if not places.acquire(blocking=False):
+            return self._answer(message, call, started)
+        self._background.submit(self._later(not_yet, places, message, call, started))
+        return None
 
-    def _answer(self, message: bytes, call: Call, started: float, *, may_wait: bool) -> bytes:
+    async def _later(
+        self, not_yet: NotYet, places: BoundedSemaphore, message: bytes, call: Call, started: float
+    ) -> None:
+        """The same check once more when the fetch has ended, or when the caller will not wait any longer.
+
+        The issuer is asked after the key is found, so whoever has waited for a key may wait once more.
+        """
+        patience = min(max(call.seconds_left() - REPLY_MARGIN_SECONDS, 0.0), MAX_WAIT_SECONDS)
+        await asyncio.wait([asyncio.wrap_future(not_yet.fetch)], timeout=patience)
+        places.release()
+        try:
+            answer: bytes | None = self._answer(message, call, started, may_ask=not isinstance(not_yet, NotYetTold))
+        except NotYet as again:
+            answer = self._wait(again, message, call, started)
+        if answer is not None:
+            call.reply(answer)
+
+    def _answer(
+        self, message: bytes, call: Call, started: float, *, may_wait: bool = False, may_ask: bool = False
+    ) -> bytes:
         rules, now = self.rules, self._clock()
         try:
-            decision = decide(rules, message, now, may_wait=may_wait)
+            decision = decide(rules, message, now, may_wait=may_wait, may_ask=may_ask)
             answer = rules.renderer.render(decision)
         except NotYet:
             raise
@@ -164,8 +191,12 @@ def _traceback(error: Exception) -> str:
     return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))[-MAX_TRACEBACK_CHARACTERS:]}"
 
 
-def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decision:
-    """One check, top to bottom. Raises NotYet where the key may come with a fetch, and nothing else."""
+def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool, may_ask: bool = False) -> Decision:
+    """One check, top to bottom.
+
+    Raises NotYet where the key may come with a fetch and the call may wait for that, or where the issuer is asked about
+    the token and the call may wait for that; and nothing else.
+    """
     request = policy = unverified = issuer = identity = remembered = None
     try:
         request = wire.parse(message)
@@ -185,7 +216,10 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool) -> Decis
             claims = verify(unverified, key)
             identity = identify(unverified, claims, issuer, key_set, rules.configuration.forward)
             rules.memory.keep(credential, identity)
-        judge(identity, policy, now, rules.revocations.current)
+        judge_token(identity, policy, now, rules.revocations.current)
+        if policy.userinfo is not None:
+            identity = rules.userinfo.complete(identity, credential, policy.userinfo, may_wait=may_ask)
+        judge_demands(identity, policy, now)
         return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, remembered=remembered)
     except Denied as denied:
         reason, detail, text = denied.reason, denied.detail, denied.text

@@ -31,6 +31,7 @@ from authz.server.keys import Keys
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
 from authz.sources.revocations import RevocationsFile
+from authz.sources.userinfo import UserinfoSource
 
 CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
@@ -75,6 +76,7 @@ class Worker:
         self._sources: dict[str, JwksSource] = {}
         self._issuers: dict[str, Issuer] = {}
         self._revocations: RevocationsFile | None = None
+        self._userinfo: dict[str, UserinfoSource] = {}
         self._check: Check | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
@@ -160,10 +162,11 @@ class Worker:
         if self._check is not None:
             await _until_loaded(fresh)
         revocations = await self._revocations_of(configuration)
-        rules = Rules.of(configuration, realm, Keys(sources), revocations)
+        userinfo = self._userinfo_of(configuration)
+        rules = Rules.of(configuration, realm, Keys(sources), revocations, userinfo)
         kept = {*sources.values(), revocations}
         abandoned = {*self._sources.values(), self._revocations} - kept
-        self._revocations = revocations
+        self._revocations, self._userinfo = revocations, userinfo
         self._sources, self._issuers = sources, dict(configuration.issuers.by_alias)
         if self._check is None:
             self._check = Check(rules, self._background, self._observe)
@@ -192,6 +195,17 @@ class Worker:
         await revocations.start()
         return revocations
 
+    def _userinfo_of(self, configuration: Configuration) -> dict[str, UserinfoSource]:
+        """A source for every issuer whose endpoint is known; the present one where it is the same endpoint."""
+        sources = {}
+        for alias, issuer in configuration.issuers.by_alias.items():
+            before = self._issuers.get(alias)
+            if before is not None and before.userinfo == issuer.userinfo and alias in self._userinfo:
+                sources[alias] = self._userinfo[alias]
+            elif issuer.userinfo is not None:
+                sources[alias] = UserinfoSource(alias, issuer.userinfo, self._background, log=self._log_source)
+        return sources
+
     def _log_source(self, event: str, fields: Mapping[str, object]) -> None:
         self._log.event("error" if event.endswith("_failed") else "info", event, fields)
 
@@ -211,6 +225,7 @@ class Worker:
             "turns": engine.turns if engine is not None else 0,
             "lines_dropped": self._log.dropped,
             "keys": {alias: _keys(source) for alias, source in self._sources.items()},
+            "userinfo": {alias: source.report() for alias, source in self._userinfo.items()},
             "revocations": self._revocations.report() if self._revocations is not None else None,
         }
 

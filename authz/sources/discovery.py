@@ -1,7 +1,7 @@
-"""Where an OpenID provider says its keys are (OpenID Connect Discovery 1.0 section 4), and whether to believe it.
+"""Where an OpenID provider says its endpoints are (OpenID Connect Discovery 1.0 section 4), and whether to believe it.
 
-The document must name the very issuer that was asked, and keys on the very host that was asked: whoever can plant a
-document must not be able to substitute the keys.
+The document must name the very issuer that was asked, and endpoints on the very host that was asked: whoever can plant
+a document must not be able to substitute the keys, or be sent tokens.
 """
 
 from __future__ import annotations
@@ -22,20 +22,30 @@ def document_url(issuer: str) -> url.Url:
 
 def jwks_url(document: bytes, issuer: str) -> url.Url:
     """The URL of the JWKS. Raises FetchFailed(MALFORMED | ISSUER_MISMATCH | URL_REFUSED)."""
+    return _endpoint(document, issuer, "jwks_uri", "jwks_uri")
+
+
+def userinfo_url(document: bytes, issuer: str) -> url.Url:
+    """The URL of the userinfo endpoint, which is sent tokens. Raises FetchFailed as jwks_url does."""
+    return _endpoint(document, issuer, "userinfo_endpoint", "userinfo_uri")
+
+
+def _endpoint(document: bytes, issuer: str, member: str, field: str) -> url.Url:
+    """The URL in a member of the document; `field` is the configuration's name for it."""
     try:
         value = strict_json.loads(document)
     except strict_json.NotStrictJson as error:
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document is {error}") from error
     if not isinstance(value, dict):
         raise FetchFailed(FetchResult.MALFORMED, "the discovery document is not an object")
-    named, uri = value.get("issuer"), value.get("jwks_uri")
+    named, uri = value.get("issuer"), value.get(member)
     if named != issuer:
         detail = f"the discovery document is for issuer {named!r:.{_SHOWN_CHARACTERS}}"
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, detail)
     if not isinstance(uri, str):
-        raise FetchFailed(FetchResult.MALFORMED, "the discovery document has no jwks_uri")
-    keys = url.parse(uri)
-    if keys.origin != document_url(issuer).origin:
-        detail = f"jwks_uri is at another host, {keys.authority}: if that is right, configure jwks_uri instead"
+        raise FetchFailed(FetchResult.MALFORMED, f"the discovery document has no {member}")
+    endpoint = url.parse(uri)
+    if endpoint.origin != document_url(issuer).origin:
+        detail = f"{member} is at another host, {endpoint.authority}: if that is right, configure {field} instead"
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, f"{detail:.{_SHOWN_CHARACTERS}}")
-    return keys
+    return endpoint

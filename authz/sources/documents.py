@@ -1,4 +1,4 @@
-"""Where the bytes of a JWKS come from: an endpoint, found by discovery or named, or a file.
+"""Where the bytes of a document come from: an endpoint, found by discovery or named, or a file.
 
 Both end in bytes or FetchFailed, and neither blocks the loop. There is no deadline for the whole here: the caller's.
 """
@@ -26,13 +26,36 @@ class Document(Protocol):
         """Whether it is known, without reading it, to differ from what was read last."""
 
 
+class Client:
+    """GETs for one issuer. One lane for all blocking calls: a hung name lookup delays its own issuer only."""
+
+    def __init__(self, ca_file: str, lane: Lane, surroundings: Surroundings) -> None:
+        self._ca_file = ca_file
+        self._lane = lane
+        self._surroundings = surroundings
+
+    async def get(self, address: url.Url, *, bearer: str = "", max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+        """The body of a 200 answer. Raises FetchFailed."""
+        return await get(
+            address,
+            context=await self._lane.run(lambda: tls.context(self._ca_file)),
+            resolve=self._resolve,
+            bearer=bearer,
+            deadline_seconds=self._surroundings.deadline_seconds,
+            max_bytes=max_bytes,
+        )
+
+    async def _resolve(self, address: url.Url) -> Sequence[str]:
+        return await self._lane.run(lambda: self._surroundings.look_up(address.host, address.port))
+
+
 class Endpoint:
-    """A JWKS behind a URL. One lane for all its blocking calls: a hung name lookup delays its own issuer only."""
+    """A JWKS behind a URL."""
 
     def __init__(self, location: KeyLocation, lane: Lane, surroundings: Surroundings) -> None:
         self._location = location
         self._lane = lane
-        self._surroundings = surroundings
+        self._client = Client(location.ca_file, lane, surroundings)
 
     async def read(self) -> bytes:
         """Fetch it, asking the discovery document first where there is one."""
@@ -47,17 +70,8 @@ class Endpoint:
         return False
 
     async def _get(self, address: url.Url) -> bytes:
-        return await get(
-            address,
-            context=await self._lane.run(lambda: tls.context(self._location.ca_file)),
-            resolve=self._resolve,
-            bearer=await self._lane.run(lambda: files.read_bearer(self._location.bearer_token_file)),
-            deadline_seconds=self._surroundings.deadline_seconds,
-            max_bytes=MAX_DOCUMENT_BYTES,
-        )
-
-    async def _resolve(self, address: url.Url) -> Sequence[str]:
-        return await self._lane.run(lambda: self._surroundings.look_up(address.host, address.port))
+        bearer = await self._lane.run(lambda: files.read_bearer(self._location.bearer_token_file))
+        return await self._client.get(address, bearer=bearer)
 
 
 class KeyFile:

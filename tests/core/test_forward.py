@@ -164,7 +164,7 @@ def test_a_name_that_means_something_else_cannot_be_forwarded(name: str) -> None
 def test_a_source_that_is_no_value_is_a_mistake_with_its_cure(source: str, problem: str) -> None:
     _forward, found = _read({"x-a": source})
 
-    cure = "Write a claim, a JSON Pointer, or one of @issuer, @scopes, @client."
+    cure = "Write a claim, a JSON Pointer, `@userinfo/NAME`, or one of @issuer, @scopes, @client."
     assert found == [Mistake(("forward", "x-a"), problem, cure)]
 
 

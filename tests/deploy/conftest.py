@@ -26,11 +26,17 @@ node:
       issuers:
         idp: {{ profile: oidc, issuer: https://idp.example.com, audiences: [orders], jwks_file: "{keys}" }}
         other: {{ profile: oidc, issuer: https://other.example.com, audiences: [orders], jwks_file: "{keys}" }}
-        pool: {{ profile: cognito, user_pool_id: ap-northeast-1_AbCdEfGhI, client_ids: [c], jwks_file: "{keys}" }}
+        pool:
+          profile: cognito
+          user_pool_id: ap-northeast-1_AbCdEfGhI
+          client_ids: [c]
+          jwks_file: "{keys}"
+          userinfo_uri: https://login.example.com/oauth2/userInfo
       revocations_file: "{revocations}"
       policies:
         everything: {{ issuers: [idp, pool], scopes: [orders/read], groups: [staff], max_age: 15m, candidate: relaxed }}
         relaxed: {{ optional: true }}
+        asked: {{ issuers: [pool], userinfo: true }}
 """
 
 

@@ -32,6 +32,8 @@ class Mode(StrEnum):
     DRIP_HEAD = "drip_head"
     DRIP_BODY = "drip_body"
     ERROR_500 = "error_500"
+    REFUSE_401 = "refuse_401"
+    REFUSE_403 = "refuse_403"
     EMPTY_204 = "empty_204"
     HTML = "html"
     REDIRECT = "redirect"
@@ -230,6 +232,8 @@ _ANSWERS: dict[Mode, Callable[[KeyServer, socket.socket, bytes], None]] = {
     Mode.DRIP_HEAD: lambda server, stream, body: server.drip(stream, _whole(body)),
     Mode.DRIP_BODY: _drip_body,
     Mode.ERROR_500: _fixed(lambda _: _whole(b"secret stack trace", status="500 Internal Server Error")),
+    Mode.REFUSE_401: _fixed(lambda _: _whole(b"{}", "www-authenticate: Bearer", status="401 Unauthorized")),
+    Mode.REFUSE_403: _fixed(lambda _: _whole(b"{}", status="403 Forbidden")),
     Mode.EMPTY_204: _fixed(lambda _: _head("204 No Content")),
     Mode.HTML: _fixed(lambda _: _whole(b"<html>captive portal</html>", "content-type: text/html")),
     Mode.REDIRECT: _redirect,

@@ -12,6 +12,7 @@ def worker_status(tally: Tally | None = None, **parts: Any) -> dict[str, Any]:
     said: dict[str, Any] = {
         "keys": {},
         "revocations": None,
+        "userinfo": {},
         "lines_dropped": 0,
         "in_flight": 0,
         "serving": True,

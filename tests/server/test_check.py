@@ -316,7 +316,7 @@ BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(token_module, "parse", _breaks),
     lambda patch: patch.setattr(check_module, "verify", _breaks),
     lambda patch: patch.setattr(check_module, "identify", _breaks),
-    lambda patch: patch.setattr(check_module, "judge", _breaks),
+    lambda patch: patch.setattr(check_module, "judge_demands", _breaks),
     lambda patch: patch.setattr(wire.Renderer, "_forwarded", _breaks),
 )
 
@@ -341,7 +341,7 @@ def test_errors_of_the_interpreter_are_refused_too(error: type[Exception], monke
     def fails(*_: object) -> Any:
         raise error if error is not UnicodeEncodeError else UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate")
 
-    monkeypatch.setattr(check_module, "judge", fails)
+    monkeypatch.setattr(check_module, "judge_demands", fails)
 
     with handling(Rig()) as handler:
         assert handler.ask(access_token()).reason is Reason.INTERNAL_ERROR
