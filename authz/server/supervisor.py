@@ -132,7 +132,7 @@ class Supervisor:
             settings = await asyncio.to_thread(self._settings_of, content)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, the next change must be seen
             self._reloads.results["failure"] += 1
-            self._log.event("error", "reload_failed", {"problems": _problems(error)})
+            self._log.event("error", "reload_failed", {"problems": _problems(self._options.file, error)})
             return
         if not self._options.listen and settings.endpoints != self._fleet.addresses:
             fields = {"serving": self._fleet.addresses, "written": settings.endpoints}
@@ -209,10 +209,10 @@ def _read(file: Path) -> bytes | None:
         return None
 
 
-def _problems(error: Exception) -> list[str]:
+def _problems(file: Path, error: Exception) -> list[str]:
     if isinstance(error, WrongSettings):
         return [str(finding) for finding in error.found]
-    return [f"{type(error).__name__}: {error}"]
+    return [f"{file}: {type(error).__name__}: {error}"]
 
 
 def serve(options: ServeOptions, settings: Settings, log: Log) -> int:
