@@ -126,19 +126,22 @@ def files() -> str:
     return _table(("file", "what it is about"), rows)
 
 
-def arrows() -> str:
-    """Which room imports from which."""
+def rooms() -> str:
+    """Every room, what it is for, and which others it imports from."""
     found: dict[str, set[str]] = {}
     for path in _modules():
         room = path.relative_to(PACKAGE).parts[0]
-        if room.endswith(".py"):
-            continue
-        found.setdefault(room, set()).update(_rooms_imported(path) - {room})
+        if not room.endswith(".py"):
+            found.setdefault(room, set()).update(_rooms_imported(path) - {room})
     rows = [
-        (f"`authz/{room}/`", ", ".join(f"`{name}`" for name in sorted(others)) or "none")
+        (
+            f"`authz/{room}/`",
+            _first_paragraph(PACKAGE / room / "__init__.py"),
+            ", ".join(f"`{name}`" for name in sorted(others)) or "none",
+        )
         for room, others in found.items()
     ]
-    return _table(("room", "imports from"), rows)
+    return _table(("room", "what it is for", "imports from"), rows)
 
 
 def bounds(*rooms: str) -> str:
@@ -183,7 +186,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "profiles": profiles,
     "built-in-policies": built_in_policies,
     "files": files,
-    "arrows": arrows,
+    "rooms": rooms,
     "bounds": bounds,
     "members": members,
     "tokens": tokens,
@@ -242,10 +245,13 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def _first_sentence(path: Path) -> str:
+def _first_paragraph(path: Path) -> str:
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    paragraph = " ".join(said.partition("\n\n")[0].split())
-    return re.split(r"(?<=[.?!]) (?=[A-Z])", paragraph)[0]
+    return " ".join(said.partition("\n\n")[0].split())
+
+
+def _first_sentence(path: Path) -> str:
+    return re.split(r"(?<=[.?!]) (?=[A-Z])", _first_paragraph(path))[0]
 
 
 def _rooms_imported(path: Path) -> set[str]:
