@@ -150,8 +150,8 @@ def _is_for_us(issuer: Issuer, claims: Claims, use: str) -> bool:
         return False
     if "aud" not in claims or issuer.audiences is None:
         return True
-    accepted = issuer.audiences | (issuer.client_ids or frozenset())
-    return not accepted or not accepted.isdisjoint(audience)
+    # Bound to a resource (RFC 8707): `client_ids: any` says nothing about which resources are ours.
+    return not (issuer.audiences | (issuer.client_ids or frozenset())).isdisjoint(audience)
 
 
 def _audience(claims: Claims) -> frozenset[str]:

@@ -198,3 +198,27 @@ def test_id_token_of_a_federated_user_names_the_provider() -> None:
         "claim_mismatch"
     )
     assert court.reason(_signed(_id()), "okta") == "claim_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("lists", "reason"),
+    [
+        ({"client_ids": [CLIENT]}, "audience_mismatch"),
+        ({"client_ids": "any"}, "audience_mismatch"),
+        ({"client_ids": "any", "audiences": ["https://orders.example.com"]}, "audience_mismatch"),
+        ({"client_ids": "any", "audiences": ["https://payments.example.com"]}, "ok"),
+        ({"client_ids": ["https://payments.example.com", CLIENT]}, "ok"),
+        ({"client_ids": [CLIENT], "audiences": "any"}, "ok"),
+        ({"client_ids": "any", "audiences": "any"}, "ok"),
+        ({"client_ids": ["6another"], "audiences": "any"}, "audience_mismatch"),
+    ],
+    ids=str,
+)
+def test_token_bound_to_a_resource_counts_where_the_operator_lists_it(lists: dict[str, Any], reason: str) -> None:
+    """A token that says whom it is for (RFC 8707) is not for us by `client_ids: any` alone."""
+    people = {"profile": "cognito", "user_pool_id": POOL, **lists}
+    court = Court({"issuers": {"people": people}}, {"people": jwks(jwk(rsa_key(0), "1"))})
+
+    assert court.reason(_signed(_access(aud="https://payments.example.com")), "authenticated") == reason
+    if "6another" not in lists["client_ids"]:
+        assert court.reason(_signed(_access()), "authenticated") == "ok"

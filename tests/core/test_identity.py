@@ -221,7 +221,7 @@ def test_any_client_of_a_pool_is_for_us_where_the_operator_wrote_any() -> None:
     anybody = {"client_ids": "any"}
 
     assert _identity(access_claims(client_id=OTHER), cognito=anybody).is_for_us
-    assert _identity(access_claims(client_id=None, aud=OTHER), cognito=anybody).is_for_us
+    assert not _identity(access_claims(client_id=None, aud=OTHER), cognito=anybody).is_for_us
     assert _identity(id_claims(aud=OTHER), cognito=anybody).is_for_us
     assert _identity(access_claims(aud=AUDIENCE), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
     assert not _identity(access_claims(aud=OTHER), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
