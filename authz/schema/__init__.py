@@ -1,0 +1,1 @@
+"""JSON Schemas of what operators write, for editors: completion, descriptions, mistakes while typing."""
