@@ -31,6 +31,7 @@ node:
           user_pool_id: {pool.pool_id}
           jwks_uri: {place.cognito}/{pool.pool_id}/.well-known/jwks.json
           client_ids: [{pool.web_client_id}, {pool.api_client_id}]
+          userinfo_uri: {place.cognito}/oauth2/userInfo
           grants:
           - when: {{ groups: {{ any_of: [order-readers] }} }}
             scopes: [orders/read]
@@ -43,10 +44,15 @@ node:
         orders-read:
           issuers: [cognito]
           scopes: {{ any_of: [orders/read, orders/admin] }}
+        orders-next:
+          issuers: [cognito]
+          scopes: {{ all_of: [orders/write] }}
+      revocations_file: {place.directory}/revocations.json
       forward:
         x-auth-subject: sub
         x-auth-username: username
         x-auth-scopes: "@scopes"
+        x-auth-email: "@userinfo/email"
 admin: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {place.admin_port} }} }} }}
 static_resources:
   listeners:
@@ -108,6 +114,7 @@ static_resources:
       endpoints:
       - lb_endpoints:
         - endpoint: {{ address: {{ pipe: {{ path: {place.directory}/authz.sock }} }} }}
+        - endpoint: {{ address: {{ pipe: {{ path: {place.directory}/authz2.sock }} }} }}
 """
 
 _ROUTE = """\
@@ -129,6 +136,9 @@ _ROUTES = {
     "/mistyped": 'policy: "{scpoes: [orders/read]}"',
     "/misnamed": "polcy: public",
     "/empty": 'policy: ""',
+    "/asked": 'policy: "{issuers: [cognito], userinfo: true, name: asked}"',
+    "/verified": "policy: \"{issuers: [cognito], userinfo: true, claims: {'@userinfo/email_verified': 'true'}}\"",
+    "/shadow": 'policy: "{issuers: [cognito], scopes: [orders/read], candidate: orders-next, name: shadow}"',
     "/corpus": 'policy: "{issuers: [corpus]}"',
 }
 
@@ -140,6 +150,13 @@ class Handwritten:
     place: Place
     children: Children
     sidecar: Child
+    admin: str
+    """Where the sidecar's metrics are, `http://host:port`."""
+
+    @property
+    def revocations(self) -> Path:
+        """The list that the sidecar watches. It names nobody."""
+        return self.place.directory / "revocations.json"
 
     @property
     def home(self) -> str:
@@ -157,6 +174,7 @@ def handwritten_envoy(stack: Stack) -> Iterator[Handwritten]:
         )
         (place.directory / "corpus.json").write_bytes(jwks(jwk(checks.COGNITO_KEY, checks.COGNITO_KID)))
         place.configuration.write_text(text, encoding="utf-8")
-        sidecar, _ = start_sidecar(children, place.configuration)
+        (place.directory / "revocations.json").write_text('{"revoked": []}', encoding="utf-8")
+        sidecar, admin = start_sidecar(children, place.configuration)
         start_envoy(children, place)
-        yield Handwritten(place, children, sidecar)
+        yield Handwritten(place, children, sidecar, admin)
