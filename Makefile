@@ -40,6 +40,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@sed 's|/etc/envoy/secrets|$(SECRETS)|' deploy/envoy.yaml >$(SECRETS)/envoy.yaml
 	@touch $$(grep -o '$(SECRETS)/[a-z-]*\.yaml' $(SECRETS)/envoy.yaml)
 	@$(BIN)/envoy --mode validate --log-level error -c $(SECRETS)/envoy.yaml
+	@$(BIN)/authz lint deploy/envoy.yaml
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff format .

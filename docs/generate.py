@@ -29,6 +29,7 @@ from authz.core.reasons import Reason
 from drills import run as drills
 from fuzz import run as executions
 from tests.differential import record
+from tests.lint import sections as lint
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authz"
@@ -189,6 +190,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "rooms": rooms,
     "bounds": bounds,
     "members": members,
+    "lint-codes": lint.codes,
+    "lint-sections": lint.sections,
     "tokens": tokens,
     "token-routes": token_routes,
     "token-corpus": token_corpus,

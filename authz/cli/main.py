@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from authz import __version__
-from authz.cli import demo, explain, keys, reasons, schema, serve, test
+from authz.cli import demo, explain, keys, lint, reasons, schema, serve, test
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"authz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, explain, test, keys, reasons, schema, demo):
+    for command in (serve, lint, explain, test, keys, reasons, schema, demo):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

@@ -26,6 +26,9 @@ class Finding:
     location: Location
     problem: str
     cure: str
+    path: Path = ()
+    on_key: bool = False
+    """Whether the place is the mapping key itself and not its value."""
 
     def __str__(self) -> str:
         return f"{self.location}: {self.problem}. {self.cure}"
@@ -46,6 +49,7 @@ class RoutePolicy:
     text: object
     """A string, unless somebody forgot the quotes."""
     location: Location
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +66,43 @@ class Bootstrap:
 def findings(document: Document, mistakes: Mistakes, root: Path) -> tuple[Finding, ...]:
     """Mistakes below a root of the document, with their places."""
     return tuple(
-        Finding(document.locate((*root, *mistake.path), on_key=mistake.on_key), mistake.problem, mistake.cure)
+        Finding(
+            document.locate((*root, *mistake.path), on_key=mistake.on_key),
+            mistake.problem,
+            mistake.cure,
+            (*root, *mistake.path),
+            mistake.on_key,
+        )
         for mistake in mistakes.found
     )
 
 
 def read_bootstrap(text: str, file: str, *, need_endpoints: bool) -> Bootstrap:
     """Read what concerns the sidecar. Raises ConfigurationError with all findings there are."""
+    bootstrap, found = bootstrap_of(parse(text, file), need_endpoints=need_endpoints)
+    if found:
+        raise ConfigurationError(found)
+    return bootstrap
+
+
+def parse(text: str, file: str) -> Document:
+    """The YAML document. Raises ConfigurationError where it is none."""
     try:
-        document = read(text, file)
+        return read(text, file)
     except Unreadable as unreadable:
         finding = Finding(unreadable.location, unreadable.problem, unreadable.cure)
         raise ConfigurationError((finding,)) from unreadable
+
+
+def bootstrap_of(document: Document, *, need_endpoints: bool) -> tuple[Bootstrap, tuple[Finding, ...]]:
+    """What concerns the sidecar, with every finding; what is wrong is empty in it."""
     if not isinstance(document.data, dict):
         finding = Finding(document.locate(()), "the file is not a mapping", "Name the Envoy YAML, with `node:` in it.")
-        raise ConfigurationError((finding,))
+        return Bootstrap("", {}, (), (), document), (finding,)
     reading = _Reading(document)
     realm, authz = reading.node()
     endpoints = reading.endpoints() if need_endpoints else ()
-    if reading.found:
-        raise ConfigurationError(tuple(reading.found))
-    return Bootstrap(realm, authz, endpoints, tuple(reading.route_policies()), document)
+    return Bootstrap(realm, authz, endpoints, tuple(reading.route_policies()), document), tuple(reading.found)
 
 
 class _Reading:
@@ -94,7 +114,7 @@ class _Reading:
         self._root: dict[str, Any] = document.data
 
     def _wrong(self, path: Path, problem: str, cure: str, *, on_key: bool = False) -> None:
-        self.found.append(Finding(self.document.locate(path, on_key=on_key), problem, cure))
+        self.found.append(Finding(self.document.locate(path, on_key=on_key), problem, cure, path, on_key))
 
     def node(self) -> tuple[str, Mapping[str, Any]]:
         """The realm (`node.cluster`) and `node.metadata.authz`."""
@@ -194,7 +214,7 @@ class _Reading:
             where, extensions = _member(settings, where, "context_extensions")
             text = extensions.get("policy")
             if text is not None:
-                yield RoutePolicy(text, self.document.locate((*where, "policy")))
+                yield RoutePolicy(text, self.document.locate((*where, "policy")), (*where, "policy"))
 
     def _typed(self, message: Any, value: Mapping[str, Any], path: Path) -> Any:
         """The value as a typed message, or None with findings."""

@@ -11,7 +11,7 @@ from authz.core.mistakes import Mistakes
 from authz.core.policy import Policy
 from authz.core.reasons import Denied
 from authz.core.section import describe
-from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, findings, read_bootstrap
+from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, bootstrap_of, findings, parse
 from authz.envoy.document import Document
 from authz.server.policies import Policies
 from authz.sources import revocations
@@ -48,15 +48,24 @@ class WrongSettings(Exception):
 def read_settings(text: str, file: str, *, need_endpoints: bool, need_files: bool = False) -> Settings:
     """Read and check everything. `need_files`: also the revocation list that it names. Raises WrongSettings."""
     try:
-        bootstrap = read_bootstrap(text, file, need_endpoints=need_endpoints)
+        document = parse(text, file)
     except ConfigurationError as error:
         raise WrongSettings(error.found) from error
+    settings = settings_of(document, text, need_endpoints=need_endpoints)
+    if need_files and settings.configuration.revocations_file:
+        _require_revocations(settings.configuration.revocations_file, document)
+    return settings
+
+
+def settings_of(document: Document, text: str, *, need_endpoints: bool) -> Settings:
+    """Check everything in a document. Raises WrongSettings with the mistakes of Envoy's part and of ours."""
+    bootstrap, found = bootstrap_of(document, need_endpoints=need_endpoints)
     try:
-        configuration = compile_configuration(bootstrap.authz)
+        configuration = compile_configuration(bootstrap.authz) if bootstrap.authz else None
     except Mistakes as mistakes:
-        raise WrongSettings(findings(bootstrap.document, mistakes, AUTHZ_PATH)) from mistakes
-    if need_files and configuration.revocations_file:
-        _require_revocations(configuration.revocations_file, bootstrap.document)
+        raise WrongSettings((*found, *findings(document, mistakes, AUTHZ_PATH))) from mistakes
+    if found or configuration is None:
+        raise WrongSettings(found)
     inline, warnings = _route_policies(bootstrap, configuration)
     return Settings(
         text=text,
@@ -89,7 +98,9 @@ def _route_policies(
     for route in bootstrap.route_policies:
         if not isinstance(route.text, str):
             problem = f"context extensions are text, and this is {describe(route.text)}"
-            wrong.append(Finding(route.location, problem, "Put quotes around it: Envoy refuses the file as it is."))
+            wrong.append(
+                Finding(route.location, problem, "Put quotes around it: Envoy refuses the file as it is.", route.path)
+            )
             continue
         try:
             policy = policies.find(route.text)
@@ -97,5 +108,5 @@ def _route_policies(
                 inline[route.text] = policy
         except Denied as denied:
             cure = "Requests to this route are answered with 500 until it is mended."
-            wrong.append(Finding(route.location, denied.detail, cure))
+            wrong.append(Finding(route.location, denied.detail, cure, route.path))
     return tuple(inline.values()), tuple(wrong)

@@ -64,3 +64,12 @@ def test_every_mistake_in_trust_and_policies_has_its_place() -> None:
 def test_what_stops_the_reading_of_the_file_comes_as_wrong_settings_too() -> None:
     with pytest.raises(WrongSettings, match="f:2:1: not YAML"):
         read_settings("node: [", "f", need_endpoints=True)
+
+
+def test_mistakes_of_envoys_part_and_of_ours_come_in_one_reading() -> None:
+    node = NODE.replace("  id:", "  idd:").replace("profile: oidc", "profile: oicd")
+
+    with pytest.raises(WrongSettings) as wrong:
+        read_settings(bootstrap(node=node, service="{}"), "f", need_endpoints=True)
+
+    assert [finding.location.line for finding in wrong.value.found] == [2, 21, 7]

@@ -1,0 +1,95 @@
+"""Whether each route has a policy, and whether Envoy looks where it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from authz.lint.rule import Found, Severity, rule
+from authz.lint.subject import Subject
+
+_PER_ROUTE = frozenset({"ExtAuthzPerRoute", "FilterConfig"})
+
+
+@rule("AUTHZ301", Severity.ERROR, "a route has no policy")
+def without_policy(subject: Subject) -> Iterator[Found]:
+    """Its requests are answered with 500 (`policy_missing`): a good token alone is never enough. Routes with a
+    redirect or a direct response are checked too.
+    """
+    for manager in subject.managers:
+        for route in manager.routes if manager.authz is not None else ():
+            if any(each.off_at is None and each.policy is None for each in route.attachments):
+                cure = "Give the virtual host `policy: deny`, and each route that is open its own."
+                yield Found(route.view.path, "no policy is named for this route", cure)
+
+
+@rule("AUTHZ302", Severity.ERROR, "a context extension looks like a misspelt `policy`")
+def misspelt_key(subject: Subject) -> Iterator[Found]:
+    """The sidecar reads the one key `policy`. Under any other key the route keeps the policy that it inherits."""
+    for manager in subject.managers:
+        for level in manager.levels():
+            for view in level.get("typed_per_filter_config").inside():
+                for key in view.value if view.path[-1] in {"context_extensions", "contextExtensions"} else ():
+                    if key != "policy" and get_close_matches(key.lower(), ["policy", "policies"], n=1, cutoff=0.7):
+                        yield Found((*view.path, key), f"{key!r:.60} is not read", "Write `policy`.", on_key=True)
+
+
+@rule("AUTHZ303", Severity.ERROR, "an override names no filter of the chain")
+def dropped_override(subject: Subject) -> Iterator[Found]:
+    """A key of `typed_per_filter_config` must be the `name` of an HTTP filter, letter by letter. Envoy drops any other
+    silently, and `envoy --mode validate` says OK.
+    """
+    for manager in subject.managers:
+        names = {item.name for item in manager.filters}
+        for level in manager.levels():
+            for key, entry in level.get("typed_per_filter_config").members():
+                if key not in names:
+                    close = get_close_matches(key, names, n=1, cutoff=0.5)
+                    cure = f"Did you mean `{close[0]}`?" if close else "Name a filter of http_filters, or remove it."
+                    problem = f"no HTTP filter is called {key!r:.80}: Envoy drops this override"
+                    yield Found(entry.path, problem, cure, on_key=True)
+
+
+@rule("AUTHZ304", Severity.ERROR, "ext_authz is switched off on a route")
+def switched_off(subject: Subject) -> Iterator[Found]:
+    """Nothing is checked, and identity headers that the client made up reach the service. The policy `public` lets
+    everybody in as well, and takes those headers out.
+    """
+    seen = set()
+    for manager in subject.managers:
+        for route in manager.routes:
+            for each in route.attachments:
+                if each.off_at is not None and each.off_at not in seen:
+                    seen.add(each.off_at)
+                    yield Found(each.off_at, "requests pass unchecked here", "Write the policy `public` instead.")
+
+
+@rule("AUTHZ305", Severity.ERROR, "ext_authz is switched off, or on for a part of the requests only")
+def not_always_on(subject: Subject) -> Iterator[Found]:
+    """A filter that is `disabled` runs only where a route switches it on, and `filter_enabled` and
+    `filter_enabled_metadata` choose requests: all others pass unchecked.
+    """
+    for _manager, item in subject.authz_filters:
+        if item.view.raw("disabled") is True:
+            yield Found(
+                item.view.where("disabled"), "ext_authz is off where no route says otherwise", "Remove the line."
+            )
+        for name in ("filter_enabled", "filter_enabled_metadata"):
+            if item.config.raw(name) is not None and not _is_everything(item.config.get(name).get("default_value")):
+                problem = f"{name} lets requests pass unchecked"
+                yield Found(item.config.where(name), problem, "Remove it.", on_key=True)
+
+
+def _is_everything(fraction: object) -> bool:
+    """Whether a fraction is 100 of HUNDRED, and no runtime key can change it to less is not asked."""
+    value = getattr(fraction, "value", {})
+    return value.get("numerator") == 100 and value.get("denominator", "HUNDRED") == "HUNDRED"  # noqa: PLR2004 - percent
+
+
+@rule("AUTHZ306", Severity.WARNING, "requests reach a service through a chain without ext_authz")
+def without_filter(subject: Subject) -> Iterator[Found]:
+    """Another listener to the same services is another way in, and nobody asks for a token there."""
+    for manager in subject.managers:
+        if manager.authz is None and any(not route.answers_itself for route in manager.routes):
+            cure = "Add envoy.filters.http.ext_authz, or let this listener do redirects only."
+            yield Found(manager.view.path, "this connection manager has no ext_authz filter", cure)

@@ -1,0 +1,142 @@
+"""The login: Envoy's OAuth2 filter in front of the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from authz.lint.rule import Found, Severity, rule
+from authz.lint.subject import Manager, Subject
+from authz.lint.view import View
+
+_GCM = "envoy.reloadable_features.oauth2_use_gcm_encryption"
+_CBC = "envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat"
+_COOKIES = ("bearer_token", "refresh_token", "oauth_hmac", "oauth_expires", "oauth_nonce", "code_verifier")
+
+
+@rule("AUTHZ701", Severity.ERROR, "session cookies can be altered unnoticed")
+def old_cipher(subject: Subject) -> Iterator[Found]:
+    """Unless two runtime flags say otherwise the tokens in the cookies are encrypted with AES-CBC, which anybody can
+    alter without the key (CVE-2026-47775).
+    """
+    layers = [layer.get("static_layer") for layer in subject.root.get("layered_runtime").each("layers")]
+    flags = {key: value for layer in layers for key, value in layer.value.items()}
+    if flags.get(_GCM) is True and flags.get(_CBC) is False:
+        return
+    for _manager, item, _config in subject.oauth2_filters:
+        cure = f"Set {_GCM}: true and {_CBC}: false in layered_runtime."
+        yield Found(item.view.path, "session cookies are encrypted with AES-CBC, or accepted so", cure)
+
+
+@rule("AUTHZ702", Severity.WARNING, "a login asks for no scopes")
+def no_scopes(subject: Subject) -> Iterator[Found]:
+    """Where `auth_scopes` is missing Envoy asks for the scope `user`, which few providers know."""
+    for _manager, _item, config in subject.oauth2_filters:
+        if not config.raw("auth_scopes"):
+            yield Found(config.path, "auth_scopes is missing", "Write the scopes that the policies demand.")
+
+
+@rule("AUTHZ703", Severity.WARNING, "the service gets the session's tokens")
+def cookies_leak(subject: Subject) -> Iterator[Found]:
+    """The filter decrypts the cookies on their way in, so the service receives the refresh token in plain text, and
+    may log it or pass it on.
+    """
+    for manager, item, _config in subject.oauth2_filters:
+        if any(
+            not route.answers_itself and not _drops_cookies(manager, route.host, route.view) for route in manager.routes
+        ):
+            cure = "Write `request_headers_to_remove: [cookie]` for the virtual host."
+            yield Found(item.view.path, "cookies with decrypted tokens are sent to the service", cure)
+
+
+def _drops_cookies(manager: Manager, *levels: View) -> bool:
+    for level in (manager.table, *levels):
+        removed = level.raw("request_headers_to_remove")
+        if isinstance(removed, list) and "cookie" in {str(name).lower() for name in removed}:
+            return True
+    return False
+
+
+@rule("AUTHZ704", Severity.ERROR, "the login does not pass the token on")
+def not_forwarded(subject: Subject) -> Iterator[Found]:
+    """Without `forward_bearer_token` the token stays in the cookie, and the sidecar refuses every session as
+    `token_missing`.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        if config and config.raw("forward_bearer_token") is not True:
+            yield Found(config.path, "forward_bearer_token is off", "Write `forward_bearer_token: true`.")
+
+
+@rule("AUTHZ705", Severity.WARNING, "how long a session can be renewed is left open")
+def refresh_lifetime(subject: Subject) -> Iterator[Found]:
+    """Refresh tokens that are no JWT (Cognito's are not) say nothing about their end: the cookie lives for a week,
+    however long the token does. And `use_refresh_token: false` ends every session with its first access token.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        if config.raw("use_refresh_token") is False:
+            problem = "a session ends with its first access token"
+            yield Found(config.where("use_refresh_token"), problem, "Write `use_refresh_token: true`.")
+        elif config and config.raw("default_refresh_token_expires_in") is None:
+            cure = "Write default_refresh_token_expires_in, at most the provider's own validity."
+            yield Found(config.path, "the refresh cookie lives for a week", cure)
+
+
+@rule("AUTHZ706", Severity.WARNING, "session cookies can be set or read by a sibling host")
+def cookie_scope(subject: Subject) -> Iterator[Found]:
+    """A cookie whose name begins with `__Host-` belongs to one host, only over TLS; any other can be planted by a
+    sibling host, and with `cookie_domain` the tokens are sent to all of them.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        credentials = config.get("credentials")
+        names = credentials.get("cookie_names")
+        if credentials.raw("cookie_domain"):
+            problem = "every host of the domain gets the session's tokens"
+            yield Found(credentials.where("cookie_domain"), problem, "Remove cookie_domain.")
+        loose = [name for name in _COOKIES if not names.text(name).startswith("__Host-")]
+        if loose and credentials:
+            cure = "Write cookie_names with names that begin with `__Host-`."
+            path = names.path if names else credentials.path
+            yield Found(path, f"no `__Host-` name for {', '.join(loose)}", cure)
+
+
+@rule("AUTHZ707", Severity.WARNING, "session cookies are sent with requests from other sites")
+def same_site(subject: Subject) -> Iterator[Found]:
+    """Without `same_site` each browser decides by its own default whether another site's form or script brings the
+    session along.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        configs = config.get("cookie_configs")
+        loose = [
+            name for name in _COOKIES if configs.get(f"{name}_cookie_config").text("same_site") not in {"LAX", "STRICT"}
+        ]
+        if loose and config:
+            path = configs.path if configs else config.path
+            yield Found(
+                path, f"no same_site for {', '.join(loose)}", "Write `same_site: LAX` for each of cookie_configs."
+            )
+
+
+@rule("AUTHZ708", Severity.ERROR, "signing out at Cognito does not work so")
+def cognito_sign_out(subject: Subject) -> Iterator[Found]:
+    """Cognito's logout takes `client_id` and `logout_uri`, not the parameters of OpenID Connect that Envoy sends to
+    `end_session_endpoint`: the person gets an error page and stays signed in.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        if config.text("end_session_endpoint") and ".amazoncognito.com" in config.text("authorization_endpoint"):
+            cure = "Remove it, and rewrite `location` on the sign-out route to Cognito's /logout."
+            yield Found(config.where("end_session_endpoint"), "Cognito does not know this kind of logout", cure)
+
+
+@rule("AUTHZ709", Severity.WARNING, "some clients with a token are sent to the login page")
+def pass_through_case(subject: Subject) -> Iterator[Found]:
+    """The scheme of a credential has no case (RFC 9110 section 11.1): `authorization: bearer …` must pass the login as
+    well. And a prefix without the space matches schemes that only begin so.
+    """
+    for _manager, _item, config in subject.oauth2_filters:
+        for matcher in config.each("pass_through_matcher"):
+            string = matcher.get("string_match")
+            prefix = string.text("prefix") or matcher.text("prefix_match")
+            if matcher.text("name").lower() == "authorization" and prefix:
+                exact = prefix.lower() == "bearer "
+                if not exact or string.raw("ignore_case") is not True:
+                    cure = 'Write `string_match: { prefix: "Bearer ", ignore_case: true }`.'
+                    yield Found(matcher.path, f"only {prefix!r:.40} passes the login, in this case", cure)

@@ -1,0 +1,63 @@
+"""Trust and policies: what is never used, what anybody can meet, what is only watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from authz.core.reach import Reach, is_shared, of_policy
+from authz.envoy.settings import AUTHZ_PATH
+from authz.lint.rule import Found, Severity, rule
+from authz.lint.subject import Subject
+
+
+@rule("AUTHZ201", Severity.WARNING, "no route names the policy")
+def never_used(subject: Subject) -> Iterator[Found]:
+    """A policy that no route names protects nothing: most often a route was forgotten, or its policy is misspelt."""
+    if subject.configuration is None or subject.is_partial:
+        return
+    used = {text for manager in subject.managers for text, _path in manager.policies}
+    used |= {policy.candidate.name for policy in subject.named_policies if policy.candidate is not None}
+    for policy in subject.named_policies:
+        if policy.name not in used:
+            cure = "Name it in a route's context_extensions, or remove it."
+            path = (*AUTHZ_PATH, "policies", policy.name)
+            yield Found(path, f"no route names the policy {policy.name}", cure, on_key=True)
+
+
+@rule("AUTHZ202", Severity.INFO, "a policy has a candidate that is only counted")
+def candidate(subject: Subject) -> Iterator[Found]:
+    """A candidate decides nothing. Once `authz_candidate_checks_total` shows that it agrees, it takes the policy's
+    place; one that is left there for ever is a rule that everybody believes in and nobody enforces.
+    """
+    for policy in subject.named_policies:
+        if policy.candidate is not None:
+            problem = f"{policy.candidate.name} is judged beside {policy.name} and only counted"
+            cure = "Put it in the policy's place once the metric shows what it would change."
+            yield Found((*AUTHZ_PATH, "policies", policy.name, "candidate"), problem, cure, on_key=True)
+
+
+@rule("AUTHZ203", Severity.WARNING, "a policy is met by anybody's workload")
+def met_by_anyone(subject: Subject) -> Iterator[Found]:
+    """Every customer of a CI provider gets tokens of the same issuer, with an audience of their own choice. A policy
+    that does not say whose repository or project it means lets all of them in.
+    """
+    if subject.configuration is None:
+        return
+    for path, policy in subject.placed_policies:
+        for issuer in subject.configuration.issuers.by_alias.values():
+            if policy.reads_token and is_shared(issuer) and of_policy(policy, issuer) is Reach.ANYONE:
+                problem = f"any workload with a token of {issuer.alias} and the right audience meets {policy.name}"
+                cure = "Name the owner in a claim, or name the accepted issuers in the policy."
+                yield Found(path, problem, cure, on_key=path[-1] != "policy")
+
+
+@rule("AUTHZ204", Severity.WARNING, "an issuer's audience is open")
+def open_audience(subject: Subject) -> Iterator[Found]:
+    """With `any`, tokens that were issued for another application are good here as well: whoever gets one, say by
+    running that application, can use it against this service (RFC 8725 section 3.9).
+    """
+    for alias, issuer in subject.root.get(*AUTHZ_PATH, "issuers").members():
+        for name in ("client_ids", "audiences"):
+            if issuer.raw(name) == "any":
+                problem = f"{alias} takes tokens for any {'client' if name == 'client_ids' else 'audience'}"
+                yield Found(issuer.where(name), problem, f"List the accepted values in {name}.")
