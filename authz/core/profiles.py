@@ -115,8 +115,12 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 anchors=(
                     Anchor("repository_id", lasting=True),
                     Anchor("repository_owner_id", lasting=True),
+                    Anchor("enterprise_id", lasting=True),
                     Anchor("repository"),
                     Anchor("repository_owner"),
+                    Anchor("enterprise"),
+                    # Not `job_workflow_ref`: anybody's repository may call a public workflow.
+                    Anchor("workflow_ref", shape=re.compile(r"[^/]+/[^/]+/.+")),
                     # A repository's owner can have `sub` made of other claims, such as `environment:production`, so
                     # only a value that begins with the repository says whose it is. `OWNER@ID/NAME@ID` is the form
                     # that repositories have from July 2026 on, or when their owner asked for it.
@@ -133,6 +137,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 client_claims=("project_path",),
                 is_workload=True,
                 required_claims=_named("sub", "project_id", "namespace_id"),
+                # Of a merge request from a fork these are the fork's. Not `job_project_id`: that is where it runs.
                 anchors=(
                     Anchor("project_id", lasting=True),
                     Anchor("namespace_id", lasting=True),
