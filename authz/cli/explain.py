@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from authz.explain.explanation import explain  # noqa: PLC0415 - not for --help
+    from authz.explain.explanation import Disagreement, explain  # noqa: PLC0415 - not for --help
     from authz.explain.report import data, text  # noqa: PLC0415
 
     subject = _subject(options)
@@ -72,7 +72,10 @@ def _explain(options: argparse.Namespace) -> int:
     if met.message is None:
         return _not_asked(met.said, is_forwarded=met.is_forwarded, output=options.output)
     with subject.rules(settings, patience) as rules:
-        explanation = explain(rules.rules, met.message, subject.now)
+        try:
+            explanation = explain(rules.rules, met.message, subject.now)
+        except Disagreement as fault:
+            raise Mistaken(f"this is a fault of authz, please report it: {fault}") from fault
         problem, left_out = rules.problem, rules.note
     if options.output == "json":
         sys.stdout.write(

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from authz import __version__
-from authz.cli import demo, explain, keys, lint, reasons, schema, serve, test
+from authz.cli import completion, demo, explain, keys, lint, reasons, schema, serve, test
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Returns its exit code: 0 good, 1 findings, 2 the operator's mistake."""
+def build() -> argparse.ArgumentParser:
+    """Every subcommand with its options."""
     parser = argparse.ArgumentParser(
         prog="authz",
         description="Decides, per Envoy route, whether this bearer token may do this.",
@@ -19,9 +19,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"authz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, lint, explain, test, keys, reasons, schema, demo):
+    for command in (serve, lint, explain, test, keys, reasons, schema, completion, demo):
         command.add_parser(commands)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Returns its exit code: 0 good, 1 findings, 2 the operator's mistake."""
+    options = build().parse_args(arguments)
     try:
         return int(options.run(options))
     except BrokenPipeError:  # a reader such as `head` has seen enough

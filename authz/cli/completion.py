@@ -1,0 +1,190 @@
+"""`authz completion`: what a shell needs to complete the command, written from the commands' own options."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_EXAMPLES = """\
+examples:
+  source <(authz completion bash)                                     in ~/.bashrc
+  authz completion zsh > "${fpath[1]}/_authz"                         once, before compinit
+  authz completion fish > ~/.config/fish/completions/authz.fish       once
+
+exit codes: 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a command."""
+
+    names: tuple[str, ...]
+    help: str
+    choices: tuple[str, ...]
+    takes_value: bool
+    takes_file: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command with its options. The empty name is `authz` itself."""
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    words: tuple[str, ...]
+    """What its argument can be, where that is one of a few words."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "completion",
+        help="print what a shell needs to complete `authz`",
+        description="Print what a shell needs to complete the command: its subcommands, options, words and files.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script."""
+    from authz.cli.main import build  # noqa: PLC0415 - it imports this file
+
+    commands = list(read(build()))
+    sys.stdout.write({"bash": bash, "zsh": zsh, "fish": fish}[options.shell](commands))
+    return 0
+
+
+def read(parser: argparse.ArgumentParser) -> Iterator[Command]:
+    """Every command of the parser, itself first."""
+    yield _command("", "", parser)
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to ask what was declared
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+            yield from (_command(name, helps.get(name, ""), each) for name, each in action.choices.items())
+
+
+def _command(name: str, said: str, parser: argparse.ArgumentParser) -> Command:
+    options: list[Option] = []
+    words: list[str] = []
+    for action in parser._actions:  # noqa: SLF001 - the same
+        choices = tuple(map(str, action.choices or ()))
+        if action.option_strings:
+            takes_file = action.metavar == "FILE"
+            takes_value = action.nargs != 0
+            # What argparse would fill in later, such as defaults, is no help to a shell.
+            text = (action.help or "").partition(" (default")[0].replace("%%", "%")
+            options.append(Option(tuple(action.option_strings), text, choices, takes_value, takes_file))
+        elif not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            words += choices
+    return Command(name, said, tuple(options), tuple(words))
+
+
+def bash(commands: list[Command]) -> str:
+    """For bash: options and words; where there are none, its own completion of files."""
+    values, words = [], []
+    for command in commands:
+        for option in command.options:
+            if option.takes_value:
+                names = "|".join(f"{command.name},{name}" for name in option.names)
+                values.append(f"    {names}) words='{' '.join(option.choices)}'; only=1 ;;")
+        first = [each.name for each in commands if each.name] if not command.name else list(command.words)
+        offered = [*first, *(name for option in command.options for name in option.names)]
+        words.append(f"      '{command.name}') words='{' '.join(offered)}' ;;")
+    return f"""\
+_authz() {{
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command= word words= only=
+  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    case $word in -*) ;; *) command=$word; break ;; esac
+  done
+  case $command,$prev in
+{chr(10).join(values)}
+  esac
+  if [[ -z $only ]]; then
+    case $command in
+{chr(10).join(words)}
+    esac
+    if [[ -n $command && $cur != -* && $words == -* ]]; then words=; fi
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}}
+complete -o bashdefault -o default -F _authz authz
+"""
+
+
+def zsh(commands: list[Command]) -> str:
+    """For zsh: a completion function for its `fpath`."""
+    described = "\n".join(f"    {_zsh_text(f'{each.name}:{each.help}')}" for each in commands if each.name)
+    cases = "\n".join(
+        f"        {each.name}) _arguments {' '.join(_zsh_arguments(each))} ;;" for each in commands if each.name
+    )
+    top = " ".join(_zsh_options(commands[0]))
+    return f"""\
+#compdef authz
+_authz() {{
+  local context state state_descr line
+  typeset -A opt_args
+  local -a commands=(
+{described}
+  )
+  _arguments -C {top} '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe -t commands 'authz command' commands ;;
+    argument)
+      case $words[1] in
+{cases}
+      esac ;;
+  esac
+}}
+if [[ $funcstack[1] == _authz ]]; then _authz "$@"; else compdef _authz authz; fi
+"""
+
+
+def _zsh_arguments(command: Command) -> Iterator[str]:
+    yield from _zsh_options(command)
+    yield f"'1:word:({' '.join(command.words)})'" if command.words else "'*:file:_files'"
+
+
+def _zsh_options(command: Command) -> Iterator[str]:
+    for option in command.options:
+        said = option.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
+        value = ""
+        if option.takes_value:
+            candidates = f"({' '.join(option.choices)})" if option.choices else "_files" if option.takes_file else " "
+            value = f":value:{candidates}"
+        yield from (_zsh_text(f"{name}[{said}]{value}") for name in option.names)
+
+
+def _zsh_text(text: str) -> str:
+    quoted = text.replace("'", "'\\''")
+    return f"'{quoted}'"
+
+
+def fish(commands: list[Command]) -> str:
+    """For fish: one line per command and option."""
+    return "".join(f"{line}\n" for line in _fish(commands))
+
+
+def _fish(commands: list[Command]) -> Iterator[str]:
+    for command in commands:
+        seen = f"'__fish_seen_subcommand_from {command.name}'" if command.name else "__fish_use_subcommand"
+        if command.name:
+            yield f"complete -c authz -f -n __fish_use_subcommand -a {command.name} -d {_fish_text(command.help)}"
+        if command.words:
+            yield f"complete -c authz -f -n {seen} -a {_fish_text(' '.join(command.words))}"
+        for option in command.options:
+            names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
+            value = f" -x -a {_fish_text(' '.join(option.choices))}" if option.choices else ""
+            value = value or (" -r -F" if option.takes_file else " -x" if option.takes_value else "")
+            yield f"complete -c authz -n {seen} {names}{value} -d {_fish_text(option.help)}"
+
+
+def _fish_text(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{quoted}'"
