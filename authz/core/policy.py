@@ -71,7 +71,7 @@ class Policy:
 
     def accept(self, issuer: Issuer) -> Issuer:
         """The issuer, where this policy takes its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
-        if self.issuers is not None and issuer.alias not in self.issuers:
+        if self.issuers is not None and not self.takes(issuer):
             raise Denied(Reason.ISSUER_NOT_ACCEPTED, f"the policy accepts {', '.join(sorted(self.issuers))}")
         return issuer
 

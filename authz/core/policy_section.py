@@ -152,9 +152,7 @@ def _claims(section: Section) -> list[tuple[ClaimName, Membership]]:
             section.wrong((text,), str(error), "Write a claim's name, or a JSON Pointer such as `/a/b`.", on_key=True)
             section.raw(text)
             continue
-        membership = _membership(section, text, _as_scalar, bare="any_of")
-        if membership is not None:
-            demands.append((name, membership))
+        demands.append((name, _demand(section, text, _as_scalar, bare="any_of")))
     return demands
 
 
@@ -173,10 +171,13 @@ def _as_scalar(value: object) -> Scalar | None:
     return scalar(value)
 
 
-def _membership(section: Section, name: str, convert: Convert, *, bare: str = "all_of") -> Membership | None:
+def _membership(section: Section, name: str, convert: Convert) -> Membership | None:
+    """The demand of a field, None where the field is missing."""
+    return _demand(section, name, convert, bare="all_of") if name in section else None
+
+
+def _demand(section: Section, name: str, convert: Convert, *, bare: str) -> Membership:
     """A demand: a value or a list (meaning `bare`), or a mapping of all_of, any_of, none_of."""
-    if name not in section:
-        return None
     value = section.raw(name)
     if not isinstance(value, dict):
         return Membership(**{bare: _set(section, name, value, convert)})

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from authz.core.candidate import compare
 from authz.core.configuration import compile_configuration
-from authz.core.decision import Agreement
+from authz.core.decision import Agreement, Comparison
 from authz.core.mistakes import Mistakes
 from authz.core.policy_section import Known, read_inline
 from authz.core.reasons import Reason
+from authz.core.revocations import UNREAD, Revocations
+from tests.fakes.checks import AUTHZ, NOW, Rig, access_token, partner_token
 
 ISSUERS = {"idp": {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}}
 
@@ -87,3 +90,72 @@ def test_agreement_is_about_being_forwarded_not_about_the_reason(
     answer: Reason, verdict: Reason, agreement: Agreement
 ) -> None:
     assert Agreement.of(answer, verdict) is agreement
+
+
+def _compared(
+    token: str | None, policy: Mapping[str, Any], candidate: Mapping[str, Any], revocations: Revocations | None = None
+) -> Comparison | None:
+    """What the candidate says of one check that the policy decided."""
+    policies = {"now": {**policy, "candidate": "next"}, "next": candidate}
+    decision = Rig({"issuers": AUTHZ["issuers"], "policies": policies}).decide(token, "now")
+    return compare(decision, NOW, revocations)
+
+
+@pytest.mark.parametrize(
+    ("policy", "candidate", "expected"),
+    [
+        ({}, {}, Comparison(Agreement.SAME, Reason.OK)),
+        (
+            {},
+            {"scopes": "x"},
+            Comparison(Agreement.STRICTER, Reason.SCOPE_INSUFFICIENT, "granted: 'openid orders/read'"),
+        ),
+        ({"scopes": "x"}, {}, Comparison(Agreement.LOOSER, Reason.OK)),
+        (
+            {"scopes": "x"},
+            {"groups": "x"},
+            Comparison(Agreement.SAME, Reason.CLAIM_MISMATCH, "groups is not as the policy demands"),
+        ),
+        (
+            {},
+            {"issuers": "partner"},
+            Comparison(Agreement.STRICTER, Reason.ISSUER_NOT_ACCEPTED, "the policy accepts partner"),
+        ),
+    ],
+)
+def test_candidate_is_held_against_the_same_identity(
+    policy: dict[str, Any], candidate: dict[str, Any], expected: Comparison
+) -> None:
+    assert _compared(access_token(), policy, candidate) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "candidate", "expected"),
+    [
+        ({}, {}, Comparison(Agreement.SAME, Reason.TOKEN_MISSING)),
+        ({"optional": True}, {}, Comparison(Agreement.STRICTER, Reason.TOKEN_MISSING)),
+        ({}, {"optional": True}, Comparison(Agreement.LOOSER, Reason.ANONYMOUS)),
+    ],
+)
+def test_candidate_says_what_it_would_do_without_a_token(
+    policy: dict[str, Any], candidate: dict[str, Any], expected: Comparison
+) -> None:
+    assert _compared(None, policy, candidate) == expected
+
+
+def test_candidate_is_not_asked_of_a_request_that_nobody_judged() -> None:
+    assert _compared("not.a.token", {}, {}) is None
+    assert _compared(partner_token(), {"issuers": "cognito"}, {}) is None
+    assert compare(Rig().decide(access_token(), "staff"), NOW, None) is None
+    assert compare(Rig().decide(access_token(), "no-such-policy"), NOW, None) is None
+
+
+def test_candidate_hears_of_the_same_revocations_at_the_same_time() -> None:
+    assert _compared(access_token(), {"scopes": "x"}, {}, UNREAD) == Comparison(
+        Agreement.SAME, Reason.REVOCATIONS_UNAVAILABLE, "revocations_file has not been read yet"
+    )
+    expired = Rig({"issuers": AUTHZ["issuers"], "policies": {"now": {"candidate": "next"}, "next": {}}})
+    decision = expired.decide(access_token(exp=NOW), "now")
+    later = compare(decision, NOW + 60, None)
+    assert later is not None
+    assert later.reason is Reason.TOKEN_EXPIRED

@@ -66,6 +66,11 @@ def test_an_index_is_at_most_five_digits_and_the_last_item_is_within_reach() -> 
     assert ClaimName.parse("/x/12345").find({"x": items}) == (False, None)
 
 
+def test_a_name_is_shown_as_it_was_written() -> None:
+    assert str(ClaimName.parse("/a~1b")) == "/a~1b"
+    assert str(ClaimName.parse("@userinfo/email")) == "@userinfo/email"
+
+
 def test_a_null_is_found_and_is_not_the_same_as_nothing() -> None:
     assert ClaimName.parse("x").find({"x": None}) == (True, None)
     assert ClaimName.parse("/x/y").find({"x": {"y": None}}) == (True, None)

@@ -251,6 +251,13 @@ def test_a_policy_accepts_its_issuers_and_says_which_they_are() -> None:
     assert (refused.reason, refused.detail) == (Reason.ISSUER_NOT_ACCEPTED, "the policy accepts cognito")
 
 
+def test_a_policy_takes_the_issuers_that_it_names_and_all_of_them_where_it_names_none() -> None:
+    issuers = Rig().configuration.issuers.by_alias
+
+    assert [_policy(issuers="cognito").takes(issuers[alias]) for alias in issuers] == [True, False]
+    assert [_policy().takes(issuers[alias]) for alias in issuers] == [True, True]
+
+
 def test_the_built_in_policies_are_a_wall_an_open_door_and_any_good_token() -> None:
     assert {name: policy.gate for name, policy in BUILT_IN.items()} == {
         "deny": Gate.CLOSED,

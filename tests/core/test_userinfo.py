@@ -39,6 +39,15 @@ def _partner() -> Identity:
     return identity
 
 
+# --- as the issuer sends it
+
+
+@pytest.mark.parametrize("document", [b"[]", b'"a"', b"1", b"null"])
+def test_an_answer_that_is_no_object_cannot_be_used(document: bytes) -> None:
+    with pytest.raises(UnusableUserinfo, match="^the answer is not an object$"):
+        parse(document, "a")
+
+
 # --- as it is written
 
 
