@@ -44,8 +44,15 @@ def _partner() -> Identity:
 
 @pytest.mark.parametrize("document", [b"[]", b'"a"', b"1", b"null"])
 def test_an_answer_that_is_no_object_cannot_be_used(document: bytes) -> None:
-    with pytest.raises(UnusableUserinfo, match="^the answer is not an object$"):
+    with pytest.raises(UnusableUserinfo, match="the answer is not an object"):
         parse(document, "a")
+
+
+def test_an_answer_is_used_where_it_is_about_the_very_subject() -> None:
+    assert parse(b'{"sub":"a","email":"a@example.com"}', "a") == {"sub": "a", "email": "a@example.com"}
+    for document, subject in ((b'{"sub":"a"}', "A"), (b'{"sub":""}', ""), (b"{}", ""), (b'{"sub":["a"]}', "a")):
+        with pytest.raises(OtherSubject, match="the answer's sub is not the token's"):
+            parse(document, subject)
 
 
 # --- as it is written
