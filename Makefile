@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e fuzz drills image lock clean
+.PHONY: help demo test check format proto clients docs e2e faults fuzz drills image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ docs: $(READY) ## write the generated parts of the documents
 
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
+
+faults: $(READY) ## kill, reload, flood and overload what runs, through real Envoy, and print what it cost
+	@$(BIN)/python -m pytest -q -s tests/faults $(ARGS)
 
 # The AWS clients need another botocore than the Cognito stand-in: they live in an environment of their own.
 CLIENTS := .venv-clients

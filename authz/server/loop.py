@@ -27,8 +27,9 @@ from authz.server.engine import (
     Status,
 )
 
-CALLS_ASKED_FOR = 64
-"""Calls the core may hand over before the loop has asked again. Fewer make it queue calls inside, unseen."""
+CALLS_ASKED_FOR = MAX_IN_FLIGHT
+"""Calls the core may hand over before the loop has asked again. Fewer make it queue a burst inside, unseen: all of it
+would be served, most of it after its callers have given up, and none answered as overloaded."""
 
 IDLE_TURN_SECONDS = 1.0
 """The longest the loop sleeps, so that whoever asks sees it turn, and a grace that is over is noticed."""
@@ -107,6 +108,7 @@ class Loop:
         self.in_flight = 0
         self.turns = 0
         self._asked_for = 0
+        self._ready: list[tuple[LoopCall, bytes]] = []  # read, and not handled yet
         self._waiting: set[LoopCall] = set()  # handlers answered None, the reply is still to come
         self._lock = Lock()  # between this thread and those that stop the loop or reply later
         self._started = False
@@ -138,7 +140,8 @@ class Loop:
                 self._server.shutdown(self._queue, _SHUTDOWN)
 
     def _turn(self) -> None:
-        event = self._queue.poll(min(self._cancel_at, time.time() + IDLE_TURN_SECONDS))
+        # All that has arrived is taken up before any of it is handled, so that a burst is seen to be one.
+        event = self._queue.poll(0.0 if self._ready else min(self._cancel_at, time.time() + IDLE_TURN_SECONDS))
         self.turns += 1
         tag = event.tag
         if tag is _CALL:
@@ -147,6 +150,8 @@ class Loop:
             self._shut_down = True
         elif tag is not None:
             self._on_batch(tag, event)
+        else:
+            self._handle_ready()
         if self._stopping and time.time() >= self._cancel_at:
             self._cancel()
 
@@ -188,9 +193,15 @@ class Loop:
         message = event.batch_operations[0].message()
         if message is None:  # none was sent, or the peer went away
             call.finish(NO_MESSAGE)
-        elif call.seconds_left() <= 0:  # nobody would read a decision
-            call.finish(DEADLINE_EXCEEDED)
         else:
+            self._ready.append((call, message))
+
+    def _handle_ready(self) -> None:
+        ready, self._ready = self._ready, []
+        for call, message in ready:
+            if call.seconds_left() <= 0:  # nobody would read a decision
+                call.finish(DEADLINE_EXCEEDED)
+                continue
             answer = call.handler(message, call)
             if answer is None:
                 self._waiting.add(call)

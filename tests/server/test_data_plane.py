@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,21 @@ def test_a_flood_is_shed_and_every_call_of_it_gets_an_answer(make: Callable[...,
         assert answers.count(b"done") == len(served.waiting)
         assert set(answers) == {b"done", b"overloaded"}
         until(lambda: served.engine.in_flight == 0, SECONDS)
+
+
+def test_a_burst_is_seen_as_one_before_any_of_it_is_handled() -> None:
+    """Taken up one by one, every call of it would be served, and most after their callers had given up."""
+    with running(ENGINES["loop"], max_in_flight=50) as served, served.channel() as channel:
+        jam = method(channel, JAM).future(b"", timeout=SECONDS)
+        until(lambda: served.engine.in_flight, SECONDS)
+        burst = [method(channel, ECHO).future(b"abc", timeout=SECONDS) for _ in range(300)]
+        time.sleep(0.3)
+        served.gate.set()
+
+        answers = [future.result() for future in burst]
+        assert set(answers) == {b"cba", b"overloaded"}
+        assert 0 < answers.count(b"cba") < 100
+        assert jam.result() == b""
 
 
 def test_a_call_whose_deadline_passed_before_it_was_looked_at_is_never_handled(make: Callable[..., Engine]) -> None:

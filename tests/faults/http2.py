@@ -1,0 +1,48 @@
+"""HTTP/2 frames by hand (RFC 9113), for what no gRPC client would send."""
+
+from __future__ import annotations
+
+import socket
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEADERS, _RST_STREAM, _SETTINGS = 1, 3, 4
+_END_HEADERS = 4
+_CANCEL = 8
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """One frame."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def _literal(index: bytes, value: bytes) -> bytes:
+    return index + bytes((len(value),)) + value
+
+
+_CALL = (
+    b"\x83\x86"  # :method POST, :scheme http
+    + _literal(b"\x04", b"/envoy.service.auth.v3.Authorization/Check")
+    + _literal(b"\x01", b"localhost")
+    + _literal(b"\x0f\x10", b"application/grpc")
+    + _literal(b"\x00\x02te", b"trailers")
+)
+"""The header block of a Check, in HPACK literals (RFC 7541)."""
+
+
+def connect(path: str) -> socket.socket:
+    """A connection that has said hello."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(path)
+    connection.sendall(PREFACE + frame(_SETTINGS, 0, 0))
+    return connection
+
+
+def begin(stream: int) -> bytes:
+    """A call whose message does not come."""
+    return frame(_HEADERS, _END_HEADERS, stream, _CALL)
+
+
+def reset(stream: int) -> bytes:
+    """The end of a call, as somebody who changed his mind."""
+    return frame(_RST_STREAM, 0, stream, _CANCEL.to_bytes(4, "big"))
