@@ -12,6 +12,7 @@ from authz.server.check import Rules, decide
 from authz.server.conversation import Answer, Question
 from authz.server.keys import Keys
 from authz.testing.mint import TestKeys, Token, mint
+from authz.testing.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class Checks:
         self.configuration = settings.configuration
         self._issuers = settings.configuration.issuers.by_alias
         sources = {alias: TestKeys(issuer, (jwks or {}).get(alias)) for alias, issuer in self._issuers.items()}
-        self.rules = Rules.of(settings.configuration, settings.realm, Keys(sources))
+        self._told = Told()
+        told = dict.fromkeys(self._issuers, self._told)
+        self.rules = Rules.of(settings.configuration, settings.realm, Keys(sources), userinfo=told)
 
     def mint(self, issuer: str | None, token: Token, now: float) -> str:
         """A token of the issuer of that alias, or of the only one there is. Raises UnknownIssuer."""
@@ -59,7 +62,9 @@ class Checks:
         alias = issuer if issuer is not None else next(iter(self._issuers))
         if alias not in self._issuers:
             raise UnknownIssuer(f"no issuer is called {alias!r:.60}: there are {known}")
-        return mint(self._issuers[alias], token, now)
+        text = mint(self._issuers[alias], token, now)
+        self._told.tell(text, token.userinfo, is_refused=token.is_refused)
+        return text
 
     def ask(self, question: Question, now: float) -> Outcome:
         """Decide one request."""

@@ -16,11 +16,14 @@ OUT_OF_REACH = frozenset(
         Reason.OVERLOADED,
         Reason.KEYS_UNAVAILABLE,
         Reason.REVOCATIONS_UNAVAILABLE,
-        Reason.TOKEN_REVOKED,
         Reason.INTERNAL_ERROR,
     }
 )
 """Reasons that come of the sidecar's surroundings: no test of a policy can bring them about."""
+
+
+OF_USERINFO = frozenset({Reason.TOKEN_REVOKED, Reason.USERINFO_UNAVAILABLE})
+"""Reasons that a test can bring about only where a policy asks the issuer's userinfo endpoint."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,9 @@ class Reached:
     def missing(self) -> Missing:
         """What no test reaches."""
         names = [name for name in self.configuration.policies if name not in BUILT_IN]
-        labels = [reason.row.label for reason in Reason if reason not in OUT_OF_REACH]
+        asks_userinfo = any(policy.userinfo for policy in self.configuration.policies.values())
+        out_of_reach = OUT_OF_REACH if asks_userinfo else OUT_OF_REACH | OF_USERINFO
+        labels = [reason.row.label for reason in Reason if reason not in out_of_reach]
         return Missing(
             policies=tuple(name for name in names if name not in self.forwarded | self.refused),
             never_forwarded=tuple(name for name in names if name in self.refused - self.forwarded),

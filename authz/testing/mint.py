@@ -45,6 +45,10 @@ class Token:
     """Replace or add header parameters; None leaves one out."""
     is_forged: bool = False
     """Whether another key signs under the same key id."""
+    userinfo: Mapping[str, Any] | None = None
+    """What the issuer's userinfo endpoint says of it; None where it gives no answer."""
+    is_refused: bool = False
+    """Whether that endpoint refuses it."""
 
 
 def mint(issuer: Issuer, token: Token, now: float) -> str:

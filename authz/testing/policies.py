@@ -29,7 +29,7 @@ class Policies:
             settings = read_settings(text, str(envoy_config), need_endpoints=False)
         self._checks = Checks(settings)
 
-    def mint(
+    def mint(  # noqa: PLR0913 - each is one property of a token, given by name
         self,
         claims: Mapping[str, Any] | None = None,
         *,
@@ -38,13 +38,14 @@ class Policies:
         lifetime: float = LIFETIME_SECONDS,
         header: Mapping[str, Any] | None = None,
         forged: bool = False,
+        userinfo: Mapping[str, Any] | None = None,
         now: float | None = None,
     ) -> str:
         """A token of the issuer of that alias, or of the only one. Claims that are None are left out.
 
-        `age` and `lifetime` are seconds. Raises UnknownIssuer.
+        `age` and `lifetime` are seconds; `userinfo` is what the issuer's endpoint says of it. Raises UnknownIssuer.
         """
-        token = Token(claims or {}, age, lifetime, header, forged)
+        token = Token(claims or {}, age, lifetime, header, forged, userinfo)
         return self._checks.mint(issuer, token, time.time() if now is None else now)
 
     def check(

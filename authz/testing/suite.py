@@ -17,6 +17,9 @@ from authz.testing.mint import LIFETIME_SECONDS, Token
 
 MAX_AGE_SECONDS = 100 * 365 * 86_400.0
 
+REFUSED = "refused"
+"""What stands in the place of a userinfo answer where the issuer refuses the token."""
+
 DECISIONS = ("allow", "deny", "error", "none")
 REASONS = tuple(reason.row.label for reason in Reason)
 
@@ -155,12 +158,16 @@ class _Reading:
         if text or file:
             section.finish()
             return Bearer(text=text, file=file)
+        said = section.raw("userinfo")
+        is_refused = said == REFUSED
         token = Token(
             claims=_plain(section, "claims"),
             age_seconds=section.seconds("age", 0, 0, MAX_AGE_SECONDS) - section.seconds("ahead", 0, 0, MAX_AGE_SECONDS),
             lifetime_seconds=section.seconds("lifetime", LIFETIME_SECONDS, 0, MAX_AGE_SECONDS),
             header=_plain(section, "header"),
             is_forged=section.flag("forged"),
+            userinfo=None if said is None or is_refused else _plain(section, "userinfo"),
+            is_refused=is_refused,
         )
         issuer = section.text("issuer") or None
         section.finish()
