@@ -114,6 +114,19 @@ def test_endpoint_is_found_by_discovery_once(make: Make, server: KeyServer) -> N
     assert TOKEN not in server.heads[0]
 
 
+def test_endpoint_that_fails_is_looked_for_again_since_it_may_have_moved(make: Make, server: KeyServer) -> None:
+    server.discovery["userinfo_endpoint"] = f"{server.origin}/old"
+    server.modes["/old"] = Mode.ERROR_500
+    source = make(UserinfoLocation(discovery=server.origin))
+    _ask(source, "a")
+    server.discovery["userinfo_endpoint"] = f"{server.origin}/new"
+
+    _ask(source, "b")
+
+    assert _found(source, "a").result == "http_status"
+    assert _found(source, "b").result == "ok"
+
+
 @pytest.mark.parametrize(
     ("discovery", "result"),
     [
