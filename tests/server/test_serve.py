@@ -95,7 +95,12 @@ def test_supervisor_never_loads_grpc(served: Sidecar) -> None:
 
 def test_probes_answer(served: Sidecar) -> None:
     assert served.page("/livez").data == {"live": True, "stuck": []}
-    assert served.page("/readyz").data == {"ready": True, "not_serving": [], "without_keys": []}
+    assert served.page("/readyz").data == {
+        "ready": True,
+        "not_serving": [],
+        "without_keys": [],
+        "without_revocations": [],
+    }
     assert served.page("/").status == 404
 
 
