@@ -89,3 +89,15 @@ class Match:
     def covers(self, other: Match) -> bool:
         """Whether every request that the other matches is matched here."""
         return self.covers_path_of(other) and self.conditions <= other.conditions
+
+
+def may_match(matcher: View, name: str) -> bool:
+    """Whether a string matcher may match a lower-case name; a regular expression counts as one that does."""
+    exact, prefix, suffix, inside = (matcher.text(kind).lower() for kind in ("exact", "prefix", "suffix", "contains"))
+    return bool(
+        exact == name
+        or (prefix and name.startswith(prefix))
+        or (suffix and name.endswith(suffix))
+        or (inside and inside in name)
+        or matcher.get("safe_regex")
+    )

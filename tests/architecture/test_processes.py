@@ -28,3 +28,8 @@ def test_a_worker_has_loaded_no_reader_of_yaml_and_no_metrics_library() -> None:
 
 def test_the_core_has_loaded_neither_protocol_nor_metrics() -> None:
     assert not _loaded("authz.core.configuration") & {"grpc", "google.protobuf", "prometheus_client", "yaml"}
+
+
+@pytest.mark.parametrize("module", ["authz.cli.main", "authz.server.supervisor"])
+def test_neither_help_nor_serving_loads_the_linter_or_envoys_types(module: str) -> None:
+    assert not {name for name in _loaded(module) if name.startswith(("authz.lint", "envoy_data_plane"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.lint.match import may_match
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import Subject
 from authz.lint.view import View
@@ -69,14 +70,8 @@ def no_authorization(subject: Subject) -> Iterator[Found]:
 
 
 def _names(patterns: View, header: str) -> bool:
-    """Whether a list of string matchers may match a header; a regular expression counts as one that does."""
-    for pattern in patterns.each("patterns"):
-        exact, prefix, suffix = (pattern.text(kind).lower() for kind in ("exact", "prefix", "suffix"))
-        if exact == header or (prefix and header.startswith(prefix)) or (suffix and header.endswith(suffix)):
-            return True
-        if pattern.get("safe_regex") or (pattern.text("contains").lower() or "\0") in header:
-            return True
-    return False
+    """Whether one of a list of string matchers may match a header."""
+    return any(may_match(pattern, header) for pattern in patterns.each("patterns"))
 
 
 @rule("AUTHZ506", Severity.WARNING, "a check is not asked again where a worker went away")

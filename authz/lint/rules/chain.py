@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import Subject
 
-_CHANGES_REQUESTS = {
-    "HeaderMutation": "headers",
-    "Lua": "headers, the path and the route",
-    "Wasm": "headers, the path and the route",
-    "Config": "headers, the path and the route",
-    "ExternalProcessor": "headers, the path and the route",
-    "DynamicModuleFilter": "headers, the path and the route",
-    "JsonToMetadata": "the route",
-    "HeaderToMetadata": "headers and the route",
-    "JwtAuthentication": "headers and the route",
-    "SetFilterState": "the route",
-    "GrpcJsonTranscoder": "the path and the method",
-    "FilterConfig": "headers",
-    "ApiKeyAuth": "headers",
-    "CredentialInjector": "headers",
-    "BasicAuth": "headers",
-    "Decompressor": "headers",
+_EVERYTHING = "headers, the path and the route"
+CHANGES = {
+    "api_key_auth.v3.ApiKeyAuth": "headers",
+    "basic_auth.v3.BasicAuth": "headers",
+    "credential_injector.v3.CredentialInjector": "headers",
+    "composite.v3.Composite": _EVERYTHING,
+    "dynamic_modules.v3.DynamicModuleFilter": _EVERYTHING,
+    "ext_proc.v3.ExternalProcessor": _EVERYTHING,
+    "golang.v3alpha.Config": _EVERYTHING,
+    "grpc_json_transcoder.v3.GrpcJsonTranscoder": "the path and the method",
+    "header_mutation.v3.HeaderMutation": "headers",
+    "header_to_metadata.v3.Config": "headers and the route",
+    "json_to_metadata.v3.JsonToMetadata": "the route",
+    "jwt_authn.v3.JwtAuthentication": "headers and the route",
+    "lua.v3.Lua": _EVERYTHING,
+    "set_filter_state.v3.Config": "the route",
+    "wasm.v3.Wasm": _EVERYTHING,
 }
-"""Filters that can change what was checked, and what of it; `Config` is the Golang filter's message."""
+"""Filters that can change what was checked, and what of it."""
 
 
 @rule("AUTHZ511", Severity.ERROR, "the login comes after the check")
@@ -49,7 +49,7 @@ def filter_after_check(subject: Subject) -> Iterator[Found]:
     for manager in subject.managers:
         kinds = [item.kind for item in manager.filters]
         for item in manager.filters[kinds.index("ExtAuthz") + 1 :] if "ExtAuthz" in kinds else ():
-            what = _CHANGES_REQUESTS.get(item.kind)
+            what = CHANGES.get(item.config.text("@type").partition(".filters.http.")[2])
             if what is not None:
                 problem = f"{item.name or item.kind:.80} can change {what} after the check"
                 yield Found(item.view.path, problem, "Put it before ext_authz.")

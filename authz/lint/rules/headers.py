@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from authz.core.forward import FAILURE_MODE_HEADER
+from authz.lint.match import may_match
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import Manager, Subject
-from authz.lint.view import View
 
 _SAFE_SLASHES = frozenset({"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"})
 
@@ -22,7 +22,7 @@ def normalisation(subject: Subject) -> Iterator[Found]:
         for name in ("normalize_path", "merge_slashes"):
             if view.raw(name) is not True:
                 yield Found(view.path, f"{name} is off", f"Write `{name}: true`.")
-        if view.raw("path_with_escaped_slashes_action") not in _SAFE_SLASHES:
+        if view.text("path_with_escaped_slashes_action") not in _SAFE_SLASHES:
             cure = "Write `path_with_escaped_slashes_action: REJECT_REQUEST`."
             yield Found(view.path, "escaped slashes in a path are kept or silently decoded", cure)
         if manager.table and manager.table.raw("ignore_path_parameters_in_path_matching") is not True:
@@ -47,7 +47,7 @@ def underscores(subject: Subject) -> Iterator[Found]:
     """CGI, WSGI and their kin read `x_auth_subject` and `x-auth-subject` as the same header."""
     for manager in _checked(subject):
         options = manager.view.get("common_http_protocol_options")
-        if options.raw("headers_with_underscores_action") not in {"REJECT_REQUEST", "DROP_HEADER"}:
+        if options.text("headers_with_underscores_action") not in {"REJECT_REQUEST", "DROP_HEADER"}:
             cure = "Write `common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }`."
             yield Found(options.path if options else manager.view.path, "headers with underscores pass", cure)
 
@@ -83,18 +83,8 @@ def _forwarded(subject: Subject) -> tuple[str, ...]:
 def _is_removed_early(manager: Manager, name: str) -> bool:
     for extension in manager.view.each("early_header_mutation_extensions"):
         for mutation in extension.get("typed_config").each("mutations"):
-            if mutation.text("remove").lower() == name or _matches(
+            if mutation.text("remove").lower() == name or may_match(
                 mutation.get("remove_on_match", "key_matcher"), name
             ):
                 return True
     return False
-
-
-def _matches(matcher: View, name: str) -> bool:
-    exact, prefix, suffix, inside = (matcher.text(kind).lower() for kind in ("exact", "prefix", "suffix", "contains"))
-    return bool(
-        exact == name
-        or (prefix and name.startswith(prefix))
-        or (suffix and name.endswith(suffix))
-        or (inside and inside in name)
-    )

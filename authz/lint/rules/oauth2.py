@@ -20,7 +20,7 @@ def old_cipher(subject: Subject) -> Iterator[Found]:
     """
     layers = [layer.get("static_layer") for layer in subject.root.get("layered_runtime").each("layers")]
     flags = {key: value for layer in layers for key, value in layer.value.items()}
-    if flags.get(_GCM) is True and flags.get(_CBC) is False:
+    if str(flags.get(_GCM)).lower() == "true" and str(flags.get(_CBC)).lower() == "false":
         return
     for _manager, item, _config in subject.oauth2_filters:
         cure = f"Set {_GCM}: true and {_CBC}: false in layered_runtime."
