@@ -107,16 +107,17 @@ def test_keeping_the_same_token_again_counts_its_text_once() -> None:
 
 
 def test_forgetting_makes_room() -> None:
+    """Each half holds five tokens of ten characters: what was forgotten must not count among them."""
     memory = _memory(characters=100)
-    for number in range(50):
-        text = f"{number:010}"
-        memory.keep(text, IDENTITY)
-        memory.forget(text)
-    for text in ("a" * 10, "b" * 10, "c" * 10, "d" * 10):
-        memory.keep(text, IDENTITY)
+    for _ in range(5):
+        memory.keep("forgotten.", IDENTITY)
+        memory.forget("forgotten.")
+        memory.forget("never.kept")
 
-    assert len(memory) == 4
-    assert all(memory.recall(text * 10, NOW) for text in "abcd")
+    for letter in "abcdefghij":
+        memory.keep(letter * 10, IDENTITY)
+
+    assert len(memory) == 10
 
 
 def test_forgetting_reaches_the_older_half_and_what_was_never_there() -> None:

@@ -86,6 +86,7 @@ def test_policy_without_conditions_can_be_met_by_anyone(profile: str) -> None:
         ({"groups": "staff"}, Reach.NOBODY),
         ({"groups": {"none_of": ["staff"]}}, Reach.ANYONE),
         ({"token_use": "access"}, Reach.NOBODY),
+        ({"token_use": "id"}, Reach.NOBODY),
     ],
     ids=str,
 )

@@ -224,3 +224,41 @@ def test_path_of_the_list_is_part_of_the_configuration() -> None:
     assert compile_configuration({**AUTHZ, "revocations_file": "/r.json"}).revocations_file == "/r.json"
     with pytest.raises(Mistakes, match="revocations_file: a string is needed, not a list"):
         compile_configuration({**AUTHZ, "revocations_file": ["/r.json"]})
+
+
+@pytest.mark.parametrize(
+    ("entry", "cure"),
+    [
+        ({}, "Write one entry for each."),
+        ({"sub": "a", "issued_before": -1}, "Write seconds since 1970, as `iat` in the tokens has them."),
+        ({"sub": "a", "isued_before": 5}, "Did you mean `issued_before`?"),
+    ],
+    ids=str,
+)
+def test_mistake_in_an_entry_says_what_to_write_instead(entry: dict[str, Any], cure: str) -> None:
+    with pytest.raises(Mistakes) as mistakes:
+        _list(entry)
+
+    assert [mistake.cure for mistake in mistakes.value.found] == [cure]
+
+
+def test_list_is_read_up_to_its_bound_and_says_what_to_do_above_it() -> None:
+    entries = [{"jti": str(number)} for number in range(MAX_ENTRIES)]
+
+    assert len(_list(*entries)) == MAX_ENTRIES
+    with pytest.raises(Mistakes) as mistakes:
+        _list(*entries, {"jti": "one more"})
+    (mistake,) = mistakes.value.found
+    assert (mistake.path, mistake.cure) == (("revoked",), "Drop those whose tokens have expired.")
+
+
+@pytest.mark.parametrize("document", [b"{}", b'{"revoked": {}}', b'{"revoked": null}'])
+def test_what_is_no_list_says_what_to_write_instead(document: bytes) -> None:
+    with pytest.raises(Mistakes) as mistakes:
+        parse(document)
+
+    assert [mistake.cure for mistake in mistakes.value.found] == ['Write `{"revoked": [...]}`.']
+
+
+def test_time_at_the_end_of_the_calendar_is_a_time() -> None:
+    assert len(_list({"sub": "a", "issued_before": 253_402_300_799})) == 1
