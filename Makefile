@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills image lock clean
+.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,13 @@ $(NODE_CLIENTS): tests/clients/package-lock.json
 clients: $(READY) $(CLIENTS)/.ready $(NODE_CLIENTS) ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and more OpenID providers
 	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
+coverage: $(READY) ## every branch of the deciding core is reached by its own tests
+	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100
+
+CHILDREN ?= 2
+mutants: $(READY) ## change the deciding core in every small way and see that a test notices (takes about an hour)
+	@$(BIN)/python -m tests.mutants.run --children $(CHILDREN)
+
 SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
 	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
@@ -93,4 +100,4 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@rm uv.lock
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) $(CLIENTS) tests/*/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf mutants $(VENV) $(CLIENTS) tests/*/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
