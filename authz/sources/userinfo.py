@@ -32,9 +32,10 @@ REMEMBERED_SECONDS = 60.0
 RENEWED_SECONDS = 30.0
 """The age from which a token in use is asked about again, while the answer still counts."""
 
-MAX_ANSWERS = 4096
-MAX_CHARACTERS = 4 * 1024 * 1024
-"""Answers remembered at most, and the text of tokens and answers together. The oldest go first."""
+MAX_ANSWERS = 2048
+MAX_CHARACTERS = 2 * 1024 * 1024
+"""Answers remembered at most, and the text of tokens and answers together. What is parsed of them takes some three
+times as much beside it. The oldest go first."""
 
 MAX_UNDER_WAY = 256
 """Questions under way or waiting for their turn. Beyond, a token that is not known yet is answered for at once."""
