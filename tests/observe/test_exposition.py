@@ -1,0 +1,123 @@
+"""The Prometheus page from what workers report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from authz.core.configuration import compile_configuration
+from authz.core.decision import Decision
+from authz.core.reasons import Reason
+from authz.observe.exposition import Exposition, Reloads, Totals
+from authz.observe.labels import possible_checks
+from authz.observe.tally import DURATION_BOUNDS_SECONDS, Tally
+from tests.fakes.checks import AUTHZ, Rig, access_token
+
+KEYS = {
+    "cognito": {
+        "keys": [{"kid": "a"}],
+        "dropped": [],
+        "last_success": 50.0,
+        "fetches": {"ok": 2, "timeout": 1},
+        "unknown_kids": 3,
+    }
+}
+
+
+def status(*decisions: Decision, seconds: float = 0.0001, **changes: Any) -> dict[str, Any]:
+    """A worker's report, as it comes through the control channel."""
+    tally = Tally()
+    for decision in decisions:
+        tally.count(decision, seconds)
+    own = {
+        "keys": KEYS,
+        "lines_dropped": 0,
+        "in_flight": 0,
+        "serving": True,
+        "engine": "loop",
+        "userinfo": {},
+        "revocations": None,
+    }
+    report: dict[str, Any] = json.loads(json.dumps(tally.snapshot() | own | changes))
+    return report
+
+
+def page(exposition: Exposition) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(exposition)
+    return registry
+
+
+def test_workers_are_added_up_and_those_that_are_gone_stay() -> None:
+    rig = Rig()
+    allow = rig.decide(access_token(), "reading")
+    exposition = Exposition(Totals(), Reloads())
+    exposition.live = {0: status(allow, allow), 1: status(allow, in_flight=4)}
+    exposition.retire(0)
+    exposition.live[0] = status(allow, in_flight=1)
+    registry = page(exposition)
+
+    labels = {"outcome": "allow", "reason": "ok", "policy": "reading", "issuer": "cognito"}
+    assert registry.get_sample_value("authz_checks_total", labels) == 4
+    assert registry.get_sample_value("authz_checks_in_flight") == 5
+    assert registry.get_sample_value("authz_workers") == 2
+    assert registry.get_sample_value("authz_jwks_fetches_total", {"issuer": "cognito", "result": "ok"}) == 6
+    assert registry.get_sample_value("authz_jwks_unknown_kid_total", {"issuer": "cognito"}) == 9
+    assert registry.get_sample_value("authz_jwks_keys", {"issuer": "cognito"}) == 1
+
+
+def test_worker_that_was_never_heard_of_retires_without_a_trace() -> None:
+    exposition = Exposition(Totals(), Reloads())
+
+    exposition.retire(7)
+
+    assert page(exposition).get_sample_value("authz_workers") == 0
+
+
+def test_worker_most_behind_is_the_one_that_is_shown() -> None:
+    behind = {"cognito": KEYS["cognito"] | {"keys": [], "last_success": None}}
+    exposition = Exposition(Totals(), Reloads())
+    exposition.live = {0: status(), 1: status(keys=behind)}
+    registry = page(exposition)
+
+    assert registry.get_sample_value("authz_jwks_keys", {"issuer": "cognito"}) == 0
+    assert registry.get_sample_value("authz_jwks_last_success_timestamp_seconds", {"issuer": "cognito"}) == 0
+
+
+def test_durations_are_in_the_bucket_that_holds_them() -> None:
+    exposition = Exposition(Totals(), Reloads())
+    bounds = (0.0, *DURATION_BOUNDS_SECONDS)
+    exposition.live = {number: status(Decision(Reason.DENIED), seconds=bound) for number, bound in enumerate(bounds)}
+    exposition.live[99] = status(Decision(Reason.DENIED), seconds=60.0)
+    registry = page(exposition)
+
+    first, last = str(DURATION_BOUNDS_SECONDS[0]), str(DURATION_BOUNDS_SECONDS[-1])
+    name = "authz_check_duration_seconds_bucket"
+    assert registry.get_sample_value(name, {"le": first}) == 2
+    assert registry.get_sample_value(name, {"le": last}) == len(bounds)
+    assert registry.get_sample_value(name, {"le": "+Inf"}) == len(bounds) + 1
+    assert registry.get_sample_value("authz_check_duration_seconds_count") == len(bounds) + 1
+
+
+def test_every_combination_is_there_at_zero() -> None:
+    configuration = compile_configuration(AUTHZ)
+    possible = possible_checks(configuration)
+    registry = page(Exposition(Totals(), Reloads(labels=tuple(possible))))
+    outcomes = {reason.row.label: reason.row.outcome for reason in Reason}
+
+    for reason, policy, issuer in possible:
+        labels = {"outcome": outcomes[reason], "reason": reason, "policy": policy, "issuer": issuer}
+        assert registry.get_sample_value("authz_checks_total", labels) == 0
+    assert registry.get_sample_value("authz_config_reloads_total", {"result": "failure"}) == 0
+    assert registry.get_sample_value("authz_token_cache_total", {"result": "hit"}) == 0
+
+
+def test_engine_that_serves_is_named() -> None:
+    exposition = Exposition(Totals(), Reloads())
+    exposition.live = {0: status(), 1: status(engine="public"), 2: status(engine="")}
+
+    samples = [sample for metric in exposition.collect() for sample in metric.samples if "build" in sample.name]
+
+    assert [sample.labels["engine"] for sample in samples] == ["loop+public"]

@@ -1,0 +1,83 @@
+"""Policies by name and written in place: found, refused, and bounded."""
+
+from __future__ import annotations
+
+import pytest
+
+from authz.core.configuration import compile_configuration
+from authz.core.policy import Policy
+from authz.core.reasons import Denied, Reason
+from authz.server import policies as module
+from authz.server.policies import Policies
+from tests.fakes.checks import AUTHZ
+
+
+@pytest.fixture
+def policies() -> Policies:
+    return Policies(compile_configuration(AUTHZ).known)
+
+
+def refused(policies: Policies, text: str) -> Denied:
+    with pytest.raises(Denied) as caught:
+        policies.find(text)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["reading", "deny", "public", "authenticated"])
+def test_named_policy_is_found(policies: Policies, name: str) -> None:
+    assert policies.find(name).name == name
+
+
+@pytest.mark.parametrize("text", ["{scopes: [a]}", "scopes: a", '{"scopes": ["a"]}'])
+def test_policy_written_in_place_is_read_once(policies: Policies, text: str) -> None:
+    policy = policies.find(text)
+
+    assert policy.name == "inline"
+    assert policies.find(text) is policy
+
+
+def test_route_without_a_policy_is_the_operators_mistake(policies: Policies) -> None:
+    assert refused(policies, "").reason is Reason.POLICY_MISSING
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no-such-policy", "no policy is called 'no-such-policy'"),
+        ("{scpoes: [a]}", "scpoes"),
+        ("{scopes: []}", "scopes"),
+        ("{name: deny}", "'deny' cannot be a policy's name"),
+        ('{name: "a\\nb"}', "cannot be a policy's name"),
+        ("{issuers: [nobody]}", "no issuer is called 'nobody'"),
+        ("{unclosed", "not YAML"),
+        ("[]", ""),
+        ("42 43", ""),
+        ("x" * 20_000 + ":", "longer than 16384 characters"),
+    ],
+)
+def test_wrong_policy_is_invalid_and_the_detail_says_why(policies: Policies, text: str, said: str) -> None:
+    for _ in range(2):  # read, and remembered
+        denied = refused(policies, text)
+        assert denied.reason is Reason.POLICY_INVALID
+        assert said in denied.detail
+
+
+def test_policies_written_in_place_are_remembered_up_to_a_bound(
+    policies: Policies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_INLINE_POLICIES", 10)
+
+    for number in range(100):
+        assert isinstance(policies.find(f"{{scopes: [s{number}]}}"), Policy)
+
+    assert len(policies._inline) <= 10
+
+
+def test_their_names_become_labels_up_to_a_bound(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_INLINE_POLICIES", 10)
+    monkeypatch.setattr(module, "MAX_INLINE_NAMES", 5)
+
+    names = {policies.find(f"{{name: n{number}}}").name for number in range(100)}
+
+    assert names == {"n0", "n1", "n2", "n3", "n4", "inline"}
+    assert policies.find("{name: n3}").name == "n3"
