@@ -231,3 +231,18 @@ def test_what_serve_says_lint_says() -> None:
 def test_a_code_cannot_be_given_twice() -> None:
     with pytest.raises(ValueError, match="AUTHZ101 is taken"):
         rule("AUTHZ101", Severity.INFO, "again")(lambda _subject: iter(()))
+
+
+def test_a_grant_to_a_name_is_found_at_its_condition_and_one_to_an_id_is_not() -> None:
+    grant = "{{ when: {{ claims: {claims} }}, scopes: [orders/write] }}"
+    ci = f"        ci: {{{{ profile: {{profile}}, audiences: [o], grants: [{grant}] }}}}\n"
+    partner = CLEAN[CLEAN.index("        partner:") : CLEAN.index("      policies:")]
+
+    def found(profile: str, claims: str) -> list[str]:
+        return codes(changed((partner, partner + ci.format(profile=profile, claims=claims))))
+
+    assert found("github-actions", "{ repository: octo-org/orders }") == ["AUTHZ205"]
+    assert found("gitlab-ci", '{ project_path: shop/orders, ref_protected: "true" }') == ["AUTHZ205"]
+    assert found("github-actions", '{ repository_id: "4242" }') == []
+    assert found("kubernetes", "{ sub: system:serviceaccount:shop:checkout }") == []
+    assert found("gitlab-ci, issuer: https://ci.example.com", "{ project_path: shop/orders }") == []

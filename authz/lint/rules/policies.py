@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authz.core.reach import Reach, is_shared, of_policy
+from authz.core.reach import Reach, is_shared, of_conditions, of_policy
 from authz.envoy.settings import AUTHZ_PATH
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import Subject
@@ -61,3 +61,25 @@ def open_audience(subject: Subject) -> Iterator[Found]:
             if issuer.raw(name) == "any":
                 problem = f"{alias} takes tokens for any {'client' if name == 'client_ids' else 'audience'}"
                 yield Found(issuer.where(name), problem, f"List the accepted values in {name}.")
+
+
+@rule("AUTHZ205", Severity.WARNING, "a workload's owner is given by a name")
+def owner_by_name(subject: Subject) -> Iterator[Found]:
+    """A repository or group that is renamed or deleted frees its name, and whoever takes it next gets tokens under it.
+    An id is never given again.
+    """
+    if subject.configuration is None:
+        return
+    cure = "Compare an id, such as repository_id or project_id."
+    for alias, issuer in subject.configuration.issuers.by_alias.items():
+        if not is_shared(issuer):
+            continue
+        for index, grant in enumerate(issuer.grants):
+            if of_conditions(issuer.profile, grant.when) is Reach.NAME:
+                path = (*AUTHZ_PATH, "issuers", alias, "grants", index, "when")
+                yield Found(path, f"the grant of {alias} holds for whoever has the name", cure)
+        for place, policy in subject.placed_policies:
+            is_accepted = policy.issuers is None or alias in policy.issuers
+            if policy.reads_token and is_accepted and of_conditions(issuer.profile, policy.conditions) is Reach.NAME:
+                problem = f"{policy.name} holds for whoever has the name at {alias}"
+                yield Found(place, problem, cure, on_key=place[-1] != "policy")
