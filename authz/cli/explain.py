@@ -37,8 +37,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "explain",
         help="show why a token is forwarded or refused, check by check",
-        description="Show every check of one request in order: what was looked at, the rule, the verdict; the answer "
-        "that the client gets, and what would let the request pass.",
+        description="Show every check of one request in order: what was looked at, the rule, the verdict;\n"
+        "the answer that the client gets, and what would let the request pass.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -12,7 +12,8 @@ from typing import Literal
 
 from authz.core.decision import Decision
 from authz.core.reasons import Denied, Reason
-from authz.explain.steps import DEMANDS, UNVERIFIED, Enough, Evidence, Step
+from authz.explain.evidence import Evidence
+from authz.explain.steps import DEMANDS, UNVERIFIED, Enough, Step
 from authz.server import wire
 from authz.server.check import Rules, decide
 from authz.server.conversation import Answer
