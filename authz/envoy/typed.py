@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +24,7 @@ _WRONG_VALUE = (TypeError, ValueError, AttributeError, AssertionError, KeyError,
 """What the package raises for a value that does not fit its field."""
 
 
+@lru_cache(maxsize=4096)
 def field_name(key: str) -> str:
     """A field's name in the spelling of the .proto file: protobuf JSON takes `grpcService` as well."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from functools import cached_property
 
 from authz.lint.view import View
 
@@ -20,13 +20,13 @@ _CONDITIONS = (
 _EVERYTHING = frozenset({".*", "/.*"})
 
 
-@dataclass(frozen=True, slots=True)
 class Match:
-    """A `match` of a route."""
+    """A `match` of a route. Each part is read once: with many routes, every pair of them is compared."""
 
-    view: View
+    def __init__(self, view: View) -> None:
+        self.view = view
 
-    @property
+    @cached_property
     def path(self) -> tuple[str, str]:
         """How the path is matched and with what: `prefix`, `path_separated_prefix`, `path`, or another word."""
         for kind in ("prefix", "path_separated_prefix", "path"):
@@ -39,12 +39,12 @@ class Match:
         other = self.view.get("path_match_policy") or self.view.get("connect_matcher")
         return "other", json.dumps(other.value, sort_keys=True, default=str)
 
-    @property
+    @cached_property
     def is_case_sensitive(self) -> bool:
         """Whether `/Orders` is another path than `/orders`."""
         return self.view.raw("case_sensitive") is not False
 
-    @property
+    @cached_property
     def conditions(self) -> frozenset[str]:
         """Everything besides the path that must hold, one text each."""
         found = set()
@@ -54,7 +54,7 @@ class Match:
                 found.add(json.dumps([name, each], sort_keys=True, default=str))
         return frozenset(found)
 
-    @property
+    @cached_property
     def methods(self) -> frozenset[str]:
         """The methods it is limited to by an exact value; empty where it takes all, or where it cannot be told."""
         for header in self.view.each("headers"):
@@ -63,7 +63,7 @@ class Match:
                 return frozenset({exact})
         return frozenset()
 
-    @property
+    @cached_property
     def is_everything(self) -> bool:
         """Whether every request matches."""
         return self.path == ("prefix", "/") and not self.conditions

@@ -8,6 +8,9 @@ from authz.lint.examine import examine
 
 CLEAN = (Path(__file__).parent / "AUTHZ501" / "mended.yaml").read_text(encoding="utf-8")
 
+LOGIN = (Path(__file__).parent / "AUTHZ704" / "mended.yaml").read_text(encoding="utf-8")
+"""The same with Envoy's OAuth2 filter before the check."""
+
 REST = "              - match: { prefix: / }\n                route: { cluster: app }\n"
 
 _OVERRIDE = """\

@@ -6,7 +6,7 @@ import pytest
 
 from authz.lint.examine import examine
 from authz.lint.rule import Severity, rule
-from tests.lint.cases import CLEAN, REST, changed, codes, route, routes
+from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, route, routes
 
 _GET = 'headers: [{ name: ":method", string_match: { exact: GET } }]'
 _ONE_POLICY = (("        orders-write: { scopes: [orders/write] }\n", ""),)
@@ -133,6 +133,19 @@ def test_a_public_rest_is_named_and_a_redirect_is_not() -> None:
     assert codes(routes(first, redirected, also=_ONE_POLICY)) == []
 
 
+def test_a_rest_for_which_a_token_is_optional_is_weaker_than_one_that_needs_a_token() -> None:
+    text = routes(
+        route("{ path_separated_prefix: /orders }", "authenticated"),
+        route("{ prefix: / }", '"{ optional: true }"'),
+        also=(
+            *_ONE_POLICY,
+            ("        orders-read: { scopes: [orders/read] }\n", "        reader: { issuers: [partner] }\n"),
+        ),
+    )
+
+    assert codes(text) == ["AUTHZ201", "AUTHZ405"]
+
+
 def test_a_file_that_is_public_throughout_has_nothing_to_fall_past() -> None:
     policies = (CLEAN[CLEAN.index("      policies:") : CLEAN.index("\nstatic_resources")], "")
 
@@ -183,6 +196,37 @@ def test_headers_removed_early_by_their_exact_names_are_clean() -> None:
     removed = "\n".join(f"              - remove: {name}" for name in names)
 
     assert codes(changed(("              - remove_on_match: { key_matcher: { prefix: x-auth- } }", removed))) == []
+
+
+def test_a_check_without_any_retry_policy_is_named() -> None:
+    start, end = CLEAN.index("                retry_policy:"), CLEAN.index("              failure_mode_allow")
+
+    assert codes(CLEAN[:start] + CLEAN[end:]) == ["AUTHZ506"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("use_refresh_token: true", "use_refresh_token: false", "AUTHZ705"),
+        (
+            "                  cookie_names:",
+            "                  cookie_domain: example.com\n                  cookie_names:",
+            "AUTHZ706",
+        ),
+        ('{ prefix: "Bearer ", ignore_case: true }', "{ prefix: Bear, ignore_case: true }", "AUTHZ709"),
+        ("oauth2_use_gcm_encryption: true", 'oauth2_use_gcm_encryption: "false"', "AUTHZ701"),
+        ("amazoncognito.com/oauth2/authorize", "example.com/authorize", ""),
+        (
+            '- name: authorization\n                  string_match: { prefix: "Bearer ", ignore_case: true }',
+            "- name: x-api-key\n                  present_match: true",
+            "",
+        ),
+        ("oauth2_use_gcm_encryption: true", 'oauth2_use_gcm_encryption: "true"', ""),
+        ("request_headers_to_remove: [cookie]", "request_headers_to_remove: [Cookie]", ""),
+    ],
+)
+def test_the_login_in_other_forms(old: str, new: str, code: str) -> None:
+    assert codes(changed((old, new), text=LOGIN)) == ([code] if code else [])
 
 
 def test_a_header_that_a_route_adds_over_the_sidecars_is_named() -> None:

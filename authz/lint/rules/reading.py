@@ -21,10 +21,10 @@ def wrong_policy(subject: Subject) -> Iterator[Found]:
     """Requests to the route are answered with 500 (`policy_invalid`): a policy that cannot be read is never weakened
     into one that can.
     """
+    hidden = subject.hidden_policies
     for finding in subject.settings.warnings if subject.settings is not None else ():
-        if finding.path in subject.hidden_policies:
-            continue
-        yield Found(finding.path, finding.problem, finding.cure, finding.on_key)
+        if finding.path not in hidden:
+            yield Found(finding.path, finding.problem, finding.cure, finding.on_key)
 
 
 @rule("AUTHZ103", Severity.INFO, "a field, a value or a type is not known here")
