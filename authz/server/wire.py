@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -26,11 +27,17 @@ from authz.server.pb import health_pb2
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _is_stream_id = re.compile(r"[0-9]{1,20}").fullmatch
 _read = pb.CheckRequest.FromString
+_OVERWRITE = pb.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _STATUS_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: 14}
 """google.rpc.Code for an HTTP status. Envoy only looks whether it is 0."""
 
 MAX_ANSWERS = 8
 """Answers kept per identity: one client rarely meets more policies, and each costs some 500 bytes."""
+
+MAX_FIELDS = 1024
+MAX_FIELD_CHARACTERS = 128
+"""Encoded metadata fields kept, and the longest value among them. Reasons, policies, issuers and clients come again;
+what comes again stays. All of them together are under half a megabyte."""
 
 MAX_ANSWERS_TO_STRANGERS = 1024
 """Answers kept that name nobody: one per reason, policy and issuer, less than a megabyte in all."""
@@ -151,12 +158,12 @@ class Renderer:
 
     def _forwarded(self, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Verified values overwrite what the client sent; every other guarded header is removed."""
+        response = pb.CheckResponse(status=pb.Status(code=0))
+        ok = response.ok_response
+        _overwrite(ok, headers)
         overwritten = {name for name, _value in headers}
-        ok = pb.OkHttpResponse(
-            headers=[_option(name, value) for name, value in headers],
-            headers_to_remove=[name for name in self._forward.guarded if name not in overwritten],
-        )
-        return pb.CheckResponse(status=pb.Status(code=0), ok_response=ok).SerializeToString()
+        ok.headers_to_remove.extend([name for name in self._forward.guarded if name not in overwritten])
+        return response.SerializeToString()
 
     def _denied(self, decision: Decision, content_type: str, body: str) -> bytes:
         row = decision.reason.row
@@ -165,13 +172,11 @@ class Renderer:
             headers.append(("www-authenticate", self._challenge(decision, row, decision.text or row.text)))
         if row.http_status == 503:  # noqa: PLR2004
             headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
-        denied = pb.DeniedHttpResponse(
-            status=pb.HttpStatus(code=row.http_status),
-            headers=[_option(name, value) for name, value in headers],
-            body=body,
-        )
-        status = pb.Status(code=_STATUS_CODES[row.http_status])
-        return pb.CheckResponse(status=status, denied_response=denied).SerializeToString()
+        response = pb.CheckResponse(status=pb.Status(code=_STATUS_CODES[row.http_status]))
+        denied = response.denied_response
+        denied.status.code, denied.body = row.http_status, body
+        _overwrite(denied, headers)
+        return response.SerializeToString()
 
     def _challenge(self, decision: Decision, row: Row, text: str) -> str:
         """RFC 6750 section 3, RFC 9470 section 3. Every value is ours or the operator's."""
@@ -212,19 +217,30 @@ def _known(identity: Identity | None, policy: Policy | None) -> dict[str, str]:
     return known
 
 
-def _option(name: str, value: str) -> pb.HeaderValueOption:
-    return pb.HeaderValueOption(
-        header=pb.HeaderValue(key=name, value=value),
-        append_action=pb.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+def _overwrite(message: pb.OkHttpResponse | pb.DeniedHttpResponse, headers: Iterable[tuple[str, str]]) -> None:
+    """Add headers that overwrite. Field by field: a message made from keywords takes five times as long."""
+    for name, value in headers:
+        option = message.headers.add()
+        option.append_action = _OVERWRITE
+        option.header.key, option.header.value = name, value
+
+
+def _metadata(fields: Mapping[str, str]) -> bytes:
+    """`dynamic_metadata`: encoded messages laid end to end are merged by a parser."""
+    return b"".join(
+        _kept_field(name, value) if len(value) <= MAX_FIELD_CHARACTERS else _field(name, value)
+        for name, value in fields.items()
     )
 
 
-def _metadata(fields: dict[str, str]) -> bytes:
-    """`dynamic_metadata`, as a CheckResponse of its own: encoded messages laid end to end are merged by a parser."""
+def _field(name: str, value: str) -> bytes:
+    """One field of `dynamic_metadata`, as a CheckResponse of its own."""
     response = pb.CheckResponse()
-    for name, value in fields.items():
-        response.dynamic_metadata.fields[name].string_value = value
+    response.dynamic_metadata.fields[name].string_value = value
     return response.SerializeToString()
+
+
+_kept_field = lru_cache(maxsize=MAX_FIELDS)(_field)
 
 
 def write_request(question: Question) -> bytes:

@@ -127,3 +127,13 @@ def test_answers_kept_stay_within_their_bounds(rig: Rig, monkeypatch: pytest.Mon
         rig.rules.renderer.render(rig.decide(GOOD, policy))
 
         assert len(decision.identity.answers) <= 2
+
+
+def test_long_subject_is_written_and_not_kept(rig: Rig) -> None:
+    subject = "s" * (wire.MAX_FIELD_CHARACTERS + 1)
+    wire._kept_field.cache_clear()
+
+    answers = [rig.answer(access_token(sub=subject), "reading") for _ in range(2)]
+
+    assert [metadata(answer)["subject"] for answer in answers] == [subject, subject]
+    assert wire._kept_field.cache_info().currsize == len(metadata(answers[0])) - 1
