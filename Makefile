@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants image lock clean
+.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,12 @@ fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each h
 
 drills: $(READY) ## rotate, remove, flood, hang and revoke against a running sidecar, and print the figures (2 minutes)
 	@$(BIN)/python -m drills.run
+
+bench: $(READY) ## measure speed and size with h2load and wrk, a quarter of an hour (ARGS=--quick: 3 minutes, --smoke: 1)
+	@$(BIN)/python -m bench $(ARGS)
+
+profile: $(READY) ## what each stage of a check costs (ARGS="--calls known" for the functions in it)
+	@$(BIN)/python -m bench.stages $(ARGS)
 
 image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
 	@bash .ci/containers

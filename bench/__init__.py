@@ -1,0 +1,1 @@
+"""Measures what a check costs: `python -m bench`, or `make bench`. Nothing here is part of the product."""

@@ -1,0 +1,30 @@
+"""How much is measured: everything, the rows that are promised, or just whether the scenarios still work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of one run."""
+
+    name: str
+    minutes: float
+    """About how long it takes on two cores."""
+    rounds: int
+    """Times that every subject of a comparison has its turn: A B C A B C, so that a noisy minute hits all."""
+    seconds: int
+    """Of one turn."""
+    new_tokens: int
+    """Different RS256 tokens, sent in turn. More than authz remembers (4096), so that each is verified every time."""
+    many_tokens: int
+    """Different tokens for the memory row."""
+    sizes: tuple[int, ...]
+    """How many policies, inline policies and issuers the growth rows go through, as far as each allows."""
+    starts: int
+
+
+FULL = Plan("full", 13, 5, 3, 8192, 1_000_000, (1, 10, 100, 1_000, 10_000), 7)
+QUICK = Plan("quick", 3, 3, 1, 8192, 60_000, (1, 1_000), 3)
+SMOKE = Plan("smoke", 0.7, 1, 1, 256, 1_000, (1, 10), 1)

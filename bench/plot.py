@@ -1,0 +1,43 @@
+"""The picture of the README: requests per second and latency through Envoy, each way of protecting a route beside the
+others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+from bench import straight, through
+from bench.promises import Tables
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+OURS, OTHERS = "#2a6f97", "#b0b7bd"
+
+
+def draw(tables: Tables, path: Path) -> None:
+    """Two panels of bars as a PNG."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    _bars(left, tables, "straight", "checks per second, straight gRPC", _STRAIGHT)
+    _bars(right, tables, "envoy", "requests per second through one Envoy worker", _THROUGH)
+    figure.savefig(path, dpi=110, metadata={"Software": ""})
+    plt.close(figure)
+
+
+_STRAIGHT = (straight.KNOWN, straight.NEW, straight.REFUSED, straight.PUBLIC, straight.PLAIN)
+_THROUGH = (through.NOTHING, through.OWN_CACHED, through.OWN, through.KNOWN, through.NEW, through.REFUSED)
+
+
+def _bars(axes: Axes, tables: Tables, table: str, title: str, subjects: tuple[str, ...]) -> None:
+    rows = [tables[table].row(subject) for subject in reversed(subjects)]
+    numbers = [row.middle("per_second") for row in rows]
+    colours = [OURS if row.subject.startswith("authz") else OTHERS for row in rows]
+    bars = axes.barh([row.subject for row in rows], numbers, color=colours)
+    axes.bar_label(bars, labels=[f"{number:,.0f}" for number in numbers], padding=3, fontsize=8)
+    axes.set_title(title, fontsize=10)
+    axes.tick_params(labelsize=8)
+    axes.set_xlim(0, max(numbers) * 1.15)
+    axes.xaxis.set_visible(False)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)

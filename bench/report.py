@@ -1,0 +1,164 @@
+"""Tables for people: on the terminal, and between markers in README.md and docs/performance.md.
+
+`python -m bench.report` writes the documents from bench/results and draws the plot; `--check` only says whether they
+are as it would write them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.promises import PROMISES, Promise, Tables
+from bench.results import FOLDER, Table, read, read_about
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("straight", "envoy", "growth", "memory", "start", "stages")
+PICTURE = "bench/results/speed.png"
+MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said around the numbers, in one language."""
+
+    picture: str
+    head: tuple[str, str, str, str]
+    told: str
+    more: str
+
+
+ENGLISH = Words(
+    "Requests per second, each way of protecting a route beside the others",
+    ("through one Envoy worker thread", "requests/s", "p50 us", "p99 us"),
+    "A {plan} run of `make bench` on {cores} shared cores, Python {python}, grpcio {grpcio}, {day}.",
+    "More, and how to measure: [docs/performance.md](docs/performance.md).",
+)
+JAPANESE = Words(
+    "ルートを守る方法ごとの 1 秒あたりの要求数",
+    ("1 つの Envoy ワーカースレッドを通した値", "要求/秒", "p50 us", "p99 us"),
+    "`make bench` ({plan}) を共有 {cores} コア、Python {python}、grpcio {grpcio} で実行した値です ({day})。",
+    "詳しくは、測り方とともに [docs/performance.md](docs/performance.md) にあります。",
+)
+DOCUMENTS = {"README.md": ENGLISH, "README.ja.md": JAPANESE, "docs/performance.md": ENGLISH}
+
+_COLUMNS = {
+    "per_second": "per second",
+    "cpu_microseconds": "CPU us each",
+    "alone_p50": "p50 us",
+    "alone_p99": "p99 us",
+    "alone_p999": "p99.9 us",
+    "paced_p50": "p50 us at 1000/s",
+    "paced_p99": "p99 us at 1000/s",
+    "paced_p999": "p99.9 us at 1000/s",
+    "microseconds": "us",
+    "seconds": "seconds",
+    "worker_mib": "worker MiB",
+    "supervisor_mib": "supervisor MiB",
+    "resident_mib": "resident MiB",
+}
+_FINE = ("microseconds", "cpu_microseconds", "resident_mib", "worker_mib", "supervisor_mib")
+
+
+def cells(table: Table) -> list[list[str]]:
+    """Head and rows as text; a column that nothing was measured for is left out."""
+    columns = [name for name in _COLUMNS if any(name in row.samples for row in table.rows)]
+    lines = [["", *(_COLUMNS[name] for name in columns)]]
+    return lines + [
+        [row.subject, *(_cell(name, row.middle(name)) if name in row.samples else "" for name in columns)]
+        for row in table.rows
+    ]
+
+
+def _cell(name: str, number: float) -> str:
+    if name == "seconds":
+        return f"{number:.2f}"
+    return f"{number:.1f}" if name in _FINE else f"{number:,.0f}"
+
+
+def plain_table(table: Table) -> str:
+    """For a terminal."""
+    lines = cells(table)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    texts = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
+    return "\n".join([table.title, *texts])
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """For a document."""
+    rule = ["---", *["---:"] * (len(lines[0]) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def promise_cells(tables: Tables, promises: Iterable[Promise]) -> list[list[str]]:
+    """Each promise that was measured, with its limit and the number."""
+    lines = [["promise", "limit", "measured", "kept"]]
+    for promise in promises:
+        number = promise.measured(tables)
+        if number is not None:
+            limit = f"{'at least' if promise.is_least else 'at most'} {promise.limit:g} {promise.unit}"
+            kept = "yes" if promise.kept(number) else "no"
+            lines.append([promise.text, limit, f"{number:.2f} {promise.unit}", kept])
+    return lines
+
+
+def promise_lines(tables: Tables, promises: Iterable[Promise]) -> list[str]:
+    """For a terminal."""
+    lines = promise_cells(tables, promises)
+    return [f"{kept:4} {measured:>11}  {limit:18} {text}" for text, limit, measured, kept in lines]
+
+
+def parts(tables: Tables, words: Words) -> dict[str, str]:
+    """What stands between which markers."""
+    told = words.told.format(**{**read_about(), "day": str(read_about()["when"])[:10]})
+    short = markdown_table(_beside(tables, words))
+    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told} {words.more}\n"}
+    found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{told}\n"
+    for name, table in tables.items():
+        found[f"bench-{name}"] = f"{table.title}.\n\n{markdown_table(cells(table))}\n"
+    return found
+
+
+def _beside(tables: Tables, words: Words) -> list[list[str]]:
+    """The few rows of the README: through Envoy, what protects a route and what is left of it."""
+    table = tables["envoy"]
+    columns = ("per_second", "alone_p50", "alone_p99")
+    return [list(words.head)] + [
+        [row.subject, *(_cell(name, row.middle(name)) for name in columns)]
+        for row in table.rows
+        if all(name in row.samples for name in columns)
+    ]
+
+
+def filled(text: str, between: dict[str, str]) -> str:
+    """The document with the parts between its markers."""
+    return MARKED.sub(lambda match: match[1] + between.get(match[2], "") + match[3], text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    tables = read(NAMES)
+    is_check = "--check" in arguments
+    stale = []
+    for name, words in DOCUMENTS.items():
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        wanted = filled(text, parts(tables, words))
+        if wanted != text:
+            stale.append(name)
+            if not is_check:
+                path.write_text(wanted, encoding="utf-8")
+    if is_check and stale:
+        print(f"{', '.join(stale)}: not as bench/results says. Run `python -m bench.report`.")
+        return 1
+    if not is_check:
+        from bench.plot import draw  # noqa: PLC0415 - matplotlib is slow to import, and not needed to check
+
+        draw(tables, FOLDER / "speed.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""What was measured, as tables of numbers: one JSON file per table, read again by report.py and plot.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+FOLDER = Path(__file__).parent / "results"
+
+Samples = dict[str, list[float]]
+"""By what was measured: one number per round."""
+
+
+@dataclass
+class Row:
+    """One subject of a comparison."""
+
+    subject: str
+    samples: Samples = field(default_factory=dict)
+
+    def add(self, **numbers: float) -> None:
+        """One round's numbers."""
+        for name, number in numbers.items():
+            self.samples.setdefault(name, []).append(round(number, 2))
+
+    def middle(self, name: str) -> float:
+        """The median over the rounds."""
+        return median(self.samples[name])
+
+
+@dataclass
+class Table:
+    """One comparison: everything in it was measured in turns, in one run on one machine."""
+
+    name: str
+    title: str
+    rows: list[Row] = field(default_factory=list)
+
+    def row(self, subject: str) -> Row:
+        """The row of that subject, made where it is not there."""
+        found = next((row for row in self.rows if row.subject == subject), None)
+        if found is None:
+            self.rows.append(found := Row(subject))
+        return found
+
+    def ratio(self, name: str, of: str, to: str) -> float:
+        """The median of each round's ratio: what disturbs a round disturbs both."""
+        pairs = zip(self.row(of).samples[name], self.row(to).samples[name], strict=True)
+        return median(one / other for one, other in pairs)
+
+
+def write(tables: Iterable[Table], folder: Path) -> None:
+    """One JSON file per table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        text = json.dumps(asdict(table), indent=1)
+        (folder / f"{table.name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Table]:
+    """The tables that are there, by name."""
+    tables = {}
+    for name in names:
+        path = folder / f"{name}.json"
+        if path.exists():
+            told = json.loads(path.read_text(encoding="utf-8"))
+            tables[name] = Table(told["name"], told["title"], [Row(**row) for row in told["rows"]])
+    return tables
+
+
+def write_about(about: Mapping[str, str | int], folder: Path) -> None:
+    """What the numbers depend on, beside them."""
+    (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def read_about(folder: Path = FOLDER) -> dict[str, str | int]:
+    """What `write_about` wrote."""
+    about: dict[str, str | int] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    return about

@@ -1,0 +1,98 @@
+"""Checks straight over a Unix socket: the sidecar against what it could be and against what people write first."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
+
+from bench.inside import Inside
+from bench.load import LoadFailed, grpc_latency, grpc_load, measured
+from bench.place import Place
+from bench.processes import Program
+from bench.progress import Progress
+from bench.results import Table
+from bench.streams import send_checks
+
+ECHO = "C-core echo through the same loop"
+KNOWN = "authz, known token"
+NEW = "authz, every token new"
+REFUSED = "authz, refused"
+PUBLIC = "authz on grpc.server, known token"
+PLAIN = "grpc.aio + jwt.decode"
+PLAIN_NEW = "grpc.aio + jwt.decode, every token new"
+PACE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One server with one kind of traffic."""
+
+    name: str
+    server: Program
+    socket: Path
+    frame: Path
+    """The check that is sent, where it is always the same."""
+    is_new: bool = False
+
+
+def throughput(place: Place, progress: Progress) -> Table:
+    """As many checks as each can answer: 2 connections with 16 streams each."""
+    table = Table("straight", "Straight gRPC over a Unix socket, 2 connections x 16 streams, one worker")
+    progress.step(f"signing {place.plan.new_tokens:,} tokens")
+    assert place.messages
+    with subjects(place) as them:
+        for round_number in range(place.plan.rounds):
+            for subject in them:
+                progress.step(f"throughput {round_number + 1}/{place.plan.rounds}: {subject.name}")
+                sample = measured([subject.server], _sender(place, subject))
+                table.row(subject.name).add(**asdict(sample))
+        _latencies(place, progress, table, [subject for subject in them if not subject.is_new])
+    return table
+
+
+def _latencies(place: Place, progress: Progress, table: Table, them: list[Subject]) -> None:
+    for round_number in range(min(place.plan.rounds, 3)):
+        for subject in them:
+            progress.step(f"latency {round_number + 1}: {subject.name}")
+            for rate in (None, PACE):
+                took = grpc_latency(subject.socket, subject.frame, place.plan.seconds, rate, place.folder)
+                prefix = "paced" if rate else "alone"
+                table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
+
+
+def _sender(place: Place, subject: Subject) -> Callable[[], int]:
+    seconds = place.plan.seconds
+    return (
+        (lambda: _send_new(place, subject))
+        if subject.is_new
+        else (lambda: grpc_load(subject.socket, subject.frame, seconds))
+    )
+
+
+def _send_new(place: Place, subject: Subject) -> int:
+    counts = send_checks(subject.socket, cycle(place.messages), place.plan.seconds)
+    if counts.refused:
+        raise LoadFailed(f"{subject.name} refused {counts.refused} good tokens")
+    return counts.allowed
+
+
+@contextlib.contextmanager
+def subjects(place: Place) -> Iterator[list[Subject]]:
+    """All servers at once: those that are not asked cost nothing."""
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(place.sidecar("authz"))
+        public = stack.enter_context(place.sidecar("public", engine="public"))
+        plain, plain_socket = stack.enter_context(place.baseline())
+        echo, echo_socket = stack.enter_context(place.echo(Inside(place).answer()))
+        yield [
+            Subject(ECHO, echo, echo_socket, place.known),
+            Subject(KNOWN, ours.program, ours.sockets[0], place.known),
+            Subject(PLAIN, plain, plain_socket, place.known),
+            Subject(PUBLIC, public.program, public.sockets[0], place.known),
+            Subject(REFUSED, ours.program, ours.sockets[0], place.refused),
+            Subject(NEW, ours.program, ours.sockets[0], place.known, is_new=True),
+            Subject(PLAIN_NEW, plain, plain_socket, place.known, is_new=True),
+        ]

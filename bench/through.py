@@ -1,0 +1,118 @@
+"""Requests through real Envoy: what each way of protecting a route costs them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.load import Latency, http_latency, http_load, measured
+from bench.place import Place
+from bench.processes import Program
+from bench.progress import Progress
+from bench.proxies import envoy, ext_authz, jwt_and_rbac
+from bench.results import Table
+from bench.straight import PACE
+
+NOTHING = "Envoy alone"
+OWN = "Envoy's jwt_authn + rbac"
+OWN_CACHED = "Envoy's jwt_authn + rbac, with its jwt cache"
+KNOWN = "authz, known token"
+KNOWN_BY_TWO = "authz with 2 workers, known token"
+NEW = "authz, every token new"
+OWN_NEW = "Envoy's jwt_authn + rbac, every token new"
+REFUSED = "authz, refused"
+CONNECTIONS = 32
+JWT_CACHE_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One listener with one kind of traffic."""
+
+    name: str
+    servers: tuple[Program, ...]
+    url: str
+    script: Path | None = None
+    """Of wrk, where the token differs from request to request."""
+
+
+def throughput(place: Place, progress: Progress) -> Table:
+    """As many requests as get through, then one at a time."""
+    table = Table("envoy", "Through one Envoy worker thread, 32 connections; CPU time is Envoy's and authz's together")
+    progress.step(f"signing {place.plan.new_tokens:,} tokens")
+    assert place.tokens
+    with subjects(place) as them:
+        for round_number in range(place.plan.rounds):
+            for subject in them:
+                progress.step(f"through Envoy {round_number + 1}/{place.plan.rounds}: {subject.name}")
+                table.row(subject.name).add(**asdict(measured(subject.servers, _sender(place, subject))))
+        for round_number in range(min(place.plan.rounds, 3)):
+            for subject in them:
+                if subject.script is None and subject.name != REFUSED:
+                    progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
+                    _latencies(place, table, subject)
+    return table
+
+
+def _latencies(place: Place, table: Table, subject: Subject) -> None:
+    for prefix, rate in (("alone", None), ("paced", PACE)):
+        took: Latency = http_latency(subject.url, place.token, place.plan.seconds, rate, place.folder)
+        table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
+
+
+def _sender(place: Place, subject: Subject) -> Callable[[], int]:
+    header = f"authorization: Bearer {place.token}"
+    return lambda: http_load(subject.url, [header], place.plan.seconds, CONNECTIONS, script=subject.script)
+
+
+@contextlib.contextmanager
+def subjects(place: Place) -> Iterator[list[Subject]]:
+    """One Envoy and two sidecars, all at once."""
+    with contextlib.ExitStack() as stack:
+        one = stack.enter_context(place.sidecar("one"))
+        two = stack.enter_context(place.sidecar("two", workers=2))
+        filters = {
+            "nothing": [],
+            "own": jwt_and_rbac(place.jwks, 0),
+            "cached": jwt_and_rbac(place.jwks, JWT_CACHE_SIZE),
+            "one": ext_authz("one"),
+            "two": ext_authz("two"),
+        }
+        clusters = {"one": one.sockets, "two": two.sockets}
+        proxy, urls = stack.enter_context(envoy(place, filters, clusters))
+        script = _script(place)
+        yield [
+            Subject(NOTHING, (proxy,), urls["nothing"]),
+            Subject(OWN, (proxy,), urls["own"]),
+            Subject(KNOWN, (proxy, one.program), urls["one"]),
+            Subject(OWN_CACHED, (proxy,), urls["cached"]),
+            Subject(KNOWN_BY_TWO, (proxy, two.program), urls["two"]),
+            Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/")),
+            Subject(NEW, (proxy, one.program), urls["one"], script),
+            Subject(OWN_NEW, (proxy,), urls["own"], script),
+        ]
+
+
+def _script(place: Place) -> Path:
+    """Another token for each request; written out before the load starts, for Lua is slow at it."""
+    tokens = place.folder / "tokens.txt"
+    tokens.write_text("\n".join(place.tokens), encoding="ascii")
+    script = place.folder / "tokens.lua"
+    script.write_text(
+        f"""
+local requests, at = {{}}, 0
+function init(args)
+  for token in io.lines("{tokens}") do
+    requests[#requests + 1] = wrk.format("GET", nil, {{ ["authorization"] = "Bearer " .. token }})
+  end
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+""",
+        encoding="ascii",
+    )
+    return script
