@@ -52,7 +52,7 @@ def main() -> int:
         results.write(tables.values(), options.results)
         results.write_about(about, options.results)
         print(f"kept in {options.results}")
-    if options.results == results.FOLDER:
+    if options.results and options.results.resolve() == results.FOLDER:
         report.main([])
     return 0
 
