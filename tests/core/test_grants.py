@@ -112,3 +112,27 @@ def test_token_refused_for_a_scope_that_is_excluded_is_not_sent_after_a_grant(sc
     assert denied is not None
     assert denied.reason.row.label == "scope_insufficient"
     assert denied.text != USER_POOLS_API_TEXT
+
+
+def test_log_names_every_grant_that_helps_with_the_whole_of_its_condition() -> None:
+    pool = court(
+        {
+            "when": {"groups": {"all_of": "a", "none_of": "b"}, "claims": {"/x/y": {"any_of": [1, 2]}, "z": "w"}},
+            "scopes": "orders/read",
+        },
+        {"when": {"claims": {"sub": "s"}}, "scopes": ["orders/read", "orders/admin", "orders/other"]},
+    )
+
+    assert _detail(pool, token("c", "d")) == (
+        "a user pools API token in groups 'c', 'd': grants of people give "
+        "orders/read to groups all_of [a] none_of [b] and /x/y any_of [1, 2] and z any_of [w]; or "
+        "orders/admin, orders/read to sub any_of [s]"
+    )
+
+
+@pytest.mark.parametrize(("count", "more"), [(MAX_GROUPS_SHOWN, ""), (MAX_GROUPS_SHOWN + 1, " and 1 more")])
+def test_log_counts_the_groups_that_it_leaves_out(count: int, more: str) -> None:
+    names = [f"g{number}" for number in range(count)]
+    shown = ", ".join(repr(name) for name in names[:MAX_GROUPS_SHOWN])
+
+    assert _detail(court(), token(*names)).startswith(f"a user pools API token in groups {shown}{more}: ")

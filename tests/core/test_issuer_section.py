@@ -295,6 +295,42 @@ def test_a_field_that_is_null_is_there_and_wrong() -> None:
     assert _wrong({**PARTNER_FIELDS, "jwks_uri": None}) != []
 
 
+def _grant_mistakes(when: dict[str, Any], profile: dict[str, Any] = PARTNER_FIELDS) -> list[Mistake]:
+    return _read({**profile, "grants": [{"when": when, "scopes": "a"}]})[1]
+
+
+def test_a_grant_that_looks_at_scopes_is_one_mistake_at_the_key() -> None:
+    cure = "Name groups or claims: a grant that looks at scopes could grant itself."
+    place = ("grants", 0, "when", "scopes")
+
+    assert _grant_mistakes({"scopes": "a", "groups": "b"}) == [
+        Mistake(place, "a grant cannot depend on scopes", cure, on_key=True)
+    ]
+
+
+def test_a_grant_that_looks_at_userinfo_says_what_to_name_instead() -> None:
+    (mistake,) = _grant_mistakes({"claims": {"@userinfo/department": "sales"}})
+
+    assert mistake.cure == "Name a claim of the token."
+
+
+def test_a_condition_of_unknown_fields_alone_is_not_called_empty_as_well() -> None:
+    assert [mistake.problem for mistake in _grant_mistakes({"group": "b"})] == ["unknown field 'group'"]
+
+
+def test_a_grant_that_no_token_can_meet_says_how_it_could_be_met() -> None:
+    fields = {"profile": "github-actions", "audiences": ["orders"]}
+
+    (mistake,) = _grant_mistakes({"groups": "staff"}, fields)
+
+    assert mistake == Mistake(
+        ("grants", 0, "when"),
+        "no github-actions token can meet the condition",
+        "These tokens have no groups, and `sub`, `repository_id`, `repository_owner_id` are strings: "
+        "put numbers in quotes.",
+    )
+
+
 def test_a_grant_is_its_conditions_and_its_scopes() -> None:
     grants = _good(
         {**POOL_FIELDS, "grants": [{"when": {"groups": "a", "claims": {"x": 1}}, "scopes": ["b", "c"]}]}

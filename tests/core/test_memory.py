@@ -112,7 +112,6 @@ def test_forgetting_makes_room() -> None:
     for _ in range(5):
         memory.keep("forgotten.", IDENTITY)
         memory.forget("forgotten.")
-        memory.forget("never.kept")
 
     for letter in "abcdefghij":
         memory.keep(letter * 10, IDENTITY)

@@ -164,6 +164,15 @@ def test_a_wrong_field_is_named_with_its_cure(fields: Any, expected: tuple[Any, 
     assert expected in _wrong(fields)
 
 
+def test_a_wrong_claim_name_is_one_mistake_at_the_key_and_hides_none_after_it() -> None:
+    with pytest.raises(Mistakes) as mistakes:
+        _read({"claims": {"/~": "a", "x": []}})
+
+    wrong_name, empty = mistakes.value.found
+    assert (wrong_name.path, wrong_name.on_key) == (("claims", "/~"), True)
+    assert empty.path == ("claims", "x")
+
+
 def test_each_mistake_is_reported_once_and_all_at_once() -> None:
     fields = {
         "issuers": "x",

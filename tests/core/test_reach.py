@@ -63,6 +63,7 @@ def _mistakes(profile: str, when: dict[str, Any], **issuer: Any) -> str:
         ("kubernetes", {"sub": "system:serviceaccount:shop:checkout"}, Reach.LASTING),
         ("kubernetes", {"/kubernetes.io/namespace": "shop"}, Reach.LASTING),
         ("kubernetes", {"/kubernetes.io/serviceaccount/name": "default"}, Reach.ANYONE),
+        ("github-actions", {"repository_id": {"all_of": ["4242"]}}, Reach.LASTING),
     ],
     ids=str,
 )

@@ -262,3 +262,12 @@ def test_what_is_no_list_says_what_to_write_instead(document: bytes) -> None:
 
 def test_time_at_the_end_of_the_calendar_is_a_time() -> None:
     assert len(_list({"sub": "a", "issued_before": 253_402_300_799})) == 1
+
+
+def test_token_that_does_not_say_when_it_was_issued_passes_where_it_is_not_listed() -> None:
+    identity = Rig().decide(access_token(iat=None)).identity
+    assert identity is not None
+
+    _list({"sub": "another"}, {"sub": "0a1b2c3d-user", "issuer": "partner"}).require_good(identity)
+    with pytest.raises(Denied):
+        _list({"sub": "0a1b2c3d-user", "issued_before": 1}).require_good(identity)

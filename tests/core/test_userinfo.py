@@ -17,7 +17,7 @@ from authz.core.policy import judge
 from authz.core.reasons import Denied, Reason
 from authz.core.section import Section
 from authz.core.userinfo import Asking, OtherSubject, UnusableUserinfo, parse
-from tests.fakes.checks import AUTHZ, NOW, Rig, authz_with, partner_token
+from tests.fakes.checks import AUTHZ, NOW, Rig, access_token, authz_with, partner_token
 
 URI = {"userinfo_uri": "https://auth.example.com/oauth2/userInfo"}
 KNOWN = authz_with(cognito=URI)
@@ -44,15 +44,38 @@ def _partner() -> Identity:
 
 @pytest.mark.parametrize("document", [b"[]", b'"a"', b"1", b"null"])
 def test_an_answer_that_is_no_object_cannot_be_used(document: bytes) -> None:
-    with pytest.raises(UnusableUserinfo, match="the answer is not an object"):
+    with pytest.raises(UnusableUserinfo, match=r"^the answer is not an object$"):
         parse(document, "a")
 
 
 def test_an_answer_is_used_where_it_is_about_the_very_subject() -> None:
     assert parse(b'{"sub":"a","email":"a@example.com"}', "a") == {"sub": "a", "email": "a@example.com"}
     for document, subject in ((b'{"sub":"a"}', "A"), (b'{"sub":""}', ""), (b"{}", ""), (b'{"sub":["a"]}', "a")):
-        with pytest.raises(OtherSubject, match="the answer's sub is not the token's"):
+        with pytest.raises(OtherSubject, match=r"^the answer's sub is not the token's$"):
             parse(document, subject)
+
+
+def test_an_answer_that_is_no_json_cannot_be_used_and_says_which_rule_it_breaks() -> None:
+    with pytest.raises(UnusableUserinfo, match=r"^the answer is not JSON$"):
+        parse(b"<html>", "a")
+
+
+def test_what_was_written_for_an_identity_is_not_said_of_it_with_userinfo() -> None:
+    """Answers hold headers: those of the two differ."""
+    identity = _partner()
+    identity.answers["policy"] = (b"an answer without what userinfo said",)
+
+    told = with_userinfo(identity, {"sub": "partner-user"}, read_forward(None))
+
+    assert told.answers == {}
+    assert identity.answers != {}
+
+
+def test_the_headers_of_an_identity_stay_when_userinfo_has_nothing_for_them() -> None:
+    identity = Rig().decide(access_token()).identity
+    assert identity is not None
+
+    assert with_userinfo(identity, {}, read_forward(None)).headers == identity.headers
 
 
 # --- as it is written
