@@ -121,7 +121,7 @@ def _read(entry: Section) -> tuple[str, tuple[str, str], float]:
     issued_before = _time(entry) if kind in BY_HOLDER and "issued_before" in entry else ALWAYS
     alias = entry.text("issuer")
     entry.text("note")
-    entry.finish(also=(*KINDS, "issued_before"))
+    entry.finish(also=KINDS)
     return kind, (alias, value), issued_before
 
 

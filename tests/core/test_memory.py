@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import string
 from contextlib import nullcontext
 from dataclasses import replace
 from threading import Lock
+
+import pytest
 
 from authz.core.identity import Identity
 from authz.core.memory import MAX_CHARACTERS, MAX_ENTRIES, TokenMemory
@@ -139,13 +142,25 @@ def test_the_newest_of_two_identities_of_one_token_is_recalled() -> None:
     assert memory.recall("t", NOW) is newer
 
 
+@pytest.mark.parametrize("bound", [2, 3, 4, 5, 8, 9])
+def test_both_halves_together_are_used_up_to_the_bound_and_not_above_it(bound: int) -> None:
+    for memory in (_memory(entries=bound), _memory(characters=bound)):
+        sizes = []
+        for letter in string.ascii_letters:
+            memory.keep(letter, IDENTITY)
+            sizes.append(len(memory))
+
+        assert sizes[: bound // 2 * 2] == list(range(1, bound // 2 * 2 + 1))
+        assert max(sizes) == bound // 2 * 2
+
+
 def test_the_smallest_memory_remembers_the_last_token() -> None:
     for memory in (_memory(entries=0), _memory(entries=1), _memory(characters=0), _memory(characters=1)):
-        memory.keep("a", IDENTITY)
-        memory.keep("b", IDENTITY)
+        for letter in "abcd":
+            memory.keep(letter, IDENTITY)
 
-        assert memory.recall("b", NOW) is IDENTITY
-        assert len(memory) <= 2
+            assert memory.recall(letter, NOW) is IDENTITY
+            assert len(memory) <= 2
 
 
 def test_both_halves_change_only_under_the_lock() -> None:

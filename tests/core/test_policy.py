@@ -249,6 +249,9 @@ def test_a_policy_accepts_its_issuers_and_says_which_they_are() -> None:
     assert _reason(partner_token(), _policy(issuers=["cognito", "partner"])) is Reason.OK
     assert refused is not None
     assert (refused.reason, refused.detail) == (Reason.ISSUER_NOT_ACCEPTED, "the policy accepts cognito")
+    with pytest.raises(Denied) as both:
+        Policy("p", issuers=frozenset({"b", "a"})).accept(Rig().configuration.issuers.by_alias["cognito"])
+    assert both.value.detail == "the policy accepts a, b"
 
 
 def test_a_policy_takes_the_issuers_that_it_names_and_all_of_them_where_it_names_none() -> None:

@@ -232,6 +232,7 @@ def test_path_of_the_list_is_part_of_the_configuration() -> None:
         ({}, "Write one entry for each."),
         ({"sub": "a", "issued_before": -1}, "Write seconds since 1970, as `iat` in the tokens has them."),
         ({"sub": "a", "isued_before": 5}, "Did you mean `issued_before`?"),
+        ({"jti": "a", "issued_before": 5}, "Known here: client_id, issuer, jti, note, origin_jti, sub."),
     ],
     ids=str,
 )
@@ -271,3 +272,12 @@ def test_token_that_does_not_say_when_it_was_issued_passes_where_it_is_not_liste
     _list({"sub": "another"}, {"sub": "0a1b2c3d-user", "issuer": "partner"}).require_good(identity)
     with pytest.raises(Denied):
         _list({"sub": "0a1b2c3d-user", "issued_before": 1}).require_good(identity)
+
+
+def test_text_that_is_no_json_says_how_a_list_without_entries_is_written() -> None:
+    with pytest.raises(Mistakes) as mistakes:
+        parse(b"")
+
+    (mistake,) = mistakes.value.found
+    assert (mistake.path, mistake.problem) == ((), "not JSON")
+    assert mistake.cure == 'Write `{"revoked": []}` for a list without entries.'
