@@ -22,7 +22,7 @@ class _NoCall:
     def reply(self, message: bytes) -> None:
         raise AssertionError(f"answered twice: {message!r}")
 
-    def trace_id(self) -> str:
+    def traceparent(self) -> str:
         return ""
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, TextIO
 
 from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.reasons import Outcome, Reason
+from authz.observe.tracing import trace_id
 from authz.server.check import Call
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -81,7 +82,7 @@ class Log:
                 "reason": row.label,
                 "detail": decision.detail,
                 **_known(decision),
-                "trace_id": call.trace_id() if decision.reason is not Reason.OVERLOADED else "",
+                "trace_id": trace_id(call.traceparent()) if decision.reason is not Reason.OVERLOADED else "",
                 "microseconds": round(seconds * 1e6),
             },
         )

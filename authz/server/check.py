@@ -67,8 +67,8 @@ class Call(Protocol):
     def reply(self, message: bytes) -> None:
         """Answer later, from any thread. Once."""
 
-    def trace_id(self) -> str:
-        """The trace that the caller is in, empty where it is in none."""
+    def traceparent(self) -> str:
+        """The caller's place in its trace (W3C Trace Context), empty where it is in none. Not looked at yet."""
 
 
 Observe = Callable[[Decision, float, Call], None]

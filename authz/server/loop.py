@@ -57,11 +57,11 @@ class LoopCall:
         """Seconds until the caller's deadline; infinite where it set none."""
         return float(self._deadline) - time.time()
 
-    def trace_id(self) -> str:
-        """The trace id of the `traceparent` that Envoy sent with the call (W3C Trace Context)."""
+    def traceparent(self) -> str:
+        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty where it sent none."""
         for name, value in self._metadata:
             if name == "traceparent" and isinstance(value, str):
-                return value[3:35]
+                return value
         return ""
 
     def receive(self) -> None:

@@ -47,11 +47,11 @@ class PublicCall:
         left = self._context.time_remaining()
         return float("inf") if left is None else float(left)
 
-    def trace_id(self) -> str:
-        """The trace id of the `traceparent` that Envoy sent with the call (W3C Trace Context)."""
+    def traceparent(self) -> str:
+        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty where it sent none."""
         for name, value in self._context.invocation_metadata():
             if name == "traceparent" and isinstance(value, str):
-                return value[3:35]
+                return value
         return ""
 
     def reply(self, message: bytes) -> None:

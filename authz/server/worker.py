@@ -21,6 +21,7 @@ from typing import Any
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.decision import Decision
 from authz.core.issuers import Issuer
+from authz.observe import tracing
 from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.server import engines, wire
@@ -71,6 +72,7 @@ class Worker:
         self._drain_seconds: float = options["drain_seconds"]
         self._control = control
         self._log = Log(options["log_level"], options["log_format"])
+        self._trace = tracing.start(lambda problem: self._log.event("warning", "tracing", {"problem": problem}))
         self._background = Background()
         self._tally = Tally()
         self._sources: dict[str, JwksSource] = {}
@@ -103,6 +105,8 @@ class Worker:
             if self._revocations is not None:
                 self._revocations.close()
             self._background.stop()
+            if self._trace is not None:
+                self._trace.close()
             self._log.close()
         return 0
 
@@ -132,6 +136,8 @@ class Worker:
         self._log.check(decision, seconds, call)
         if decision.comparison is not None:
             self._log.comparison(decision, decision.comparison)
+        if self._trace is not None:
+            self._trace.span(decision, seconds, call.traceparent())
 
     async def _obey(self) -> None:
         """Do what the supervisor says until it goes away, which ends the worker too."""

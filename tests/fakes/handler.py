@@ -26,7 +26,7 @@ class FakeCall:
     def reply(self, message: bytes) -> None:
         self.later.set_result(message)
 
-    def trace_id(self) -> str:
+    def traceparent(self) -> str:
         return ""
 
 

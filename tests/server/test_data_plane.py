@@ -157,7 +157,7 @@ def test_a_call_knows_what_is_left_of_its_deadline(served: Running, channel: grp
     [
         (
             (("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),),
-            "0af7651916cd43dd8448eb211c80319c",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ),
         ((), ""),
         ((("other", "x"),), ""),
@@ -169,7 +169,7 @@ def test_a_call_knows_its_trace(
     future = method(channel, LATER).future(b"", timeout=SECONDS, metadata=metadata)
     until(lambda: served.waiting, SECONDS)
 
-    assert served.waiting[0].trace_id() == trace
+    assert served.waiting[0].traceparent() == trace
 
     served.waiting[0].reply(b"")
     future.result()
