@@ -46,7 +46,7 @@ class LoneCall:
     def reply(self, message: bytes) -> None:
         raise AssertionError(message)
 
-    def trace_id(self) -> str:
+    def traceparent(self) -> str:
         return ""
 
 
