@@ -17,7 +17,7 @@ class Plan:
     seconds: int
     """Of one turn."""
     new_tokens: int
-    """Different RS256 tokens, sent in turn. More than authz remembers (4096), so that each is verified every time."""
+    """Different RS256 tokens, sent in turn. More than authz remembers (3072), so that each is verified every time."""
     many_tokens: int
     """Different tokens for the memory row."""
     sizes: tuple[int, ...]

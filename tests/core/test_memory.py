@@ -179,4 +179,4 @@ def test_both_halves_change_only_under_the_lock() -> None:
 
 
 def test_the_bounds_are_those_that_the_documentation_states() -> None:
-    assert (MAX_ENTRIES, MAX_CHARACTERS) == (4096, 8 * 1024 * 1024)
+    assert (MAX_ENTRIES, MAX_CHARACTERS) == (3072, 8 * 1024 * 1024)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from authz.core.strict_json import MAX_NESTING, MAX_NUMBER_CHARACTERS, NotStrictJson, loads
+from authz.core.strict_json import MAX_NAME_KEPT_CHARACTERS, MAX_NESTING, MAX_NUMBER_CHARACTERS, NotStrictJson, loads
 
 
 @pytest.mark.parametrize(
@@ -148,3 +148,18 @@ def test_a_number_of_as_many_characters_as_the_bound_is_read(digits: str, value:
 def test_a_longer_number_is_refused_before_it_is_converted(digits: str) -> None:
     with pytest.raises(NotStrictJson, match=r"^a number too long$"):
         loads(b'{"exp":' + digits.encode() + b"}")
+
+
+def test_name_that_came_before_is_the_same_object() -> None:
+    """Thousands of remembered tokens have the same claim names: kept once, they cost nothing."""
+    first, second = (next(iter(loads(b'{"cognito:groups":[]}'))) for _ in range(2))
+
+    assert first is second
+
+
+def test_long_name_is_not_kept() -> None:
+    name = "n" * (MAX_NAME_KEPT_CHARACTERS + 1)
+    first, second = (next(iter(loads(json.dumps({name: 1}).encode()))) for _ in range(2))
+
+    assert first == second == name
+    assert first is not second
