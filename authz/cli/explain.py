@@ -91,7 +91,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _meet(subject: Subject, settings: Settings) -> Met:
     from authz.programs.machine import CannotRunError  # noqa: PLC0415
-    from authz.rehearsal.configuration import CannotRehearse  # noqa: PLC0415
+    from authz.rehearsal.entrances import CannotRehearse  # noqa: PLC0415
 
     try:
         with patience("asking Envoy's routes"):

@@ -107,7 +107,7 @@ def _beside(suite: Suite) -> str:
 
 def _run_one(suite: Suite, config: str, settings: Settings, reached: Reached, *, with_envoy: bool) -> Run:
     from authz.programs.machine import CannotRunError  # noqa: PLC0415
-    from authz.rehearsal.configuration import CannotRehearse  # noqa: PLC0415
+    from authz.rehearsal.entrances import CannotRehearse  # noqa: PLC0415
     from authz.testing.run import run as run_suite  # noqa: PLC0415
     from authz.testing.suite import WrongSuite  # noqa: PLC0415
 

@@ -14,6 +14,8 @@ from typing import Any
 from authz.core.mistakes import Path
 from authz.envoy.document import Document, Location
 from authz.programs.machine import LOOPBACK
+from authz.rehearsal.entrances import EXT_AUTHZ, CannotRehearse, Entrance
+from authz.rehearsal.fields import each_of, is_message, member, without
 
 CASE_HEADER = "x-authz-case"
 """Names the request in the rehearsal's access log."""
@@ -22,10 +24,8 @@ SIDECAR_CLUSTER = "authz-rehearsal"
 SIDECAR_SECONDS = 10
 """How long Envoy waits for a decision here: a fetch of keys may be part of it."""
 
-_HCM = ".http_connection_manager.v3.HttpConnectionManager"
-_EXT_AUTHZ = ".ext_authz.v3.ExtAuthz"
 _KEPT = (
-    _EXT_AUTHZ,
+    EXT_AUTHZ,
     ".router.v3.Router",
     ".header_mutation.v3.HeaderMutation",
     ".cors.v3.Cors",
@@ -43,13 +43,6 @@ _LEFT_OUT = ("access_log", "access_log_options", "tracing", "upgrade_configs", "
 _TYPE = "type.googleapis.com/envoy."
 
 
-class CannotRehearse(Exception):
-    """The file's routes cannot be tried from here. Says where, why, and what to do instead."""
-
-    def __init__(self, location: Location, problem: str, cure: str) -> None:
-        super().__init__(f"{location}: {problem}. {cure}")
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What stands in for the world outside of the file."""
@@ -64,41 +57,11 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """One HTTP connection manager with an ext_authz filter, and how the original is reached."""
-
-    manager: Mapping[str, Any]
-    path: Path
-    port: int | None
-    server_names: tuple[str, ...]
-
-    def serves(self, host: str) -> bool:
-        """Whether its filter chain is the one for this server name."""
-        return any(host == name or (name.startswith("*.") and host.endswith(name[1:])) for name in self.server_names)
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     """One route of the file, by the name it has in a rehearsal."""
 
     name: str
     location: Location
-
-
-def entrances(document: Document) -> tuple[Entrance, ...]:
-    """Every way in that asks the sidecar. Raises CannotRehearse where there is none."""
-    found = tuple(_entrances(document.data if isinstance(document.data, dict) else {}))
-    if not found:
-        cure = "Name the Envoy YAML with listeners in it, or the policy instead of the request."
-        raise CannotRehearse(document.locate(()), "no listener with an ext_authz filter is in this file", cure)
-    return found
-
-
-def choose(found: tuple[Entrance, ...], host: str, port: int | None) -> int:
-    """The entrance that a client of this host and port comes to: by port, then by server name, else the first."""
-    by_port = [index for index, entrance in enumerate(found) if entrance.port == port] or range(len(found))
-    by_name = [index for index in by_port if found[index].serves(host.partition(":")[0])]
-    return next(iter(by_name or [index for index in by_port if not found[index].server_names] or by_port))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,81 +98,28 @@ def derive(document: Document, found: tuple[Entrance, ...], around: Surroundings
     return Derived(bootstrap, tuple(routes), tuple(left_out))
 
 
-def member(value: Any, name: str) -> Any:
-    """A field of a message in either spelling of the protobuf JSON format; None where it is not there."""
-    if not isinstance(value, Mapping):
-        return None
-    return value[name] if name in value else value.get(_camel(name))
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:
-    for name in names:
-        value.pop(name, None)
-        value.pop(_camel(name), None)
-    return value
-
-
-def _each(value: Any, name: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """The mappings of a list: the key as it is written, the index, the mapping."""
-    items = member(value, name)
-    key = name if isinstance(value, Mapping) and name in value else _camel(name)
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, dict):
-            yield key, index, item
-
-
-def _entrances(root: Mapping[str, Any]) -> Iterator[Entrance]:
-    for _key, index, listener in _each(member(root, "static_resources"), "listeners"):
-        here: Path = ("static_resources", "listeners", index)
-        chains = [((*here, key, at), chain) for key, at, chain in _each(listener, "filter_chains")]
-        default = member(listener, "default_filter_chain")
-        chains += [((*here, "default_filter_chain"), default)] if isinstance(default, dict) else []
-        port = member(member(member(listener, "address"), "socket_address"), "port_value")
-        for path, chain in chains:
-            names = member(member(chain, "filter_chain_match"), "server_names")
-            for key, at, network_filter in _each(chain, "filters"):
-                manager = member(network_filter, "typed_config")
-                if _is(manager, _HCM) and any(_is(config, _EXT_AUTHZ) for _name, config in _filters(manager)):
-                    where = (*path, key, at, "typed_config")
-                    yield Entrance(manager, where, port, tuple(names) if isinstance(names, list) else ())
-
-
-def _is(config: Any, ending: str) -> bool:
-    return isinstance(config, dict) and str(config.get("@type", "")).endswith(ending)
-
-
-def _filters(manager: Any) -> list[tuple[str, Any]]:
-    filters = _each(manager, "http_filters")
-    return [(str(each.get("name", "")), member(each, "typed_config")) for _key, _index, each in filters]
-
-
 def _manager(
     document: Document, entrance: Entrance, around: Surroundings, routes: list[Route], left_out: dict[str, None]
 ) -> dict[str, Any]:
     """The connection manager with what reaches outside taken away."""
-    manager = _without(copy.deepcopy(dict(entrance.manager)), *_LEFT_OUT)
+    manager = without(copy.deepcopy(dict(entrance.manager)), *_LEFT_OUT)
     route_config = member(manager, "route_config")
     if not isinstance(route_config, dict):
         cure = "Ask a file with `route_config` in it, or name the policy instead of the request."
         raise CannotRehearse(document.locate(entrance.path), "the routes come from RDS and cannot be seen here", cure)
     kept = []
-    for _key, _index, each in _each(manager, "http_filters"):
+    for _key, _index, each in each_of(manager, "http_filters"):
         config, name = member(each, "typed_config"), str(each.get("name", ""))
-        if not any(_is(config, ending) for ending in _KEPT):
+        if not any(is_message(config, ending) for ending in _KEPT):
             left_out[name] = None
             continue
-        if _is(config, _EXT_AUTHZ):
+        if is_message(config, EXT_AUTHZ):
             _ask_the_rehearsal(config, document.locate(entrance.path))
         kept.append(each)
     names = frozenset(str(each.get("name", "")) for each in kept)
     _keep_per_filter(route_config, names)
     routes += _name_routes(document, route_config, (*entrance.path, "route_config"))
-    _without(manager, "http_filters")
+    without(manager, "http_filters")
     return manager | {"http_filters": kept, "stat_prefix": "rehearsal", "access_log": [_access_log(around)]}
 
 
@@ -217,14 +127,14 @@ def _ask_the_rehearsal(config: dict[str, Any], location: Location) -> None:
     if member(config, "http_service") is not None:
         cure = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }: the sidecar speaks gRPC."
         raise CannotRehearse(location, "the ext_authz filter asks over HTTP", cure)
-    _without(config, "grpc_service")
+    without(config, "grpc_service")
     config["grpc_service"] = {"envoy_grpc": {"cluster_name": SIDECAR_CLUSTER}, "timeout": f"{SIDECAR_SECONDS}s"}
 
 
 def _keep_per_filter(value: Any, names: frozenset[str]) -> None:
     """Drop per-route settings of filters that do not run; redirects to TLS would have nowhere to go."""
     if isinstance(value, dict):
-        _without(value, "require_tls")
+        without(value, "require_tls")
         for key in ("typed_per_filter_config", "typedPerFilterConfig"):
             settings = value.get(key)
             if isinstance(settings, dict):
@@ -238,8 +148,8 @@ def _keep_per_filter(value: Any, names: frozenset[str]) -> None:
 
 def _name_routes(document: Document, route_config: dict[str, Any], path: Path) -> Iterator[Route]:
     """Give every route a name that leads back to its line."""
-    for hosts_key, host_index, host in _each(route_config, "virtual_hosts"):
-        for key, index, route in _each(host, "routes"):
+    for hosts_key, host_index, host in each_of(route_config, "virtual_hosts"):
+        for key, index, route in each_of(host, "routes"):
             location = document.locate((*path, hosts_key, host_index, key, index))
             route["name"] = f"{host.get('name', host_index)}[{index}] {location.line}:{location.column}"
             yield Route(str(route["name"]), location)
@@ -247,7 +157,7 @@ def _name_routes(document: Document, route_config: dict[str, Any], path: Path) -
 
 def _cluster_names(document: Document, managers: list[dict[str, Any]]) -> set[str]:
     """Every cluster that the file has or that a route names: each becomes the stand-in."""
-    own = {str(each.get("name")) for _, _, each in _each(member(document.data, "static_resources"), "clusters")}
+    own = {str(each.get("name")) for _, _, each in each_of(member(document.data, "static_resources"), "clusters")}
     return own | {name for manager in managers for name in _named_clusters(manager)}
 
 
@@ -267,7 +177,7 @@ def _named_clusters(value: Any) -> Iterator[str]:
 
 
 def _static_layers(root: Any) -> list[dict[str, Any]]:
-    layers = _each(member(root, "layered_runtime"), "layers")
+    layers = each_of(member(root, "layered_runtime"), "layers")
     return [layer for _key, _index, layer in layers if member(layer, "static_layer") is not None]
 
 

@@ -17,7 +17,8 @@ import yaml
 from authz.envoy.document import Document
 from authz.programs.children import Children, child_environment
 from authz.programs.machine import LOOPBACK, CannotRunError, envoy_command, free_port
-from authz.rehearsal.configuration import CASE_HEADER, Entrance, Route, Surroundings, choose, derive, entrances
+from authz.rehearsal.configuration import CASE_HEADER, Route, Surroundings, derive
+from authz.rehearsal.entrances import Entrance, choose, entrances
 from authz.rehearsal.request import HttpRequest
 from authz.rehearsal.upstream import MARK, echo
 from authz.server.engine import Service

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from authz.envoy.document import Document, read
-from authz.rehearsal.configuration import CannotRehearse, Entrance, Surroundings, choose, derive, entrances
+from authz.rehearsal.configuration import Surroundings, derive
+from authz.rehearsal.entrances import CannotRehearse, Entrance, choose, entrances
 from tests.rehearsal.conftest import SHIPPED
 
 _AROUND = Surroundings("/x/s.sock", 1, 2, (3,), "/x/access.log")
