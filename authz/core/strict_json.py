@@ -58,7 +58,7 @@ def loads(data: bytes) -> Any:
 def _depth(text: str) -> int:
     """How deep brackets nest outside of strings. Only called for texts with many brackets."""
     steps = (_STEP.get(found, 0) for found in _STRING_OR_BRACKET.findall(text))
-    return max(accumulate(steps), default=0)
+    return max(accumulate(steps))
 
 
 def _has_lone_surrogate(value: object) -> bool:

@@ -321,3 +321,13 @@ def test_a_value_that_cannot_stand_in_a_header_refuses_the_token() -> None:
 
     assert denied.value.reason is Reason.TOKEN_MALFORMED
     assert denied.value.detail == "the value for x-auth-subject is not safe in a header"
+
+
+def test_a_token_without_a_claim_of_its_kind_is_refused_with_the_name_for_the_log() -> None:
+    ci = {"profile": "github-actions", "audiences": ["orders"]}
+
+    with pytest.raises(Denied) as denied:
+        _identity(partner_claims(repository_id="1", repository_owner_id=2), alias="ci", ci=ci)
+
+    assert denied.value.reason is Reason.TOKEN_MALFORMED
+    assert denied.value.detail == "the claim repository_owner_id is missing or not a string"

@@ -283,6 +283,27 @@ def test_a_wrong_field_is_named_with_its_cure(
     assert expected in _wrong(fields)
 
 
+def test_where_userinfo_is_can_be_said_or_is_asked_for_with_the_keys() -> None:
+    uri = "https://idp.example.com/userinfo"
+    said = _good({**PARTNER_FIELDS, "userinfo_uri": uri, "ca_file": "/ca.pem"}).userinfo
+    asked = _good(PARTNER_FIELDS).userinfo
+
+    assert said is not None
+    assert (said.uri, said.discovery, said.ca_file) == (uri, "", "/ca.pem")
+    assert asked is not None
+    assert (asked.uri, asked.discovery, asked.ca_file) == ("", PARTNER, "")
+    assert _good(POOL_FIELDS).userinfo is None
+    assert _wrong({**PARTNER_FIELDS, "userinfo_uri": "http://idp.example.com"}) == [
+        (("userinfo_uri",), "'http://idp.example.com' is not an https URL", "http is taken for loopback hosts only.")
+    ]
+
+
+def test_a_pool_id_of_a_wrong_type_is_not_called_missing_as_well() -> None:
+    wrong = _wrong({**POOL_FIELDS, "user_pool_id": 5})
+
+    assert [problem for _path, problem, _cure in wrong] == ["a string is needed, not 5"]
+
+
 def test_a_field_of_another_profile_is_unknown() -> None:
     assert [wrong[:2] for wrong in _wrong({**PARTNER_FIELDS, "client_ids": ["a"]})] == [
         (("client_ids",), "unknown field 'client_ids'")
