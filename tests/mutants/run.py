@@ -1,5 +1,7 @@
 """Change the deciding core in every small way, one at a time, and see that a test notices: `make mutants`.
 
+python -m tests.mutants.run --record   # the same, and write score.json
+
 mutmut makes the changes and runs the tests of tests/core that reach each one. A change that no test notices must stand
 in survivors.json with the reason why none can: everything else, and a score below the bound, fails.
 """
@@ -16,7 +18,8 @@ from typing import NamedTuple
 
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-EXPLAINED = Path(__file__).parent / "survivors.json"
+EXPLAINED = Path(__file__).with_name("survivors.json")
+SCORE = Path(__file__).with_name("score.json")
 
 LOWEST_SCORE = 95.0
 """Percent of all changes that a test must notice, the explained ones counted against it."""
@@ -35,13 +38,19 @@ class Change(NamedTuple):
 
 def main() -> int:
     """Run mutmut, then hold what survived against the explanations. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--children", type=int, default=2, help="changes tried at the same time")
     parser.add_argument("--judge", action="store_true", help="judge the last run instead of making one")
+    parser.add_argument("--record", action="store_true", help="write the numbers to tests/mutants/score.json")
     options = parser.parse_args()
     if not options.judge:
         subprocess.run(_mutmut("run", "--max-children", str(options.children)), check=True)
-    return _judge(_statuses(), _explained())
+    statuses = _statuses()
+    failed = _judge(statuses, _explained())
+    if options.record and not failed:
+        noticed = sum(status in NOTICED for status in statuses.values())
+        SCORE.write_text(json.dumps({"changes": len(statuses), "noticed": noticed}) + "\n", encoding="utf-8")
+    return failed
 
 
 def _mutmut(*arguments: str) -> list[str]:
