@@ -324,7 +324,9 @@ def test_a_bad_file_is_reported_and_changes_nothing(own: Sidecar) -> None:
 
 
 def _has_refused(one: Sidecar, files: int) -> bool:
-    return one.metrics()['authz_config_reloads_total{result="failure"}'] == files
+    """Both in the count and in the log, which a thread of its own writes."""
+    counted = one.metrics()['authz_config_reloads_total{result="failure"}'] == files
+    return counted and len(one.events("reload_failed")) == files
 
 
 def test_a_file_that_is_gone_when_it_is_asked_for_is_reported(own: Sidecar) -> None:
