@@ -30,6 +30,7 @@ SCENARIOS: dict[str, Callable[[Place, Progress], Table]] = {
     "envoy": through.throughput,
     "growth": growth.costs,
     "memory": resources.memory,
+    "steps": straight.steps,
     "stages": stages.costs,
 }
 

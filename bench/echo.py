@@ -1,22 +1,60 @@
-"""The least that the loop can cost: it answers every check with the same bytes, without a look at the message.
+"""The loop with a part of a check behind it, from nothing at all to nearly all: what gRPC costs, and what parts add.
 
-`python -m bench.echo ADDRESS ANSWER_FILE`; the answer is one that authz gives, so that both carry the same sizes.
+`python -m bench.echo ADDRESS ANSWER_FILE [STEP AUTHZ_FILE]`. Whatever the step does, the answer is the same bytes,
+which authz gave once, so that all carry the same sizes.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from authz.server.engine import Service
+from authz.server import wire
+from authz.server.check import decide
+from authz.server.engine import Handler, Service
 from authz.server.loop import Loop
+from authz.server.pb import ext_authz_pb2 as pb
+from bench.inside import rules_of
 from bench.pool import CHECK_PATH
+
+NOTHING = "nothing: the echo"
+PROTOBUF = "decode the protobuf message"
+PARSE = "parse: the parts that are read, as Python values"
+DECIDE = "decide"
+RENDER = "decide and render"
+STEPS = (NOTHING, PROTOBUF, PARSE, DECIDE, RENDER)
+
+
+def _work(step: str, authz: Path) -> Callable[[bytes], object]:
+    """What is done with a message."""
+    if step in {PROTOBUF, PARSE}:
+        return pb.CheckRequest.FromString if step == PROTOBUF else wire.parse
+    rules = rules_of(json.loads(authz.read_text(encoding="utf-8")))
+    if step == DECIDE:
+        return lambda message: decide(rules, message, time.time(), may_wait=False)
+    return lambda message: rules.renderer.render(decide(rules, message, time.time(), may_wait=False))
+
+
+def _handler(answer: bytes, step: str, authz: Path) -> Handler:
+    if step == NOTHING:
+        return lambda _message, _call: answer
+    work = _work(step, authz)
+
+    def handle(message: bytes, _call: object) -> bytes:
+        work(message)
+        return answer
+
+    return handle
 
 
 def main() -> None:
     address, answer = sys.argv[1], Path(sys.argv[2]).read_bytes()
-    loop = Loop(address, Service({CHECK_PATH: lambda _message, _call: answer}, lambda _call: answer))
+    step, authz = (sys.argv[3], Path(sys.argv[4])) if len(sys.argv) > 3 else (NOTHING, Path())
+    loop = Loop(address, Service({CHECK_PATH: _handler(answer, step, authz)}, lambda _call: answer))
     signal.signal(signal.SIGTERM, lambda _signal, _frame: loop.stop(0.0))
     loop.serve()
 

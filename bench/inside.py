@@ -1,9 +1,12 @@
-"""The request path in this process, without a server: for what its stages cost, and for the bytes of an answer."""
+"""The request path without a server: for what its parts cost, and for the bytes of an answer."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
 from authz.core import keyset
 from authz.core.configuration import compile_configuration
@@ -11,35 +14,26 @@ from authz.core.issuers import Issuer
 from authz.core.keyset import KeySet
 from authz.server.check import Rules, decide
 from authz.server.keys import Keys
-from bench import traffic
-from bench.place import Place
 
 
 class LoadedKeys:
     """A key source that has its keys and never fetches. Implements authz.server.keys.KeySource."""
 
-    def __init__(self, issuer: Issuer, document: bytes) -> None:
-        self.current: KeySet | None = keyset.parse(document, issuer.algorithms)
+    def __init__(self, issuer: Issuer) -> None:
+        self.current: KeySet | None = keyset.parse(Path(issuer.keys.jwks_file).read_bytes(), issuer.algorithms)
 
     def ask(self) -> Future[None] | None:
         return None
 
 
-class Inside:
-    """The rules that the measured sidecars run under."""
+def rules_of(authz: Mapping[str, Any]) -> Rules:
+    """The rules of a configuration whose issuers all have a `jwks_file`."""
+    configuration = compile_configuration(authz)
+    sources = {alias: LoadedKeys(issuer) for alias, issuer in configuration.issuers.by_alias.items()}
+    return Rules.of(configuration, "orders-api", Keys(sources))
 
-    def __init__(self, place: Place) -> None:
-        self.configuration = compile_configuration(place.authz())
-        documents = {"cognito": place.jwks, "partner": place.partner_jwks}
-        sources = {
-            alias: LoadedKeys(issuer, documents[alias].read_bytes())
-            for alias, issuer in self.configuration.issuers.by_alias.items()
-        }
-        self.rules = Rules.of(self.configuration, "orders-api", Keys(sources))
-        self.message = traffic.check_request(place.token)
-        self.refused = traffic.check_request(place.token, "orders-write")
-        self.forged = traffic.check_request(traffic.damaged(place.token))
 
-    def answer(self) -> bytes:
-        """What the sidecar answers to the known token."""
-        return self.rules.renderer.render(decide(self.rules, self.message, time.time(), may_wait=False))
+def answer_to(authz: Mapping[str, Any], message: bytes) -> bytes:
+    """What the sidecar answers."""
+    rules = rules_of(authz)
+    return rules.renderer.render(decide(rules, message, time.time(), may_wait=False))

@@ -16,6 +16,7 @@ from typing import Any
 from authz.programs.machine import free_port
 from authz.server.engine import CORE_ENVIRONMENT
 from bench import traffic
+from bench.echo import NOTHING
 from bench.plan import Plan
 from bench.pool import AUDIENCE, CLIENT, PARTNER, POOL
 from bench.processes import Program, program
@@ -103,13 +104,14 @@ class Place:
             yield running, socket
 
     @contextlib.contextmanager
-    def echo(self, answer: bytes) -> Iterator[tuple[Program, Path]]:
-        """The loop with nothing behind it, under the same core settings as a worker."""
-        socket = self.folder / "echo.sock"
-        path = self.folder / "answer.bin"
+    def echo(self, answer: bytes, step: str = NOTHING) -> Iterator[tuple[Program, Path]]:
+        """The loop with that much of a check behind it, under the same core settings as a worker."""
+        name = f"echo-{step.partition(':')[0].replace(' ', '-')}"
+        socket, path = self.folder / f"{name}.sock", self.folder / f"{name}.bin"
         path.write_bytes(answer)
-        command = [sys.executable, "-m", "bench.echo", f"unix:{socket}", str(path)]
-        with program("echo", command, self.folder, (socket,), CORE_ENVIRONMENT) as running:
+        authz = self.write(f"{name}.json", self.authz())
+        command = [sys.executable, "-m", "bench.echo", f"unix:{socket}", str(path), step, str(authz)]
+        with program(name, command, self.folder, (socket,), CORE_ENVIRONMENT) as running:
             yield running, socket
 
     def write(self, name: str, value: Any) -> Path:

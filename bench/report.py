@@ -16,7 +16,7 @@ from bench.promises import PROMISES, Promise, Tables
 from bench.results import FOLDER, Table, read, read_about
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("straight", "envoy", "growth", "memory", "start", "stages")
+NAMES = ("straight", "envoy", "growth", "memory", "start", "steps", "stages")
 PICTURE = "bench/results/speed.png"
 MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 

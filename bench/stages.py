@@ -27,7 +27,8 @@ from authz.observe.tally import Tally
 from authz.server import wire
 from authz.server.check import Call, Check, decide
 from authz.sources.background import Background
-from bench.inside import Inside
+from bench import traffic
+from bench.inside import rules_of
 from bench.place import Place, place
 from bench.plan import SMOKE
 from bench.pool import ISSUER, KEY_ID
@@ -59,9 +60,12 @@ class Path:
     """The stages of one check, each with what the stage before it gave."""
 
     def __init__(self, here: Place) -> None:
-        self.inside = Inside(here)
+        self.rules = rules_of(here.authz())
         self.tally, self.log = Tally(), Log("error")
-        self.check = Check(self.inside.rules, Background(), self.observe)
+        self.check = Check(self.rules, Background(), self.observe)
+        self.message = traffic.check_request(here.token)
+        self.over_scope = traffic.check_request(here.token, "orders-write")
+        self.tampered = traffic.check_request(traffic.damaged(here.token))
         self.call = LoneCall()
         self.jwk = jwt.PyJWK.from_dict(json.loads(here.jwks.read_text(encoding="utf-8"))["keys"][0])
         self.token = here.token
@@ -71,23 +75,23 @@ class Path:
         self.log.check(decision, seconds, call)
 
     def known(self) -> object:
-        return self.check(self.inside.message, self.call)
+        return self.check(self.message, self.call)
 
     def new(self) -> object:
-        self.inside.rules.memory.forget(self.token)
-        return self.check(self.inside.message, self.call)
+        self.rules.memory.forget(self.token)
+        return self.check(self.message, self.call)
 
     def refused(self) -> object:
-        return self.check(self.inside.refused, self.call)
+        return self.check(self.over_scope, self.call)
 
     def forged(self) -> object:
-        return self.check(self.inside.forged, self.call)
+        return self.check(self.tampered, self.call)
 
     def plain(self) -> object:
         return jwt.decode(self.token, self.jwk, algorithms=["RS256"], issuer=ISSUER)
 
     def stages(self) -> dict[str, Callable[[], object]]:
-        rules, message, now = self.inside.rules, self.inside.message, time()
+        rules, message, now = self.rules, self.message, time()
         request = wire.parse(message)
         policy = rules.policies.find(request.policy)
         credential = bearer.find(request.authorization) or ""

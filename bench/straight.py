@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 
-from bench.inside import Inside
+from bench import echo as echo_server
+from bench import traffic
+from bench.inside import answer_to
 from bench.load import LoadFailed, grpc_latency, grpc_load, measured
 from bench.place import Place
 from bench.processes import Program
@@ -53,6 +55,26 @@ def throughput(place: Place, progress: Progress) -> Table:
     return table
 
 
+def steps(place: Place, progress: Progress) -> Table:
+    """The same loop with ever more of a check behind it, in turns: what each part adds under load."""
+    table = Table("steps", "CPU time per call with ever more of a check behind the loop, straight gRPC, a known token")
+    answer = _answer(place)
+    with contextlib.ExitStack() as stack:
+        servers = {step: stack.enter_context(place.echo(answer, step)) for step in echo_server.STEPS}
+        whole = stack.enter_context(place.sidecar("steps"))
+        servers["everything: the sidecar"] = (whole.program, whole.sockets[0])
+        for round_number in range(place.plan.rounds):
+            for name, (server, socket) in servers.items():
+                progress.step(f"steps {round_number + 1}/{place.plan.rounds}: {name}")
+                _count_step(place, table, name, server, socket)
+    return table
+
+
+def _count_step(place: Place, table: Table, name: str, server: Program, socket: Path) -> None:
+    sample = measured([server], lambda: grpc_load(socket, place.known, place.plan.seconds))
+    table.row(name).add(cpu_microseconds=sample.cpu_microseconds)
+
+
 def _latencies(place: Place, progress: Progress, table: Table, them: list[Subject]) -> None:
     for round_number in range(min(place.plan.rounds, 3)):
         for subject in them:
@@ -79,6 +101,10 @@ def _send_new(place: Place, subject: Subject) -> int:
     return counts.allowed
 
 
+def _answer(place: Place) -> bytes:
+    return answer_to(place.authz(), traffic.check_request(place.token))
+
+
 @contextlib.contextmanager
 def subjects(place: Place) -> Iterator[list[Subject]]:
     """All servers at once: those that are not asked cost nothing."""
@@ -86,7 +112,9 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
         ours = stack.enter_context(place.sidecar("authz"))
         public = stack.enter_context(place.sidecar("public", engine="public"))
         plain, plain_socket = stack.enter_context(place.baseline())
-        echo, echo_socket = stack.enter_context(place.echo(Inside(place).answer()))
+        echo, echo_socket = stack.enter_context(
+            place.echo(answer_to(place.authz(), traffic.check_request(place.token)))
+        )
         yield [
             Subject(ECHO, echo, echo_socket, place.known),
             Subject(KNOWN, ours.program, ours.sockets[0], place.known),

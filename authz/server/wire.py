@@ -76,8 +76,8 @@ def parse(message: bytes) -> RequestView:
         authorization=_values(headers, raw, "authorization"),
         method=_text(method),
         path=_text(http.path),
-        is_grpc=_first(_values(headers, raw, "content-type")).startswith("application/grpc"),
-        request_id=_safe_id(_first(_values(headers, raw, "x-request-id")), http),
+        is_grpc=_first(headers, raw, "content-type").startswith("application/grpc"),
+        request_id=_safe_id(_first(headers, raw, "x-request-id"), http),
     )
 
 
@@ -104,8 +104,10 @@ def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _first(values: tuple[str | bytes, ...]) -> str:
-    return _text(values[0]) if values else ""
+def _first(headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue] | None, name: str) -> str:
+    """The first value of a header, empty where there is none that is text."""
+    value = headers.get(name, "") if raw is None else next(iter(_values(headers, raw, name)), "")
+    return value if isinstance(value, str) else ""
 
 
 def _safe_id(request_id: str, http: pb.AttributeContext.HttpRequest) -> str:
