@@ -25,9 +25,9 @@ from authz.server.engine import (
     Status,
 )
 
-THREADS = MAX_WAITING + 8
-"""A call that waits for a key holds its thread, so there is one for each that may, and some for the others. Threads
-are made when no other is free; the lock of the interpreter allows no more than one to run."""
+THREADS = 2 * MAX_WAITING + 8
+"""A call that waits, for a key or for an issuer's word, holds its thread, so there is one for each that may, and some
+for the others. Threads are made when no other is free; the lock of the interpreter allows no more than one to run."""
 
 LONGEST_WAIT_SECONDS = 30.0
 """For a reply that comes later, where the caller sets no deadline."""

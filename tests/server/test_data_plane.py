@@ -266,8 +266,10 @@ def test_a_burst_is_seen_as_one_before_any_of_it_is_handled() -> None:
 
 
 def test_a_call_whose_deadline_passed_before_it_was_looked_at_is_never_handled(make: Callable[..., Engine]) -> None:
-    with running(make) as served, served.channel() as channel:
-        jam = [method(channel, JAM).future(b"", timeout=SECONDS) for _ in range(THREADS)]
+    with running(make) as served, served.channel() as channel, served.channel() as another:
+        # On two connections, for there are more threads to hold than streams in one.
+        both = (channel, another)
+        jam = [method(both[number % 2], JAM).future(b"", timeout=SECONDS) for number in range(THREADS)]
         until(lambda: served.engine.in_flight, SECONDS)
         late = [method(channel, ECHO).future(b"late", timeout=0.2) for _ in range(5)]
         assert {future.exception(SECONDS).code() for future in late} == {grpc.StatusCode.DEADLINE_EXCEEDED}
