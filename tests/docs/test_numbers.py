@@ -29,6 +29,7 @@ _SAID = [
     ("configuration.md", f"at most {issuer_section.MAX_LEEWAY_SECONDS / 60:g} minutes"),
     ("configuration.md", f"from 1 second to {issuer_section.MAX_REFRESH_SECONDS / _DAY:g} day"),
     ("configuration.md", f"from 1 second to {issuer_section.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
+    ("configuration.md", f"At most {policies.MAX_INLINE_NAMES} such names"),
     ("scale.md", f"up to {policies.MAX_INLINE_POLICIES} different ones"),
 ]
 
