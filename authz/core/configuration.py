@@ -50,7 +50,6 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
 def _issuers(section: Section) -> Issuers:
     if "issuers" not in section:
         section.wrong((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")
-        section.raw("issuers")
         return Issuers(())
     sections = list(section.named("issuers", is_name, NAME_SHAPE))
     if not sections:

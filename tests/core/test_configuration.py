@@ -131,6 +131,17 @@ def test_two_issuers_that_share_several_names_are_reported_once() -> None:
     assert len(_found(authz)) == 1
 
 
+def test_each_issuer_with_the_name_of_another_is_reported() -> None:
+    authz = authz_with(third=AUTHZ["issuers"]["partner"], fourth=AUTHZ["issuers"]["partner"])
+
+    assert [mistake.path for mistake in _found(authz)] == [("issuers", "third"), ("issuers", "fourth")]
+
+
+def test_without_issuers_there_is_one_mistake_and_a_typo_is_told_what_it_might_be() -> None:
+    assert [mistake.problem for mistake in _found({})] == ["issuers is missing"]
+    assert _found({"issuer": {}})[1].cure == "Did you mean `issuers`?"
+
+
 def test_one_issuer_may_say_its_name_twice() -> None:
     assert compile_configuration(authz_with(partner={"issuer": [PARTNER, PARTNER]}))
 

@@ -173,6 +173,16 @@ def test_a_wrong_claim_name_is_one_mistake_at_the_key_and_hides_none_after_it() 
     assert empty.path == ("claims", "x")
 
 
+def test_a_claim_of_userinfo_that_the_policy_does_not_ask_for_is_a_mistake_at_the_key() -> None:
+    with pytest.raises(Mistakes) as mistakes:
+        _read({"claims": {"@userinfo/department": "sales"}})
+
+    (mistake,) = mistakes.value.found
+    assert (mistake.path, mistake.on_key) == (("claims", "@userinfo/department"), True)
+    assert mistake.problem == "the policy does not ask userinfo"
+    assert mistake.cure == "Write `userinfo: true` in it."
+
+
 def test_each_mistake_is_reported_once_and_all_at_once() -> None:
     fields = {
         "issuers": "x",
