@@ -139,14 +139,16 @@ _SCALARS = st.one_of(
     st.floats(0, 10),
     st.sampled_from(["", "a", "any", "b c", "10s", "ä"]),
 )
-_SETS = st.recursive(
-    _SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=2),
-        st.dictionaries(st.sampled_from(["all_of", "any_of", "none_of", "other"]), inner, max_size=2),
-    ),
-    max_leaves=4,
-)
+
+
+def _collected(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Lists and demands of such values."""
+    parts = st.sampled_from(["all_of", "any_of", "none_of", "other"])
+    return st.one_of(st.lists(inner, max_size=2), st.dictionaries(parts, inner, max_size=2))
+
+
+_LISTS = st.one_of(_SCALARS, _collected(_SCALARS))
+_SETS = st.one_of(_LISTS, _collected(_LISTS))
 _POLICY = st.dictionaries(
     st.sampled_from(["issuers", "token_use", "scopes", "groups", "max_age", "optional", "claims", "userinfo", "x"]),
     st.one_of(
