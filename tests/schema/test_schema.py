@@ -141,38 +141,38 @@ _SCALARS = st.one_of(
 )
 
 
+def _mapping(names: list[str], values: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the names with such values. From pairs: Hypothesis's own dictionaries of sampled keys drew unevenly."""
+    return st.lists(st.tuples(st.sampled_from(names), values), max_size=most).map(dict)
+
+
 def _collected(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Lists and demands of such values."""
-    parts = st.sampled_from(["all_of", "any_of", "none_of", "other"])
-    return st.one_of(st.lists(inner, max_size=2), st.dictionaries(parts, inner, max_size=2))
+    return st.one_of(st.lists(inner, max_size=2), _mapping(["all_of", "any_of", "none_of", "other"], inner, 2))
 
 
 _LISTS = st.one_of(_SCALARS, _collected(_SCALARS))
 _SETS = st.one_of(_LISTS, _collected(_LISTS))
-_POLICY = st.dictionaries(
-    st.sampled_from(["issuers", "token_use", "scopes", "groups", "max_age", "optional", "claims", "userinfo", "x"]),
-    st.one_of(
-        _SETS, st.sampled_from(["access", "id", "cognito"]), st.dictionaries(st.sampled_from(["a", "/b"]), _SETS)
-    ),
-    max_size=3,
+_POLICY = _mapping(
+    ["issuers", "token_use", "scopes", "groups", "max_age", "optional", "claims", "userinfo", "x"],
+    st.one_of(_SETS, st.sampled_from(["access", "id", "cognito"]), _mapping(["a", "/b"], _SETS, 2)),
+    3,
 )
-_ISSUER_FIELD = st.sampled_from(
-    [
-        "profile",
-        "issuer",
-        "client_ids",
-        "audiences",
-        "algorithms",
-        "jwks_uri",
-        "jwks_file",
-        "leeway",
-        "refresh",
-        "grants",
-    ]
-)
+_ISSUER_FIELDS = [
+    "profile",
+    "issuer",
+    "client_ids",
+    "audiences",
+    "algorithms",
+    "jwks_uri",
+    "jwks_file",
+    "leeway",
+    "refresh",
+    "grants",
+]
 _WORDS = st.sampled_from([*PROFILES, "RS256", "ES256", "https://a.example.com", "http://a", POOL])
 _GRANTS = st.lists(
-    st.fixed_dictionaries({"when": st.dictionaries(st.sampled_from(["groups", "claims"]), _SETS), "scopes": _SETS}),
+    st.fixed_dictionaries({"when": _mapping(["groups", "claims"], _SETS, 2), "scopes": _SETS}),
     max_size=2,
 )
 
@@ -180,8 +180,8 @@ _GRANTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(["cognito", "partner"]),
-    fields=st.dictionaries(_ISSUER_FIELD, st.one_of(_SETS, _WORDS, st.lists(_WORDS, max_size=2), _GRANTS), max_size=3),
-    policies=st.dictionaries(st.sampled_from(["one", "three", "public"]), _POLICY, max_size=2),
+    fields=_mapping(_ISSUER_FIELDS, st.one_of(_SETS, _WORDS, st.lists(_WORDS, max_size=2), _GRANTS), 3),
+    policies=_mapping(["one", "three", "public"], _POLICY, 2),
     dropped=st.sampled_from(["", "issuers", "policies", "forward"]),
 )
 def test_what_the_compiler_takes_the_schema_never_refuses(
