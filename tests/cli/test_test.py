@@ -88,7 +88,7 @@ def test_what_no_test_reaches_is_listed(failing: Path, capsys: pytest.CaptureFix
     main(["test", "--envoy", str(failing)])
     out = capsys.readouterr().out
 
-    assert "envoy.yaml:278:17: no test reaches this route" in out
+    assert "envoy.yaml:279:17: no test reaches this route" in out
     assert "no test is let through by orders-read, orders-write" in out
     assert "no test meets the reasons ok, public, " in out
 

@@ -11,7 +11,7 @@ import yaml
 from authz.demo.pieces import shipped_envoy_yaml
 from authz.programs.machine import envoy_command
 
-_OURS = ("orders.example.com", "AbCdEfGhI", "5onexampleclientid", "orders.auth.")
+_OURS = ("order", "AbCdEfGhI", "5onexampleclientid", "staff")
 """What stands for the reader's own names in the shipped file."""
 
 
@@ -34,10 +34,23 @@ def test_every_line_with_a_name_of_the_readers_own_is_marked() -> None:
     unmarked = [
         line
         for line in shipped_envoy_yaml().splitlines()
-        if any(name in line for name in _OURS) and "# CHANGE" not in line
+        if any(name in line for name in _OURS) and "# CHANGE" not in line and not line.lstrip().startswith("#")
     ]
 
     assert unmarked == []
+
+
+def test_every_api_path_is_one_that_the_login_lets_go_on() -> None:
+    """A client without a token gets the 401 of authz there, and not a redirect to the login page."""
+    config = yaml.safe_load(shipped_envoy_yaml())
+    manager = config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    login = manager["http_filters"][1]["typed_config"]["config"]
+    routed = {
+        route["match"].get("path_separated_prefix") for route in manager["route_config"]["virtual_hosts"][0]["routes"]
+    }
+
+    assert [each["name"] for each in login["allow_failed_matcher"]] == [":path"] * len(routed - {None})
+    assert {each["string_match"]["prefix"] for each in login["allow_failed_matcher"]} == routed - {None}
 
 
 def test_nothing_is_let_through_by_an_error_or_a_second_look() -> None:
