@@ -32,7 +32,7 @@ def _text(runs: Sequence[Run], missing: Mapping[str, Missing], style: Style) -> 
             yield f"     {result.case.location}: {problem}"
     for run in runs:
         if run.left_out:
-            yield style.faint(f"Envoy ran without {', '.join(run.left_out)}.")
+            yield style.faint(_without(run))
     for config, each in missing.items():
         yield from _missing(config, each)
     failed = sum(bool(result.problems) for result in results)
@@ -41,6 +41,12 @@ def _text(runs: Sequence[Run], missing: Mapping[str, Missing], style: Style) -> 
     left_out = f", {skipped} skipped" if skipped else ""
     count = f"{len(results)} tests, {failed} failed{left_out}, {seconds * 1000:.0f} ms"
     yield style.bad(count) if failed else style.good(count)
+
+
+def _without(run: Run) -> str:
+    """Whoever tests a request without a token sees the answer of authz, and in production perhaps a redirect."""
+    unseen = "what they answer themselves, as a login does with its redirect where a token is missing, is not shown"
+    return f"Envoy ran without {', '.join(run.left_out)}: {unseen}."
 
 
 def _took(result: Result) -> str:
@@ -70,6 +76,7 @@ def tap(runs: Sequence[Run], missing: Mapping[str, Missing], _style: Style) -> s
         skip = " # SKIP needs --envoy" if result.is_skipped else ""
         lines.append(f"{'not ok' if result.problems else 'ok'} {number} - {name}{skip}")
         lines += [f"  # {result.case.location}: {problem}" for problem in result.problems]
+    lines += [f"# {_without(run)}" for run in runs if run.left_out]
     lines += [f"# {line}" for config, each in missing.items() for line in _missing(config, each)]
     return "\n".join(lines) + "\n"
 

@@ -93,6 +93,19 @@ def test_what_no_test_reaches_is_listed(failing: Path, capsys: pytest.CaptureFix
     assert "no test meets the reasons ok, public, " in out
 
 
+@pytest.mark.parametrize("output", ["text", "tap"])
+def test_login_that_did_not_run_is_said_with_what_that_means(
+    output: str, failing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["test", "--envoy", "--output", output, str(failing)])
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "Envoy ran without" in line]
+
+    assert "envoy.filters.http.oauth2" in said
+    assert "redirect where a token is missing" in said
+    main(["test", "--output", output, str(failing)])
+    assert "Envoy ran without" not in capsys.readouterr().out
+
+
 def test_tap_and_junit_are_well_formed(failing: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["test", "--output", "tap", str(failing), str(EXAMPLE)])
     tap = capsys.readouterr().out.splitlines()
