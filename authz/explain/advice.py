@@ -70,10 +70,11 @@ def _scopes(identity: Identity, policy: Policy, _now: float) -> list[str]:
         return []
     missing = policy.scopes.missing_from(identity.scopes)
     unwanted = policy.scopes.none_of & identity.scopes
+    is_trapped = identity.is_from_user_pools_api
     lacks = "one of" if missing <= policy.scopes.any_of and not missing <= policy.scopes.all_of else "all of"
     return [
-        _TRAP if identity.is_from_user_pools_api else "",
-        f"Ask {identity.issuer.alias} for {lacks}: {listed(missing)}" if missing else "",
+        _TRAP if is_trapped else "",
+        f"Ask {identity.issuer.alias} for {lacks}: {listed(missing)}" if missing and not is_trapped else "",
         f"Ask for a token without {listed(unwanted)}: the policy has {demand(policy.scopes)}" if unwanted else "",
         *_grants(identity, missing),
     ]

@@ -107,6 +107,8 @@ def test_user_pools_api_trap_is_told_in_words_with_both_ways_out() -> None:
     assert "InitiateAuth" in advice
     assert "hosted UI" in advice
     assert "grant" in advice
+    assert "Ask cognito for" not in advice
+    assert "Ask cognito for" in " ".join(advise(_explain("no scope").decision, NOW))
 
 
 def test_steps_after_the_first_failure_tell_what_else_would_fail() -> None:
