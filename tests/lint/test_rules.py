@@ -229,6 +229,56 @@ def test_the_login_in_other_forms(old: str, new: str, code: str) -> None:
     assert codes(changed((old, new), text=LOGIN)) == ([code] if code else [])
 
 
+_API = """\
+                allow_failed_matcher:
+                - name: ":path"
+                  string_match: { MATCHER }
+"""
+_FORWARD = "                forward_bearer_token"
+
+
+@pytest.mark.parametrize(
+    ("matcher", "match", "policy", "code"),
+    [
+        ("prefix: /orders", "{ path_separated_prefix: /shipments }", "authenticated", "AUTHZ710"),
+        ("prefix: /orders", "{ path: /shipments }", "orders-read", "AUTHZ710"),
+        ("prefix: /orders", "{ prefix: /ord/ }", "orders-read", "AUTHZ710"),
+        ("prefix: /orders", "{ path: / }", "authenticated", ""),
+        ("prefix: /orders", "{ path_separated_prefix: /shipments }", "public", ""),
+        ("prefix: /orders", "{ path_separated_prefix: /shipments }", "deny", ""),
+        ("prefix: /orders", "{ path_separated_prefix: /ORDERS }", "orders-read", "AUTHZ710"),
+        ("prefix: /orders, ignore_case: true", "{ path_separated_prefix: /ORDERS }", "orders-read", ""),
+        ("prefix: /", "{ path_separated_prefix: /shipments }", "orders-read", ""),
+        ('safe_regex: { regex: "/(orders|shipments).*" }', "{ path_separated_prefix: /shipments }", "orders-read", ""),
+        ("prefix: /elsewhere", "{ path_separated_prefix: /shipments }", "orders-read", ""),
+    ],
+)
+def test_a_route_that_leads_programs_to_the_login_is_noted_where_others_do_not(
+    matcher: str, match: str, policy: str, code: str
+) -> None:
+    login = (_FORWARD, f"{_API.replace('MATCHER', matcher)}{_FORWARD}")
+
+    assert codes(changed(login, (REST, f"{route(match, policy)}{REST}"), text=LOGIN)) == ([code] if code else [])
+
+
+def test_a_login_that_names_no_api_paths_or_does_not_run_on_the_route_is_no_note() -> None:
+    api = (_FORWARD, f"{_API.replace('MATCHER', 'prefix: /orders')}{_FORWARD}")
+    shipments = route("{ path_separated_prefix: /shipments }", "orders-read")
+    off = '{ "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }'
+    without_login = shipments.replace(_AUTHZ, f"envoy.filters.http.oauth2: {off}\n                  {_AUTHZ}")
+
+    assert codes(changed((REST, f"{shipments}{REST}"), text=LOGIN)) == []
+    assert codes(changed(api, (REST, f"{without_login}{REST}"), text=LOGIN)) == []
+
+
+def test_a_path_that_gets_a_401_from_the_login_itself_is_no_note() -> None:
+    api = _API.replace("MATCHER", "prefix: /orders")
+    refused = _API.replace("allow_failed", "deny_redirect").replace("MATCHER", "prefix: /shipments")
+    shipments = route("{ path_separated_prefix: /shipments }", "orders-read")
+
+    assert codes(changed((_FORWARD, f"{api}{refused}{_FORWARD}"), (REST, f"{shipments}{REST}"), text=LOGIN)) == []
+
+
 def test_a_header_that_a_route_adds_over_the_sidecars_is_named() -> None:
     added = "request_headers_to_add: [{ header: { key: X-Auth-Subject, value: root } }]"
 

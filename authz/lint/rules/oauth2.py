@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
+from authz.lint.match import Match
 from authz.lint.rule import Found, Severity, rule
-from authz.lint.subject import Manager, Subject
+from authz.lint.subject import ANY_TOKEN, DEMANDING, Filter, Manager, Route, Subject
 from authz.lint.view import View
 
 _GCM = "envoy.reloadable_features.oauth2_use_gcm_encryption"
 _CBC = "envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat"
 _COOKIES = ("bearer_token", "refresh_token", "oauth_hmac", "oauth_expires", "oauth_nonce", "code_verifier")
+_NOT_REDIRECTED = ("allow_failed_matcher", "pass_through_matcher", "deny_redirect_matcher")
+"""What is sent on without a session, on its own token, or refused with 401."""
 
 
 @rule("AUTHZ701", Severity.ERROR, "session cookies can be altered unnoticed")
@@ -140,3 +144,55 @@ def pass_through_case(subject: Subject) -> Iterator[Found]:
                 if not exact or string.raw("ignore_case") is not True:
                     cure = 'Write `string_match: { prefix: "Bearer ", ignore_case: true }`.'
                     yield Found(matcher.path, f"only {prefix!r:.40} passes the login, in this case", cure)
+
+
+@rule("AUTHZ710", Severity.INFO, "a missing token is answered with the login page, and not with 401")
+def login_for_programs(subject: Subject) -> Iterator[Found]:
+    """Where `allow_failed_matcher` names API paths, a route that it does not name sends a client without a token to the
+    login page: right for pages, a surprise for programs. A single path for which any token will do is taken for a page.
+    """
+    for manager, item, config in subject.oauth2_filters:
+        let_on, *more = (tuple(_paths(config, name)) for name in _NOT_REDIRECTED)
+        asking = [each for each in manager.routes if _demands_a_token(each) and not _has_own_login(item, manager, each)]
+        example = next((route for route in asking if _covers(let_on, route)), None)
+        if example is None:
+            continue
+        line, there = (subject.document.locate(path).line for path in (example.view.path, let_on[0].path))
+        for route in asking:
+            if not _is_a_page(route) and not _covers(chain(let_on, *more), route):
+                problem = f"a missing token gets the login page here, and 401 on the route in line {line}"
+                yield Found(route.view.path, problem, f"If programs call it, add its path to the list in line {there}.")
+
+
+def _paths(config: View, name: str) -> Iterator[View]:
+    """The matchers of a list that look at the path."""
+    return (matcher for matcher in config.each(name) if matcher.text("name").lower() == ":path")
+
+
+def _demands_a_token(route: Route) -> bool:
+    return route.strength in {ANY_TOKEN, DEMANDING} and not route.answers_itself
+
+
+def _is_a_page(route: Route) -> bool:
+    return route.strength == ANY_TOKEN and route.match.path[0] == "path"
+
+
+def _has_own_login(item: Filter, manager: Manager, route: Route) -> bool:
+    """Whether the route, or what is around it, says something else about the login, such as `disabled`."""
+    levels = (manager.table, route.host, route.view)
+    return any(level.get("typed_per_filter_config", item.name) for level in levels)
+
+
+def _covers(matchers: Iterable[View], route: Route) -> bool:
+    return any(_may_cover(matcher, route.match) for matcher in matchers)
+
+
+def _may_cover(matcher: View, match: Match) -> bool:
+    """Whether a matcher of the path takes every path of a route; where that cannot be told, it counts as so."""
+    string = matcher.get("string_match")
+    for kind in ("prefix", "exact"):
+        text = string.text(kind) or matcher.text(f"{kind}_match")
+        if text and not matcher.raw("invert_match"):
+            path = {{"prefix": "prefix", "exact": "path"}[kind]: text, "case_sensitive": not string.raw("ignore_case")}
+            return Match(View(path, matcher.path)).covers_path_of(match)
+    return True
