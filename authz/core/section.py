@@ -18,6 +18,12 @@ MAX_SECONDS = 1e15
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SPELT_OUT = re.compile(
+    r"([0-9]+(?:\.[0-9]+)?) ?(?:(?P<ms>ms|msecs?|milliseconds?)|(?P<s>s|secs?|seconds?)|(?P<m>m|mins?|minutes?)"
+    r"|(?P<h>h|hrs?|hours?)|(?P<d>d|days?))",
+    re.ASCII | re.IGNORECASE,
+)
+"""A duration as people write it elsewhere: never taken, but told how it is written here."""
 
 
 class Section:
@@ -106,7 +112,9 @@ class Section:
         seconds = parse_seconds(value)
         if seconds is None or not at_least <= seconds <= at_most:
             bounds = f"from {_shown(at_least)} to {_shown(at_most)}"
-            self.wrong((name,), f"a duration {bounds} is needed, not {describe(value)}", f"Write `{name}: 30s`, say.")
+            meant = _meant_duration(value, at_least, at_most)
+            cure = f"Did you mean `{meant}`?" if meant else f"Write `{name}: 30s`, say."
+            self.wrong((name,), f"a duration {bounds} is needed, not {describe(value)}", cure)
             return default
         return seconds
 
@@ -147,6 +155,15 @@ def parse_seconds(value: object) -> float | None:
         return float(value) if abs(value) <= MAX_SECONDS else None
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     return float(match[1]) * _UNIT_SECONDS[match[2]] if match else None
+
+
+def _meant_duration(value: object, at_least: float, at_most: float) -> str:
+    """`15m` for `15min` or `15 minutes`, where that is within the bounds; empty for anything else."""
+    match = _SPELT_OUT.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match.lastgroup is None:
+        return ""
+    seconds = float(match[1]) * _UNIT_SECONDS[match.lastgroup]
+    return f"{match[1]}{match.lastgroup}" if at_least <= seconds <= at_most else ""
 
 
 def describe(value: object) -> str:

@@ -133,6 +133,29 @@ def test_a_duration_is_taken_within_its_bounds_and_its_default_where_it_is_missi
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("15min", "15m"), ("15 Minutes", "15m"), ("15M", "15m"), ("10 s", "10s"), ("900sec", "900s")),
+        *(("1.5 hrs", "1.5h"), ("1000 msecs", "1000ms"), ("1day", "1d")),
+    ],
+)
+def test_a_duration_that_is_spelt_out_is_told_how_it_is_written_here(written: str, meant: str) -> None:
+    section, found = _section({"a": written})
+
+    assert section.seconds("a", 5, 1, 86_400) == 5
+    assert [mistake.cure for mistake in found] == [f"Did you mean `{meant}`?"]
+
+
+@pytest.mark.parametrize("written", ["2days", "1ms", "15 mince", "min", "1h30min", "\u0661min", "15 \u017f", 0])
+def test_what_would_be_out_of_bounds_or_is_no_duration_in_words_either_gets_an_example(written: object) -> None:
+    section, found = _section({"a": written})
+
+    section.seconds("a", 5, 1, 86_400)
+
+    assert [mistake.cure for mistake in found] == ["Write `a: 30s`, say."]
+
+
 def test_bounds_of_a_day_and_more_are_shown_in_days() -> None:
     section, found = _section({"a": 0})
 
