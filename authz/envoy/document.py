@@ -112,6 +112,9 @@ def _nodes(text: str, file: str) -> list[yaml.Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _location(file, mark) if mark else Location(file, 1, 1)
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            cure = "Write spaces: YAML indents with nothing else."
+            raise Unreadable(place, "not YAML: a tab stands here", cure) from error
         problem = error.problem or "it cannot be parsed"
         raise Unreadable(place, f"not YAML: {problem}", "Mend the YAML syntax there.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -170,7 +170,9 @@ def test_windows_line_ends_move_no_place() -> None:
         ("a: 1\n---\nb: 2\n", "f:3:1: a second document begins here. Keep one: Envoy reads the first and no other."),
         ("a: *x", "f:1:4: not YAML: found undefined alias. Mend the YAML syntax there."),
         ("a: &x [*x]", "f:1:4: too much is nested or repeated here. Write less with aliases."),
-        ("a:\n\t- b", "f:2:1: not YAML: found character that cannot start any token. Mend the YAML syntax there."),
+        ("a:\n\t- b", "f:2:1: not YAML: a tab stands here. Write spaces: YAML indents with nothing else."),
+        ("é:\n  b: 1\n  \tc: 2", "f:3:3: not YAML: a tab stands here. Write spaces: YAML indents with nothing else."),
+        ("a: @\tb", "f:1:4: not YAML: found character that cannot start any token. Mend the YAML syntax there."),
         ("a: [1, 2", "f:2:1: not YAML: did not find expected ',' or ']'. Mend the YAML syntax there."),
         ("%YAML 9.9\n---\na", "f:1:1: not YAML: found incompatible YAML document. Mend the YAML syntax there."),
         ("a: \x00", "f:1:1: not YAML text. Name a text file in YAML or JSON."),
@@ -178,7 +180,7 @@ def test_windows_line_ends_move_no_place() -> None:
         (bytes(range(256)).decode("latin-1"), "f:1:1: not YAML text. Name a text file in YAML or JSON."),
         ("a" * (MAX_BYTES + 1), f"f:1:1: larger than {MAX_BYTES} bytes. Name the Envoy YAML."),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_what_cannot_be_read_is_one_sentence_with_a_place_and_a_cure(text: str, expected: str) -> None:
     assert _refusal(text) == expected
