@@ -18,7 +18,9 @@ _GITHUB_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 
 
 def as_text(findings: Sequence[Finding], files: int, _rules: dict[str, Rule]) -> str:
-    """One finding a line, and how many there are."""
+    """One finding a line, and how many there are; nothing where no file could be read."""
+    if not files:
+        return ""
     lines = [
         f"{each.location}: {each.rule.severity} {each.rule.code}: {each.problem}. {each.cure}\n" for each in findings
     ]

@@ -58,7 +58,8 @@ def test_what_cannot_be_read_is_one_sentence_and_exit_code_2(
     file = _file(tmp_path, content)
 
     assert main(["lint", file]) == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
+    assert out == ""
     assert said in error
     assert error.startswith(file)
     assert error.count("\n") == 1
