@@ -6,7 +6,7 @@ import pytest
 
 from authz.lint.examine import examine
 from authz.lint.rule import Severity, rule
-from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, route, routes
+from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, places, route, routes
 
 _GET = 'headers: [{ name: ":method", string_match: { exact: GET } }]'
 _ONE_POLICY = (("        orders-write: { scopes: [orders/write] }\n", ""),)
@@ -71,13 +71,37 @@ def test_a_filter_enabled_for_every_request_is_no_finding() -> None:
     assert codes(changed(("              failure_mode_allow", f"{line}              failure_mode_allow"))) == []
 
 
-@pytest.mark.parametrize("key", ["Policy", "polciy", "policies", "polícy"])
+@pytest.mark.parametrize("key", ["Policy", "polciy", "policies", "polícy", "authz_policy", "route-policies"])
 def test_many_misspellings_of_policy_are_named(key: str) -> None:
     assert codes(changed(("policy: public", f"{key}: public"))) == ["AUTHZ302"]
 
 
 def test_other_context_extensions_are_nobodys_business() -> None:
-    assert codes(changed(("policy: public", "policy: public, team: orders"))) == []
+    assert codes(changed(("policy: public", "policy: public, team: orders, policy_owner: orders"))) == []
+
+
+def test_each_context_extension_without_a_policy_beside_it_is_noted_at_its_own_place() -> None:
+    text = changed(("policy: public", "team: orders, tier: gold"))
+    (line,) = (number for number, each in enumerate(text.splitlines(), 1) if "team: orders" in each)
+    column = text.splitlines()[line - 1].index("team") + 1
+
+    assert places(text) == [f"{line}:{column} AUTHZ307", f"{line}:{column + len('team: orders, ')} AUTHZ307"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("/orders/", "Write `path_separated_prefix: /orders`."),
+        ('"/orders//?a=b"', "Write `path_separated_prefix: /orders`."),
+        ('"/orders#top"', "Write `path_separated_prefix: /orders`."),
+        ("/", "Write `prefix: /`."),
+        ('"?a"', "Write `prefix: /`."),
+    ],
+)
+def test_a_path_that_envoy_refuses_is_told_as_one_that_it_takes(written: str, cure: str) -> None:
+    text = routes(route(f"{{ path_separated_prefix: {written} }}", "orders-read"), REST, also=_ONE_POLICY)
+
+    assert [(each.rule.code, each.cure) for each in examine(text, "f")] == [("AUTHZ406", cure)]
 
 
 def test_a_misspelt_key_of_another_filter_is_dropped_too() -> None:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import Subject
+from authz.lint.view import View
 
 _PER_ROUTE = frozenset({"ExtAuthzPerRoute", "FilterConfig"})
 
@@ -25,13 +26,29 @@ def without_policy(subject: Subject) -> Iterator[Found]:
 
 @rule("AUTHZ302", Severity.ERROR, "a context extension looks like a misspelt `policy`")
 def misspelt_key(subject: Subject) -> Iterator[Found]:
-    """The sidecar reads the one key `policy`. Under any other key the route keeps the policy that it inherits."""
+    """The sidecar reads the one key `policy`. Under any other key, such as `authz_policy`, the route keeps the policy
+    that it inherits.
+    """
+    for extensions in _extensions(subject):
+        for key in extensions.value:
+            if key != "policy" and _is_meant_for_policy(key, extensions):
+                yield Found((*extensions.path, key), f"{key!r:.60} is not read", "Write `policy`.", on_key=True)
+
+
+def _extensions(subject: Subject) -> Iterator[View]:
+    """Every `context_extensions` of an override."""
     for manager in subject.managers:
         for level in manager.levels():
             for view in level.get("typed_per_filter_config").inside():
-                for key in view.value if view.path[-1] in {"context_extensions", "contextExtensions"} else ():
-                    if key != "policy" and get_close_matches(key.lower(), ["policy", "policies"], n=1, cutoff=0.7):
-                        yield Found((*view.path, key), f"{key!r:.60} is not read", "Write `policy`.", on_key=True)
+                if view.path[-1] in {"context_extensions", "contextExtensions"}:
+                    yield view
+
+
+def _is_meant_for_policy(key: str, beside: View) -> bool:
+    """Whether a key is `policy` misspelt, or has the word in it where no `policy` stands beside."""
+    if get_close_matches(key.lower(), ["policy", "policies"], n=1, cutoff=0.7):
+        return True
+    return "polic" in key.lower() and "policy" not in beside.value
 
 
 @rule("AUTHZ303", Severity.ERROR, "an override names no filter of the chain")
@@ -93,3 +110,18 @@ def without_filter(subject: Subject) -> Iterator[Found]:
         if manager.authz is None and any(not route.answers_itself for route in manager.routes):
             cure = "Add envoy.filters.http.ext_authz, or let this listener do redirects only."
             yield Found(manager.view.path, "this connection manager has no ext_authz filter", cure)
+
+
+@rule("AUTHZ307", Severity.INFO, "context extensions say nothing of a policy")
+def without_policy_key(subject: Subject) -> Iterator[Found]:
+    """Other keys are for whoever else reads them, and the sidecar does not: the route keeps the policy that it
+    inherits. Where a policy of its own was meant, it is missing.
+    """
+    for extensions in _extensions(subject):
+        if "policy" not in extensions.value:
+            for key in extensions.value:
+                if not _is_meant_for_policy(key, extensions):
+                    problem = f"the sidecar does not read {key!r:.60}, and no `policy` stands beside it"
+                    yield Found(
+                        (*extensions.path, key), problem, "Add `policy`, or leave what is inherited.", on_key=True
+                    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
 from authz.lint.rule import Found, Severity, rule
 from authz.lint.subject import DEMANDING, DENY, Route, Subject
+
+_SEPARATED = re.compile(r"[^?#]+[^?#/]")
+"""What Envoy takes as `path_separated_prefix`: the pattern of RouteMatch in its API."""
 
 
 def _hosts(subject: Subject) -> Iterator[tuple[Route, ...]]:
@@ -103,3 +107,18 @@ def open_rest(subject: Subject) -> Iterator[Found]:
             if route.match.is_everything and weak and not route.answers_itself:
                 problem = "other spellings of the protected paths fall to this weaker route"
                 yield Found(route.view.path, problem, "Give it `policy: deny`, and name what is open.")
+
+
+@rule("AUTHZ406", Severity.ERROR, "Envoy refuses the path of a route")
+def refused_prefix(subject: Subject) -> Iterator[Found]:
+    """`path_separated_prefix` brings its own slash, and knows neither query nor fragment: with one at its end, `/`
+    alone, or `?` or `#` in it, Envoy does not start.
+    """
+    for manager in subject.managers:
+        for route in manager.routes:
+            kind, text = route.match.path
+            if kind == "path_separated_prefix" and not _SEPARATED.fullmatch(text):
+                meant = re.split("[?#]", text)[0].rstrip("/")
+                cure = f"Write `path_separated_prefix: {meant:.80}`." if len(meant) > 1 else "Write `prefix: /`."
+                problem = f"Envoy refuses the path_separated_prefix {text!r:.80}"
+                yield Found(route.match.view.where("path_separated_prefix"), problem, cure)
