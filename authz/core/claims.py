@@ -25,6 +25,7 @@ MAX_POINTER_DEPTH = 8
 
 USERINFO = "@userinfo"
 """What the name of a claim from the userinfo endpoint starts with."""
+_NO_ESCAPE = re.compile("~(?![01])")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
@@ -58,7 +59,7 @@ class ClaimName:
             if not text:
                 raise ValueError("a claim name is empty")
             return cls(text, (text,))
-        if "~" in pointer.replace("~0", "").replace("~1", ""):
+        if _NO_ESCAPE.search(pointer):
             raise ValueError("in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)")
         tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
         if len(tokens) > MAX_POINTER_DEPTH:

@@ -90,7 +90,7 @@ def _names(section: Section, profile: Profile) -> tuple[str, ...]:
     if not names and profile.name != "cognito":
         cure = profile.issuer_cure or 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.'
         section.wrong((), "issuer is missing", cure)
-    for name in names if profile.issuer_shape else ():
+    for name in names:
         if profile.issuer_shape is not None and profile.issuer_shape.fullmatch(name) is None:
             problem = f"{name!r:.200} is not the name of a {profile.name} issuer"
             section.wrong(("issuer",), problem, profile.issuer_cure)

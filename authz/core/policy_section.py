@@ -150,7 +150,6 @@ def _claims(section: Section) -> list[tuple[ClaimName, Membership]]:
             name = ClaimName.parse(text)
         except ValueError as error:
             section.wrong((text,), str(error), "Write a claim's name, or a JSON Pointer such as `/a/b`.", on_key=True)
-            section.raw(text)
             continue
         demands.append((name, _demand(section, text, _as_scalar, bare="any_of")))
     return demands

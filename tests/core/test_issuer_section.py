@@ -283,6 +283,54 @@ def test_a_wrong_field_is_named_with_its_cure(
     assert expected in _wrong(fields)
 
 
+CI = {"profile": "circleci", "audiences": ["orders"]}
+
+
+def test_a_name_that_no_issuer_of_the_kind_has_is_named_with_the_cure_of_the_kind() -> None:
+    assert _wrong({**CI, "issuer": "https://oidc.circleci.com/org/orders"}) == [
+        (
+            ("issuer",),
+            "'https://oidc.circleci.com/org/orders' is not the name of a circleci issuer",
+            'Write `issuer: "https://oidc.circleci.com/org/ORGANIZATION_ID"`, the id being a UUID.',
+        )
+    ]
+
+
+def test_tokens_of_workloads_are_not_taken_with_any_audience() -> None:
+    assert _wrong({"profile": "github-actions", "audiences": "any"}) == [
+        (
+            ("audiences",),
+            "github-actions tokens cannot be taken with any audience: one made for another service would count",
+            "List the audience that jobs ask for when they come here.",
+        )
+    ]
+
+
+def test_an_empty_list_of_names_is_a_mistake_at_its_place() -> None:
+    assert _wrong({**POOL_FIELDS, "issuer": []})[0][:2] == (("issuer",), "the list is empty")
+
+
+def test_of_wrong_algorithms_none_is_taken_even_while_the_reading_goes_on() -> None:
+    issuer, found = _read({**PARTNER_FIELDS, "algorithms": ["RS256", "HS256"]})
+
+    assert found
+    assert issuer is not None
+    assert issuer.algorithms == {"RS256"}
+
+
+@pytest.mark.parametrize("name", ["https://b.example/X", "https://b.example/X/", "https://b.example/X//"])
+def test_keys_of_a_pool_are_below_its_name_whether_or_not_it_ends_in_a_slash(name: str) -> None:
+    keys = _good({"profile": "cognito", "issuer": name, "client_ids": "any"}).keys
+
+    assert keys == KeyLocation(jwks_uri="https://b.example/X/.well-known/jwks.json")
+
+
+def test_keys_of_the_cluster_are_had_from_its_api_server_alone() -> None:
+    keys = _good({"profile": "kubernetes", "audiences": ["orders"]}).keys
+
+    assert (keys.jwks_uri, keys.discovery) == ("https://kubernetes.default.svc/openid/v1/jwks", "")
+
+
 def test_where_userinfo_is_can_be_said_or_is_asked_for_with_the_keys() -> None:
     uri = "https://idp.example.com/userinfo"
     said = _good({**PARTNER_FIELDS, "userinfo_uri": uri, "ca_file": "/ca.pem"}).userinfo

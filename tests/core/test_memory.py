@@ -112,7 +112,7 @@ def test_keeping_the_same_token_again_counts_its_text_once() -> None:
 def test_forgetting_makes_room() -> None:
     """Each half holds five tokens of ten characters: what was forgotten must not count among them."""
     memory = _memory(characters=100)
-    for _ in range(5):
+    for _ in range(3):
         memory.keep("forgotten.", IDENTITY)
         memory.forget("forgotten.")
 

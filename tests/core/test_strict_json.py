@@ -163,3 +163,10 @@ def test_long_name_is_not_kept() -> None:
 
     assert first == second == name
     assert first is not second
+
+
+@pytest.mark.parametrize("length", [MAX_NAME_KEPT_CHARACTERS, MAX_NAME_KEPT_CHARACTERS + 1])
+def test_a_name_of_as_many_characters_as_the_bound_is_one_object_in_every_text(length: int) -> None:
+    (first,), (second,) = (loads(b'{"' + b"n" * length + b'":1}') for _ in range(2))
+
+    assert (first is second) is (length <= MAX_NAME_KEPT_CHARACTERS)

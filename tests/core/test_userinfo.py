@@ -289,3 +289,50 @@ def test_answer_that_is_not_safe_in_a_header_is_refused() -> None:
         with_userinfo(_partner(), {"name": "Jo\r\nx-admin: 1"}, forward)
 
     assert denied.value.reason is Reason.TOKEN_MALFORMED
+
+
+# --- what is said of mistakes
+
+
+@pytest.mark.parametrize(
+    ("written", "below", "problem", "cure"),
+    [
+        (
+            "yes",
+            (),
+            "true or a mapping is needed, not 'yes'",
+            "Write `userinfo: true`, or `userinfo: { required: false }`.",
+        ),
+        ({}, (), "required is missing", "Write `required: false`, or `userinfo: true`."),
+    ],
+)
+def test_userinfo_that_says_neither_is_a_mistake_with_its_cure(
+    written: object, below: tuple[str, ...], problem: str, cure: str
+) -> None:
+    policies = {"p": {"issuers": "cognito", "userinfo": written}}
+
+    assert _mistakes(_with(**policies)) == [Mistake(("policies", "p", "userinfo", *below), problem, cure)]
+
+
+def test_an_issuer_without_an_endpoint_is_named_with_the_cure() -> None:
+    policies = {"p": {"issuers": "cognito", "userinfo": True}}
+
+    assert _mistakes({"issuers": {"cognito": AUTHZ["issuers"]["cognito"]}, "policies": policies}) == [
+        Mistake(
+            ("policies", "p", "userinfo"),
+            "the userinfo endpoint is not known of issuer cognito",
+            "Write `userinfo_uri` there, or name other issuers in the policy's `issuers`.",
+        )
+    ]
+
+
+def test_a_candidate_that_asks_otherwise_is_a_mistake_with_its_cure() -> None:
+    policies = {"p": {"issuers": "cognito", "userinfo": True, "candidate": "q"}, "q": {"issuers": "cognito"}}
+
+    assert _mistakes(_with(**policies)) == [
+        Mistake(
+            ("policies", "p", "candidate"),
+            "a candidate is judged by the answer that its policy asks for",
+            "Write the same `userinfo` in both, or in neither.",
+        )
+    ]
