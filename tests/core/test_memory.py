@@ -109,10 +109,11 @@ def test_keeping_the_same_token_again_counts_its_text_once() -> None:
     assert memory.recall("x" * 10, NOW) is IDENTITY
 
 
-def test_forgetting_makes_room() -> None:
+@pytest.mark.parametrize("forgotten", range(1, 6))
+def test_forgetting_makes_room(forgotten: int) -> None:
     """Each half holds five tokens of ten characters: what was forgotten must not count among them."""
     memory = _memory(characters=100)
-    for _ in range(3):
+    for _ in range(forgotten):
         memory.keep("forgotten.", IDENTITY)
         memory.forget("forgotten.")
 

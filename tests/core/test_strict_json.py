@@ -104,6 +104,12 @@ def test_many_brackets_side_by_side_or_inside_strings_are_not_nesting() -> None:
     assert loads(b'[["\\"' + b"[{" * 1000 + b'\\\\"]]') == [['"' + "[{" * 1000 + "\\"]]
 
 
+def test_as_many_levels_as_the_bound_are_read_beside_others() -> None:
+    deepest = b"[" * (MAX_NESTING - 1) + b"]" * (MAX_NESTING - 1)
+
+    assert loads(b"[[]," + deepest + b",[]]") == json.loads(b"[[]," + deepest + b",[]]")
+
+
 def test_brackets_after_a_string_that_looks_open_still_count() -> None:
     with pytest.raises(NotStrictJson, match="nested too deeply"):
         loads(b'["\\\\",' + b"[" * MAX_NESTING + b"]" * MAX_NESTING + b"]")

@@ -327,9 +327,9 @@ def test_an_issuer_without_an_endpoint_is_named_with_the_cure() -> None:
 
 
 def test_a_candidate_that_asks_otherwise_is_a_mistake_with_its_cure() -> None:
-    policies = {"p": {"issuers": "cognito", "userinfo": True, "candidate": "q"}, "q": {"issuers": "cognito"}}
+    asking = {"issuers": "cognito", "userinfo": True, "candidate": "q"}
 
-    assert _mistakes(_with(**policies)) == [
+    assert _mistakes(_with(p=asking, q={"issuers": "cognito"})) == [
         Mistake(
             ("policies", "p", "candidate"),
             "a candidate is judged by the answer that its policy asks for",
