@@ -19,7 +19,7 @@ from bench import traffic
 from bench.echo import NOTHING
 from bench.plan import Plan
 from bench.pool import AUDIENCE, CLIENT, PARTNER, POOL
-from bench.processes import Program, program
+from bench.processes import Program, is_ready, program, until
 
 ROOT = Path(__file__).parents[1]
 POLICIES: Mapping[str, Any] = {
@@ -93,6 +93,7 @@ class Place:
         command += ["--admin", f"127.0.0.1:{admin}", "--drain", "1s"]
         command += [f"--listen=unix:{socket}" for socket in sockets]
         with program(name, command, self.folder, sockets) as running:
+            until(lambda: is_ready(admin), running)
             yield Sidecar(running, sockets, admin)
 
     @contextlib.contextmanager

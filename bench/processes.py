@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 
@@ -73,7 +77,7 @@ def program(
     started = Program(name, process, log)
     try:
         for where in ready:
-            _until_accepting(started, where)
+            until(partial(accepts, where), started)
         yield started
     finally:
         process.terminate()
@@ -84,9 +88,10 @@ def program(
             process.wait()
 
 
-def _until_accepting(started: Program, ready: Path | int) -> None:
+def until(condition: Callable[[], bool], started: Program) -> None:
+    """Wait for a program that starts. Raises DidNotStart."""
     end = time.monotonic() + START_SECONDS
-    while not accepts(ready):
+    while not condition():
         if started.process.poll() is not None or time.monotonic() > end:
             tail = started.log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise DidNotStart(f"{started.name} did not start:\n{tail}")
@@ -101,3 +106,12 @@ def accepts(where: Path | int) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_ready(port: int) -> bool:
+    """Whether the sidecar with that admin port says that it can verify tokens of every issuer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+            return bool(json.load(answer)["ready"])
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import http.server
-import json
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,7 +18,7 @@ from bench import traffic
 from bench.load import LoadFailed
 from bench.place import Place, Sidecar
 from bench.pool import AUDIENCE, PARTNER
-from bench.processes import Program, resident_mib
+from bench.processes import Program, is_ready, resident_mib
 from bench.progress import Progress
 from bench.results import Table
 from bench.streams import send_checks
@@ -110,7 +107,7 @@ def _start_once(place: Place, jwks_uri: str) -> dict[str, float]:
         began = time.monotonic()
         process = subprocess.Popen([*command, "--admin", f"127.0.0.1:{admin}"], stdout=output, stderr=output)
     try:
-        while not _is_ready(admin):
+        while not is_ready(admin):
             if process.poll() is not None or time.monotonic() - began > START_SECONDS:
                 raise LoadFailed(f"authz did not get ready:\n{log.read_text(encoding='utf-8')[-2000:]}")
             time.sleep(0.01)
@@ -128,11 +125,3 @@ def _configuration(place: Place, jwks_uri: str) -> Path:
     authz = {"issuers": {"partner": partner}, "policies": place.authz()["policies"]}
     node = {"id": "bench", "cluster": "orders-api", "metadata": {"authz": authz}}
     return place.write("start.yaml", {"node": node})
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
-            return bool(json.load(answer)["ready"])
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
