@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     from authz.programs.machine import CannotRunError  # noqa: PLC0415
 
     # A closed terminal and a stopped service end the demo as Ctrl-C does: through every `finally`.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Ctrl-C's own signal is set as well: a shell that starts programs in the background has them ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         with running(args.port, say=print) as stack:
