@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,11 +65,19 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     one = Collector()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{one.server.server_port}")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "authz")
+    before = set(threading.enumerate())
     yield one
     one.hold.set()
     one.server.shutdown()
     one.server.server_close()
+    # An exporter that is still trying draws from `random` for its pauses, under the feet of the next test's generator.
+    until(lambda: not _exporters(before), 60)
+
+
+def _exporters(before: set[Thread]) -> list[Thread]:
+    return [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("Otel")]
 
 
 @pytest.fixture
