@@ -173,6 +173,15 @@ def fuzzing() -> str:
     return executions.table()
 
 
+def mutants() -> str:
+    """How many small changes of the core were tried in the last run that was recorded, and how many a test noticed."""
+    score = json.loads((ROOT / "tests" / "mutants" / "score.json").read_text(encoding="utf-8"))
+    entries = json.loads((ROOT / "tests" / "mutants" / "survivors.json").read_text(encoding="utf-8"))
+    explained = sum(len(entry["changes"]) for entry in entries)
+    share = 100 * score["noticed"] / score["changes"]
+    return f"{score['noticed']:,} of {score['changes']:,} changes noticed, {share:.1f} %; {explained} explained.\n"
+
+
 def drilled() -> str:
     """The figures of the last drills."""
     return drills.table()
@@ -196,6 +205,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "token-routes": token_routes,
     "token-corpus": token_corpus,
     "fuzzing": fuzzing,
+    "mutants": mutants,
     "drills": drilled,
 }
 
