@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 
 from authz.server.engine import MAX_MESSAGE_BYTES, MAX_STREAMS_PER_CONNECTION, Engine, Service
+from authz.server.loop import ANSWERED_TOGETHER, Loop, LoopCall
 from authz.server.public import THREADS, PublicServer
 from tests.fakes.waiting import until
 from tests.server.serving import ECHO, ENGINES, JAM, LATER, REFUSE, SECONDS, Running, method, running
@@ -263,6 +264,37 @@ def test_a_burst_is_seen_as_one_before_any_of_it_is_handled() -> None:
         assert set(answers) == {b"cba", b"overloaded"}
         assert 0 < answers.count(b"cba") < 100
         assert jam.result() == b""
+
+
+def test_a_burst_is_decided_in_parts_and_each_part_is_answered_before_the_next(tmp_path: Path) -> None:
+    loop = Loop(f"unix:{tmp_path}/engine.sock", Service({}, lambda _call: b""))
+    call = Watched()
+    loop._ready = [(cast("LoopCall", call), b"")] * (ANSWERED_TOGETHER + 8)
+    loop._handle_ready()
+    loop._handle_ready()
+    loop.stop(0.0)
+    loop.serve()
+
+    first, rest = ANSWERED_TOGETHER, 8
+    assert call.seen == ["decided"] * first + ["answered"] * first + ["decided"] * rest + ["answered"] * rest
+    assert loop._ready == []
+
+
+class Watched:
+    """A call that notes what is done with it. Implements what the loop uses of a LoopCall that was read."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def seconds_left(self) -> float:
+        return 1.0
+
+    def handler(self, message: bytes, _call: object) -> bytes:
+        self.seen.append("decided")
+        return message
+
+    def finish(self, _answer: bytes) -> None:
+        self.seen.append("answered")
 
 
 def test_a_call_whose_deadline_passed_before_it_was_looked_at_is_never_handled(make: Callable[..., Engine]) -> None:
