@@ -1,5 +1,4 @@
-"""The picture of the README: requests per second and latency through Envoy, each way of protecting a route beside the
-others."""
+"""The picture of the README: checks and requests per second, each way of protecting a route beside the others."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ def draw(tables: Tables, path: Path) -> None:
     """Two panels of bars as a PNG."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     _bars(left, tables, "straight", "checks per second, straight gRPC", _STRAIGHT)
-    _bars(right, tables, "envoy", "requests per second through one Envoy worker", _THROUGH)
+    _bars(right, tables, "envoy", "requests per second through Envoy", _THROUGH)
     figure.savefig(path, dpi=110, metadata={"Software": ""})
     plt.close(figure)
 
