@@ -355,7 +355,7 @@ def test_stopping_under_load_ends_every_call_with_an_answer_or_unavailable(make:
         with running(make) as served, served.channel() as channel:
             # Longer than the grace: a call that the public server took up as it stopped is ended only by that.
             futures = [method(channel, ECHO).future(b"abc", timeout=3 * SECONDS) for _ in range(300)]
-            served.stop(SECONDS)
+            served.stop(SECONDS / 5)
 
             codes = {future.code() for future in futures if future.exception(3 * SECONDS) is not None}
             assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
