@@ -44,12 +44,14 @@ class Identity:
     """The scope-tokens in the token and those that grants give."""
     is_from_user_pools_api: bool
     expires_at: float
+    not_before: float
+    """The later of `nbf` and `iat`; 0 where it has neither."""
     headers: tuple[tuple[str, str], ...]
     """What the upstream is told, by request header."""
     userinfo: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What the issuer's userinfo endpoint said, where a policy asks it."""
-    answers: dict[object, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
-    """Answers already written for this identity, in pieces between which the request id stands; never the verdict."""
+    written: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
+    """What an answer tells the upstream of it, and the log, once they have been encoded; never a verdict."""
 
 
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
@@ -77,6 +79,7 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
         scopes=scopes,
         is_from_user_pools_api=bool(issuer.profile.use_claim) and carried == {USER_POOLS_API_SCOPE},
         expires_at=claims["exp"],
+        not_before=max(claims.get("nbf", 0), claims.get("iat", 0)),
         headers=forward.headers(claims, _own(issuer, client, scopes)),
     )
 
@@ -94,7 +97,7 @@ def with_userinfo(identity: Identity, userinfo: Mapping[str, Any], forward: Forw
         groups=_groups(issuer, userinfo) if is_told else identity.groups,
         headers=forward.headers(identity.claims, _own(issuer, identity.client, identity.scopes), userinfo),
         userinfo=userinfo,
-        answers={},
+        written=[],
     )
 
 

@@ -6,7 +6,7 @@ The order of the checks is that of the reason table, so one bad token always has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Literal
@@ -28,6 +28,10 @@ class Gate(Enum):
     CLOSED = "deny"
     OPEN = "public"
     TOKEN = "token"  # noqa: S105 - a word, not a secret
+
+
+Demand = Callable[[Identity, "Policy", float], None]
+"""One thing that is demanded of a verified identity. Raises Denied where it is not met."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +56,21 @@ class Policy:
     candidate: Policy | None = None
     """A policy that may take this one's place: judged beside it and only counted. It has no candidate itself."""
 
-    @property
-    def reads_token(self) -> bool:
-        """Whether a credential is looked at."""
-        return self.gate is Gate.TOKEN
+    reads_token: bool = field(init=False)
+    """Whether a credential is looked at."""
+    of_the_token: tuple[Demand, ...] = field(init=False, repr=False)
+    of_the_identity: tuple[Demand, ...] = field(init=False, repr=False)
+    """Those of `OF_THE_TOKEN` and `OF_THE_IDENTITY` that this policy makes; the others are always met."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads_token", self.gate is Gate.TOKEN)
+        object.__setattr__(self, "of_the_token", _made(self, OF_THE_TOKEN))
+        object.__setattr__(self, "of_the_identity", _made(self, OF_THE_IDENTITY))
 
     def without_token(self) -> Reason:
-        """Why a request that brings no token is forwarded. Raises Denied where it is not."""
+        """Why a request is forwarded of which no token was looked at. Raises Denied where it is not."""
+        if self.gate is Gate.CLOSED:
+            raise Denied(Reason.DENIED)
         if self.gate is Gate.OPEN:
             return Reason.PUBLIC
         if self.optional:
@@ -76,16 +88,6 @@ class Policy:
         return issuer
 
 
-BUILT_IN: Mapping[str, Policy] = MappingProxyType(
-    {
-        "deny": Policy("deny", Gate.CLOSED),
-        "public": Policy("public", Gate.OPEN),
-        "authenticated": Policy("authenticated"),
-    }
-)
-"""Policies that are always there and whose names cannot be given to others."""
-
-
 def judge(identity: Identity, policy: Policy, now: float, revocations: Revocations | None = None) -> None:
     """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
     judge_token(identity, policy, now, revocations)
@@ -97,7 +99,7 @@ def judge_token(identity: Identity, policy: Policy, now: float, revocations: Rev
 
     Raises Denied.
     """
-    for demand in OF_THE_TOKEN:
+    for demand in policy.of_the_token:
         demand(identity, policy, now)
     if revocations is not None:
         revocations.require_good(identity)
@@ -105,7 +107,7 @@ def judge_token(identity: Identity, policy: Policy, now: float, revocations: Rev
 
 def judge_demands(identity: Identity, policy: Policy, now: float) -> None:
     """Whether the identity is what the policy demands. Raises Denied."""
-    for demand in OF_THE_IDENTITY:
+    for demand in policy.of_the_identity:
         demand(identity, policy, now)
 
 
@@ -119,18 +121,18 @@ def in_time(identity: Identity, _policy: Policy, now: float) -> None:
     leeway = identity.issuer.leeway_seconds
     if now >= identity.expires_at + leeway:
         raise Denied(Reason.TOKEN_EXPIRED, f"{now - identity.expires_at:.0f} s past exp")
-    latest = now + leeway
-    if identity.claims.get("nbf", 0) > latest or identity.claims.get("iat", 0) > latest:
+    if identity.not_before > now + leeway:
         raise Denied(Reason.TOKEN_NOT_YET_VALID, "nbf or iat lies in the future")
 
 
 def of_use(identity: Identity, policy: Policy, _now: float) -> None:
     """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
-    use = identity.use
+    use, wanted = identity.use, wanted_use(policy, identity.issuer)
+    if use == wanted:
+        return
     if use not in {"access", "id", ""}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r:.40}")
-    wanted = wanted_use(policy, identity.issuer)
-    if wanted not in {"any", use}:
+    if wanted != "any":
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r}, the policy takes {wanted}")
 
 
@@ -180,10 +182,31 @@ def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
     raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")
 
 
-Demand = Callable[[Identity, Policy, float], None]
-"""One thing that is demanded of a verified identity. Raises Denied where it is not met."""
-
 OF_THE_TOKEN: tuple[Demand, ...] = (of_issuer, in_time, of_use, for_us)
 OF_THE_IDENTITY: tuple[Demand, ...] = (recent, under_conditions, within_scope)
 DEMANDS = (*OF_THE_TOKEN, *OF_THE_IDENTITY)
 """In the order in which they are judged: `judge` goes through them, `authz explain` shows each."""
+
+_MADE_BY: Mapping[Demand, Callable[[Policy], bool]] = MappingProxyType(
+    {
+        of_issuer: lambda policy: policy.issuers is not None,
+        recent: lambda policy: policy.max_age_seconds is not None,
+        under_conditions: lambda policy: policy.conditions != NONE,
+        within_scope: lambda policy: policy.scopes is not None,
+    }
+)
+"""The policies that make a demand, where not all do."""
+
+
+def _made(policy: Policy, demands: tuple[Demand, ...]) -> tuple[Demand, ...]:
+    return tuple(demand for demand in demands if demand not in _MADE_BY or _MADE_BY[demand](policy))
+
+
+BUILT_IN: Mapping[str, Policy] = MappingProxyType(
+    {
+        "deny": Policy("deny", Gate.CLOSED),
+        "public": Policy("public", Gate.OPEN),
+        "authenticated": Policy("authenticated"),
+    }
+)
+"""Policies that are always there and whose names cannot be given to others."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class RequestView(NamedTuple):
-    """The parts of Envoy's `AttributeContext.HttpRequest` that are read."""
+@dataclass(slots=True)
+class RequestView:
+    """The parts of Envoy's `AttributeContext.HttpRequest` that are read.
+
+    Never changed. Not frozen, for every check makes one, and a frozen one takes four times as long to make.
+    """
 
     policy: str
     """Envoy's `context_extensions.policy`: a name, or a whole policy as YAML text; empty where it is missing."""

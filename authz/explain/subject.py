@@ -17,6 +17,7 @@ from authz.explain.revocation_list import read_list
 from authz.rehearsal.request import HttpRequest
 from authz.server import wire
 from authz.server.check import Rules
+from authz.server.check_response import Renderer
 from authz.server.conversation import Question
 from authz.server.keys import Keys
 from authz.sources.background import Background
@@ -106,7 +107,7 @@ def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
 def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:
     from authz.rehearsal.stage import rehearse  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
 
-    refused = wire.Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
+    refused = Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
     with rehearse(document, lambda _message: refused) as stage:
         reply = stage.ask(request)
     trace = stage.traces[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from threading import Lock
 from typing import Any
 
@@ -36,28 +35,35 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._checks: Counter[tuple[str, str, str]] = Counter()
+        self._checks: dict[tuple[str, str, str], int] = {}
         self._buckets = [0] * (len(DURATION_BOUNDS_SECONDS) + 1)
         self._sum_seconds = 0.0
         self._remembered = [0, 0]
-        self._candidates: Counter[tuple[str, str]] = Counter()
-        self._api_refusals: Counter[tuple[str, str]] = Counter()
+        self._candidates: dict[tuple[str, str], int] = {}
+        self._api_refusals: dict[tuple[str, str], int] = {}
 
     def count(self, decision: Decision, seconds: float) -> None:
         """Count one check."""
-        policy = decision.policy
-        key = (decision.reason.row.label, policy.name if policy is not None else "", decision.issuer)
+        policy, identity = decision.policy, decision.identity
+        remembered, comparison = decision.remembered, decision.comparison
+        key = (decision.reason.row.label, "" if policy is None else policy.name, decision.issuer)
         bucket = bisect_left(DURATION_BOUNDS_SECONDS, seconds)
         with self._lock:
-            self._checks[key] += 1
+            self._checks[key] = self._checks.get(key, 0) + 1
             self._buckets[bucket] += 1
             self._sum_seconds += seconds
-            if decision.remembered is not None:
-                self._remembered[decision.remembered] += 1
-            if decision.comparison is not None:
-                self._candidates[key[1], decision.comparison.agreement] += 1
-            if is_user_pools_api_scope_refusal(decision):
-                self._api_refusals[key[1:]] += 1
+            if remembered is not None:
+                self._remembered[remembered] += 1
+            if comparison is not None:
+                of_policy = key[1], comparison.agreement
+                self._candidates[of_policy] = self._candidates.get(of_policy, 0) + 1
+            # A good token, refused for a scope that no token of Cognito's user pools API can carry.
+            if (
+                decision.reason is Reason.SCOPE_INSUFFICIENT
+                and identity is not None
+                and identity.is_from_user_pools_api
+            ):
+                self._api_refusals[key[1:]] = self._api_refusals.get(key[1:], 0) + 1
 
     @property
     def total(self) -> int:
@@ -76,9 +82,3 @@ class Tally:
                 "candidates": [[*key, count] for key, count in self._candidates.items()],
                 "api_refusals": [[*labels, count] for labels, count in self._api_refusals.items()],
             }
-
-
-def is_user_pools_api_scope_refusal(decision: Decision) -> bool:
-    """Whether a good token was refused for a scope that no token of Cognito's user pools API can carry."""
-    identity = decision.identity
-    return decision.reason is Reason.SCOPE_INSUFFICIENT and identity is not None and identity.is_from_user_pools_api

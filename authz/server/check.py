@@ -10,7 +10,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import BoundedSemaphore, Lock
 from types import MappingProxyType
 from typing import Protocol
@@ -26,8 +26,9 @@ from authz.core.reasons import Denied, Reason
 from authz.core.revocations import Revocations
 from authz.core.verifier import require_algorithm, verify
 from authz.server import wire
+from authz.server.check_response import Renderer
 from authz.server.keys import Keys, NotYet
-from authz.server.policies import Policies, require_open
+from authz.server.policies import Policies
 from authz.server.userinfo import AnswerSource, NotYetTold, Userinfo
 from authz.sources.background import Background
 
@@ -82,7 +83,7 @@ class Rules:
     configuration: Configuration
     policies: Policies
     keys: Keys
-    renderer: wire.Renderer
+    renderer: Renderer
     memory: TokenMemory
     revocations: RevocationSource
     userinfo: Userinfo
@@ -101,7 +102,7 @@ class Rules:
             configuration=configuration,
             policies=Policies(configuration.known),
             keys=keys,
-            renderer=wire.Renderer(realm, configuration.forward),
+            renderer=Renderer(realm, configuration.forward),
             memory=TokenMemory(Lock()),
             revocations=revocations or NoRevocations(),
             userinfo=Userinfo(userinfo, configuration.forward),
@@ -181,7 +182,7 @@ class Check:
             decision = Decision(Reason.INTERNAL_ERROR, detail=_traceback(error))
             answer = rules.renderer.render(decision)
         if decision.policy is not None and decision.policy.candidate is not None:
-            decision = decision._replace(comparison=_compare(rules, decision, now))
+            decision = replace(decision, comparison=_compare(rules, decision, now))
         self._observe(decision, time.perf_counter() - started, call)
         return answer
 
@@ -201,7 +202,6 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool, may_ask:
     try:
         request = wire.parse(message)
         policy = rules.policies.find(request.policy)
-        require_open(policy)
         credential = bearer.find(request.authorization) if policy.reads_token else None
         if credential is None:
             return Decision(policy.without_token(), request, policy)
@@ -220,7 +220,7 @@ def decide(rules: Rules, message: bytes, now: float, *, may_wait: bool, may_ask:
         if policy.userinfo is not None:
             identity = rules.userinfo.complete(identity, credential, policy.userinfo, may_wait=may_ask)
         judge_demands(identity, policy, now)
-        return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, remembered=remembered)
+        return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, "", remembered)
     except Denied as denied:
         reason, detail, text = denied.reason, denied.detail, denied.text
     return Decision(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from authz.core.mistakes import Mistakes
-from authz.core.policy import Gate, Policy
+from authz.core.policy import Policy
 from authz.core.policy_section import INLINE, Known, is_name, read_inline
 from authz.core.reasons import Denied, Reason
 
@@ -73,9 +73,3 @@ def read_policy_text(text: str, known: Known) -> Policy | str:
         return f"not YAML: {unreadable.problem}"
     except Mistakes as mistakes:
         return "; ".join(map(str, mistakes.found))
-
-
-def require_open(policy: Policy) -> None:
-    """Refuse where the policy is `deny`. Raises Denied(DENIED)."""
-    if policy.gate is Gate.CLOSED:
-        raise Denied(Reason.DENIED)

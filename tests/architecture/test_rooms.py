@@ -82,10 +82,10 @@ def test_no_room_knows_of_the_commands_or_of_the_demo() -> None:
     assert asking <= below(modules(), "authz.cli") | {"authz.__main__"}
 
 
-def test_only_wire_knows_protobuf() -> None:
+def test_only_the_two_ends_of_the_wire_know_protobuf() -> None:
     who = {name for name in modules() if below(imports(name), "google") or below(imports(name), "authz.server.pb")}
 
-    assert who - below(modules(), "authz.server.pb") == {"authz.server.wire"}
+    assert who - below(modules(), "authz.server.pb") == {"authz.server.wire", "authz.server.check_response"}
 
 
 def test_only_the_two_data_planes_and_their_self_test_know_grpc() -> None:

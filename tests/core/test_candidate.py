@@ -155,9 +155,9 @@ def test_candidate_hears_of_the_same_revocations_at_the_same_time() -> None:
     assert _compared(access_token(), {"scopes": "x"}, {}, UNREAD) == Comparison(
         Agreement.SAME, Reason.REVOCATIONS_UNAVAILABLE, "revocations_file has not been read yet"
     )
-    revoked = Rig().decide(access_token())._replace(reason=Reason.TOKEN_REVOKED, detail="its jti is listed")
+    revoked = replace(Rig().decide(access_token()), reason=Reason.TOKEN_REVOKED, detail="its jti is listed")
     assert revoked.policy is not None
-    asked = revoked._replace(policy=replace(revoked.policy, candidate=revoked.policy))
+    asked = replace(revoked, policy=replace(revoked.policy, candidate=revoked.policy))
     assert compare(asked, NOW, None) == Comparison(Agreement.SAME, Reason.TOKEN_REVOKED, "its jti is listed")
     expired = Rig({"issuers": AUTHZ["issuers"], "policies": {"now": {"candidate": "next"}, "next": {}}})
     decision = expired.decide(access_token(exp=NOW), "now")

@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from authz.core.policy import BUILT_IN, Gate, Policy, judge
+from authz.core.policy import (
+    BUILT_IN,
+    Demand,
+    Gate,
+    Policy,
+    for_us,
+    in_time,
+    judge,
+    of_issuer,
+    of_use,
+    recent,
+    under_conditions,
+    within_scope,
+)
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
 from tests.fakes.checks import (
     COGNITO_KEY,
@@ -274,10 +287,37 @@ def test_the_built_in_policies_are_a_wall_an_open_door_and_any_good_token() -> N
 
 def test_without_a_token_only_an_optional_policy_forwards() -> None:
     assert _policy(optional=True).without_token() is Reason.ANONYMOUS
-    for policy in (BUILT_IN["authenticated"], _policy(optional=False), BUILT_IN["deny"]):
+    for policy, reason in (
+        (BUILT_IN["authenticated"], Reason.TOKEN_MISSING),
+        (_policy(optional=False), Reason.TOKEN_MISSING),
+        (BUILT_IN["deny"], Reason.DENIED),
+    ):
         with pytest.raises(Denied) as denied:
             policy.without_token()
-        assert denied.value.reason is Reason.TOKEN_MISSING
+        assert denied.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "demands"),
+    [
+        ({}, [in_time, of_use, for_us]),
+        ({"issuers": "cognito"}, [of_issuer, in_time, of_use, for_us]),
+        ({"max_age": "5m"}, [in_time, of_use, for_us, recent]),
+        ({"groups": "staff"}, [in_time, of_use, for_us, under_conditions]),
+        ({"claims": {"sub": "somebody"}}, [in_time, of_use, for_us, under_conditions]),
+        ({"scopes": "orders/read"}, [in_time, of_use, for_us, within_scope]),
+        (
+            {"issuers": "cognito", "max_age": "5m", "groups": "staff", "scopes": "orders/read"},
+            [of_issuer, in_time, of_use, for_us, recent, under_conditions, within_scope],
+        ),
+    ],
+)
+def test_a_policy_makes_the_demands_of_every_token_and_those_that_it_names(
+    fields: dict[str, Any], demands: list[Demand]
+) -> None:
+    policy = _policy(**fields)
+
+    assert [*policy.of_the_token, *policy.of_the_identity] == demands
 
 
 def test_a_policy_is_itself_and_not_what_it_says() -> None:

@@ -19,8 +19,10 @@ from authz.observe.labels import possible_checks
 from authz.server import check as check_module
 from authz.server import wire
 from authz.server.check import Check, decide
+from authz.server.check_response import Renderer
 from authz.server.keys import NotYet
 from authz.server.pb import ext_authz_pb2 as pb
+from authz.server.policies import Policies
 from authz.sources.background import Background
 from tests.fakes.checks import (
     AUTHZ,
@@ -311,13 +313,13 @@ def _breaks(*_arguments: object, **_named: object) -> Any:
 
 BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(wire, "parse", _breaks),
-    lambda patch: patch.setattr(check_module, "require_open", _breaks),
+    lambda patch: patch.setattr(Policies, "find", _breaks),
     lambda patch: patch.setattr(bearer, "find", _breaks),
     lambda patch: patch.setattr(token_module, "parse", _breaks),
     lambda patch: patch.setattr(check_module, "verify", _breaks),
     lambda patch: patch.setattr(check_module, "identify", _breaks),
     lambda patch: patch.setattr(check_module, "judge_demands", _breaks),
-    lambda patch: patch.setattr(wire.Renderer, "_forwarded", _breaks),
+    lambda patch: patch.setattr(Renderer, "_write", _breaks),
 )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
 
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
-from authz.server import wire
+from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _kept
 from authz.server.pb import ext_authz_pb2 as pb
-from tests.fakes.checks import NOW, Rig, access_token
+from tests.fakes.checks import Rig, access_token, partner_token
 
 UUIDS = ("4f3c2b1a-9d8e-4c7b-a6f5-0123456789ab", "00000000-0000-4000-8000-000000000001")
 GOOD, WITHOUT_SCOPE = access_token(), access_token(scope="openid")
@@ -34,9 +35,9 @@ def said(answer: pb.CheckResponse) -> Any:
 def test_answer_that_is_used_again_is_the_one_a_fresh_renderer_writes(rig: Rig, token: str | None) -> None:
     for request_id in (*UUIDS, "not an id", *UUIDS):
         decision = rig.decide(token, "reading", x_request_id=request_id)
-        fresh = wire.Renderer("orders-api", rig.configuration.forward)
+        fresh = Renderer("orders-api", rig.configuration.forward)
         if decision.identity is not None:
-            decision.identity.answers.clear()
+            decision.identity.written.clear()
         written = fresh.render(decision)
 
         assert rig.rules.renderer.render(decision) == written
@@ -88,7 +89,7 @@ def test_claim_that_looks_like_the_place_of_an_id_is_left_alone(rig: Rig) -> Non
 
 def test_realm_that_looks_like_the_place_of_an_id_is_left_alone(rig: Rig) -> None:
     realm = "~" * 36
-    renderer = wire.Renderer(realm, rig.configuration.forward)
+    renderer = Renderer(realm, rig.configuration.forward)
 
     answer = pb.CheckResponse.FromString(renderer.render(rig.decide(None, "reading", x_request_id=UUIDS[0])))
 
@@ -118,22 +119,28 @@ def test_refusal_of_a_grpc_request_is_not_used_for_another(rig: Rig) -> None:
     assert json.loads(bodies[1])["reason"] == "token_missing"
 
 
-def test_answers_kept_stay_within_their_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MAX_ANSWERS", 2)
-    decision = rig.decide(GOOD, "authenticated", now=NOW)
-    assert decision.identity is not None
+def test_short_value_is_written_once_and_a_long_one_each_time() -> None:
+    longest, longer = "s" * MAX_FIELD_CHARACTERS, "s" * (MAX_FIELD_CHARACTERS + 1)
+    written: list[str] = []
 
-    for policy in ("authenticated", "reading", "cognito-only", "any-use", "recent"):
-        rig.rules.renderer.render(rig.decide(GOOD, policy))
+    def write(_name: str, value: str) -> bytes:
+        written.append(value)
+        return value.encode()
 
-        assert len(decision.identity.answers) <= 2
+    keeping = _kept(write)
+
+    assert [keeping("subject", value) for value in (longest, longer) * 2] == [longest.encode(), longer.encode()] * 2
+    assert written == [longest, longer, longer]
 
 
-def test_long_subject_is_written_and_not_kept(rig: Rig) -> None:
-    subject = "s" * (wire.MAX_FIELD_CHARACTERS + 1)
-    wire._kept_field.cache_clear()
+def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: Rig) -> None:
+    """What is kept of one answer goes into others: of another reason, policy, issuer, subject, kind or id."""
+    tokens = (GOOD, WITHOUT_SCOPE, access_token(sub="other"), partner_token(), "a.b.c", None)
+    kinds: tuple[dict[str, Any], ...] = ({}, {"content_type": "application/grpc"}, {"x_request_id": UUIDS[0]})
+    for token, policy, headers in product(tokens, ("reading", "authenticated", "public", "deny"), kinds):
+        decision = rig.decide(token, policy, **headers)
+        said_now = rig.rules.renderer.render(decision)
+        if decision.identity is not None:
+            decision.identity.written.clear()
 
-    answers = [rig.answer(access_token(sub=subject), "reading") for _ in range(2)]
-
-    assert [metadata(answer)["subject"] for answer in answers] == [subject, subject]
-    assert wire._kept_field.cache_info().currsize == len(metadata(answers[0])) - 1
+        assert Renderer("orders-api", rig.configuration.forward).render(decision) == said_now

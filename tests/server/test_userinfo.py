@@ -14,8 +14,8 @@ from authz.core.issuers import UserinfoLocation
 from authz.core.reasons import Reason
 from authz.observe.labels import possible_checks
 from authz.server import check as check_module
+from authz.server.check_response import RETRY_AFTER_SECONDS
 from authz.server.pb import ext_authz_pb2 as pb
-from authz.server.wire import RETRY_AFTER_SECONDS
 from authz.sources.background import Background
 from authz.sources.surroundings import Surroundings
 from authz.sources.userinfo import UserinfoSource
