@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from authz.programs.machine import envoy_command, free_port
 from bench.place import Place
 from bench.pool import ISSUER
 from bench.processes import Program, program
 
+SHIPPED = Path(__file__).parents[1] / "deploy" / "envoy.yaml"
 _TYPES = "type.googleapis.com/envoy.extensions.filters"
 EXT_AUTHZ, JWT, RBAC = (f"envoy.filters.http.{name}" for name in ("ext_authz", "jwt_authn", "rbac"))
 
@@ -20,20 +25,22 @@ def _typed(name: str, kind: str, **config: Any) -> dict[str, Any]:
     return {"name": name, "typed_config": {"@type": f"{_TYPES}.{kind}", **config}}
 
 
-def ext_authz(cluster: str) -> list[dict[str, Any]]:
-    """As in deploy/envoy.yaml."""
-    headers = [{"exact": name} for name in ("authorization", "content-type", "x-request-id", "traceparent")]
-    return [
-        _typed(
-            EXT_AUTHZ,
-            "http.ext_authz.v3.ExtAuthz",
-            transport_api_version="V3",
-            grpc_service={"envoy_grpc": {"cluster_name": cluster}, "timeout": "1s"},
-            failure_mode_allow=False,
-            validate_mutations=True,
-            allowed_headers={"patterns": headers},
-        )
-    ]
+def ext_authz(cluster: str, *, retries: bool = False) -> list[dict[str, Any]]:
+    """The filter of deploy/envoy.yaml with its settings; its retries only where they are asked for."""
+    config = copy.deepcopy(_shipped())
+    config["grpc_service"]["envoy_grpc"]["cluster_name"] = cluster
+    if not retries:
+        del config["grpc_service"]["retry_policy"]
+    return [{"name": EXT_AUTHZ, "typed_config": config}]
+
+
+@cache
+def _shipped() -> Any:
+    document = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    (listener,) = document["static_resources"]["listeners"]
+    (manager,) = (each["typed_config"] for each in listener["filter_chains"][0]["filters"])
+    (config,) = (each["typed_config"] for each in manager["http_filters"] if each["name"] == EXT_AUTHZ)
+    return config
 
 
 def jwt_and_rbac(jwks: Path, cache_size: int) -> list[dict[str, Any]]:

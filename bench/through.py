@@ -20,6 +20,7 @@ OWN = "Envoy's jwt_authn + rbac"
 OWN_CACHED = "Envoy's jwt_authn + rbac, with its jwt cache"
 KNOWN = "authz, known token"
 KNOWN_BY_TWO = "authz with 2 workers, known token"
+RETRYING = "authz, known token, with the retries of deploy/envoy.yaml"
 NEW = "authz, every token new"
 OWN_NEW = "Envoy's jwt_authn + rbac, every token new"
 REFUSED = "authz, refused"
@@ -50,7 +51,7 @@ def throughput(place: Place, progress: Progress) -> Table:
                 table.row(subject.name).add(**asdict(measured(subject.servers, _sender(place, subject))))
         for round_number in range(min(place.plan.rounds, 3)):
             for subject in them:
-                if subject.script is None and subject.name != REFUSED:
+                if subject.script is None and subject.name not in {REFUSED, RETRYING}:
                     progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
                     _latencies(place, table, subject)
     return table
@@ -79,6 +80,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             "cached": jwt_and_rbac(place.jwks, JWT_CACHE_SIZE),
             "one": ext_authz("one"),
             "two": ext_authz("two"),
+            "retrying": ext_authz("one", retries=True),
         }
         clusters = {"one": one.sockets, "two": two.sockets}
         proxy, urls = stack.enter_context(envoy(place, filters, clusters))
@@ -89,6 +91,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             Subject(KNOWN, (proxy, one.program), urls["one"]),
             Subject(OWN_CACHED, (proxy,), urls["cached"]),
             Subject(KNOWN_BY_TWO, (proxy, two.program), urls["two"]),
+            Subject(RETRYING, (proxy, one.program), urls["retrying"]),
             Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/")),
             Subject(NEW, (proxy, one.program), urls["one"], script),
             Subject(OWN_NEW, (proxy,), urls["own"], script),
