@@ -105,9 +105,9 @@ class Place:
             yield running, socket
 
     @contextlib.contextmanager
-    def echo(self, answer: bytes, step: str = NOTHING) -> Iterator[tuple[Program, Path]]:
+    def echo(self, answer: bytes, step: str = NOTHING, name: str = "echo") -> Iterator[tuple[Program, Path]]:
         """The loop with that much of a check behind it, under the same core settings as a worker."""
-        name = f"echo-{step.partition(':')[0].replace(' ', '-')}"
+        name = f"{name}-{step.partition(':')[0].replace(' ', '-')}"
         socket, path = self.folder / f"{name}.sock", self.folder / f"{name}.bin"
         path.write_bytes(answer)
         authz = self.write(f"{name}.json", self.authz())

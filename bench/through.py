@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from authz.server.pb import ext_authz_pb2 as pb
+from bench import traffic
+from bench.inside import answer_to
 from bench.load import Latency, http_latency, http_load, measured
 from bench.place import Place
 from bench.processes import Program
@@ -24,8 +27,12 @@ RETRYING = "authz, known token, with the retries of deploy/envoy.yaml"
 NEW = "authz, every token new"
 OWN_NEW = "Envoy's jwt_authn + rbac, every token new"
 REFUSED = "authz, refused"
+ECHO = "a C-core echo of authz's answer"
+BARE_ECHO = "a C-core echo that allows and says nothing"
+LATENCIES_OF = (NOTHING, OWN, KNOWN, OWN_CACHED, KNOWN_BY_TWO)
 CONNECTIONS = 32
 JWT_CACHE_SIZE = 1000
+BARE_ANSWER = pb.CheckResponse(status=pb.Status(code=0), ok_response=pb.OkHttpResponse()).SerializeToString()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def throughput(place: Place, progress: Progress) -> Table:
                 table.row(subject.name).add(**asdict(measured(subject.servers, _sender(place, subject))))
         for round_number in range(min(place.plan.rounds, 3)):
             for subject in them:
-                if subject.script is None and subject.name not in {REFUSED, RETRYING}:
+                if subject.name in LATENCIES_OF:
                     progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
                     _latencies(place, table, subject)
     return table
@@ -74,6 +81,9 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(place.sidecar("one"))
         two = stack.enter_context(place.sidecar("two", workers=2))
+        answer = answer_to(place.authz(), traffic.check_request(place.token))
+        echo, echo_socket = stack.enter_context(place.echo(answer))
+        bare, bare_socket = stack.enter_context(place.echo(BARE_ANSWER, name="bare"))
         filters = {
             "nothing": [],
             "own": jwt_and_rbac(place.jwks, 0),
@@ -81,8 +91,10 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             "one": ext_authz("one"),
             "two": ext_authz("two"),
             "retrying": ext_authz("one", retries=True),
+            "echo": ext_authz("echo"),
+            "bare": ext_authz("bare"),
         }
-        clusters = {"one": one.sockets, "two": two.sockets}
+        clusters = {"one": one.sockets, "two": two.sockets, "echo": (echo_socket,), "bare": (bare_socket,)}
         proxy, urls = stack.enter_context(envoy(place, filters, clusters))
         script = _script(place)
         yield [
@@ -92,6 +104,8 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             Subject(OWN_CACHED, (proxy,), urls["cached"]),
             Subject(KNOWN_BY_TWO, (proxy, two.program), urls["two"]),
             Subject(RETRYING, (proxy, one.program), urls["retrying"]),
+            Subject(ECHO, (proxy, echo), urls["echo"]),
+            Subject(BARE_ECHO, (proxy, bare), urls["bare"]),
             Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/")),
             Subject(NEW, (proxy, one.program), urls["one"], script),
             Subject(OWN_NEW, (proxy,), urls["own"], script),
