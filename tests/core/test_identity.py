@@ -18,6 +18,7 @@ from tests.fakes.checks import (
     CLIENT,
     COGNITO_KEY,
     COGNITO_KID,
+    NOW,
     access_claims,
     authz_with,
     id_claims,
@@ -42,6 +43,16 @@ def _identity(
     unverified = token.parse(sign(COGNITO_KEY, claims, kid=COGNITO_KID, typ=typ))
     issuer = configuration.issuers.by_alias[alias]
     return identify(unverified, Claims(unverified.unverified_claims), issuer, keys, configuration.forward)
+
+
+@pytest.mark.parametrize(
+    ("nbf", "iat", "not_before"),
+    [(NOW - 5, NOW - 9, NOW - 5), (NOW - 9, NOW - 5, NOW - 5), (None, NOW, NOW), (NOW, None, NOW), (None, None, 0)],
+)
+def test_a_token_counts_from_the_later_of_its_two_times(
+    nbf: float | None, iat: float | None, not_before: float
+) -> None:
+    assert _identity(access_claims(nbf=nbf, iat=iat)).not_before == not_before
 
 
 def test_an_access_token_of_the_pool_says_who_for_what_and_until_when() -> None:

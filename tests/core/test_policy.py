@@ -320,6 +320,15 @@ def test_a_policy_makes_the_demands_of_every_token_and_those_that_it_names(
     assert [*policy.of_the_token, *policy.of_the_identity] == demands
 
 
+@pytest.mark.parametrize("demand", [of_issuer, recent, under_conditions, within_scope])
+def test_a_demand_that_a_policy_does_not_make_is_met_by_whoever_comes(demand: Demand) -> None:
+    """`authz explain` shows every demand, whether or not the policy makes it."""
+    identity = Rig().decide(access_token(scope="", auth_time=None), "any-use").identity
+    assert identity is not None
+
+    demand(identity, BUILT_IN["authenticated"], NOW)
+
+
 def test_a_policy_is_itself_and_not_what_it_says() -> None:
     """Two policies of the same content are two lines of the operator's, with two counters."""
     assert Policy("a") != Policy("a")
