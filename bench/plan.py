@@ -13,7 +13,8 @@ class Plan:
     minutes: float
     """About how long it takes on two cores."""
     rounds: int
-    """Times that every subject of a comparison has its turn: A B C A B C, so that a noisy minute hits all."""
+    """Times that every subject of a comparison has its turn: A B C A B C, so that a noisy minute hits all. Each round
+    starts its processes anew: where the memory of one happens to lie makes it faster or slower for all of its life."""
     seconds: int
     """Of one turn."""
     new_tokens: int
@@ -25,6 +26,6 @@ class Plan:
     starts: int
 
 
-FULL = Plan("full", 16, 5, 3, 8192, 1_000_000, (1, 10, 100, 1_000, 10_000), 7)
+FULL = Plan("full", 20, 7, 3, 8192, 1_000_000, (1, 10, 100, 1_000, 10_000), 7)
 QUICK = Plan("quick", 5, 3, 1, 8192, 60_000, (1, 1_000), 3)
 SMOKE = Plan("smoke", 1.5, 1, 1, 256, 1_000, (1, 10), 1)

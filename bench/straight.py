@@ -25,6 +25,7 @@ REFUSED = "authz, refused"
 PUBLIC = "authz on grpc.server, known token"
 PLAIN = "grpc.aio + jwt.decode"
 PLAIN_NEW = "grpc.aio + jwt.decode, every token new"
+LATENCY_ROUNDS = 3
 PACE = 1000
 
 
@@ -45,13 +46,16 @@ def throughput(place: Place, progress: Progress) -> Table:
     table = Table("straight", "Straight gRPC over a Unix socket, 2 connections x 16 streams, one worker")
     progress.step(f"signing {place.plan.new_tokens:,} tokens")
     assert place.messages
-    with subjects(place) as them:
-        for round_number in range(place.plan.rounds):
+    for round_number in range(place.plan.rounds):
+        with subjects(place) as them:
             for subject in them:
                 progress.step(f"throughput {round_number + 1}/{place.plan.rounds}: {subject.name}")
                 sample = measured([subject.server], _sender(place, subject))
                 table.row(subject.name).add(**asdict(sample))
-        _latencies(place, progress, table, [subject for subject in them if not subject.is_new])
+            for subject in them if round_number < LATENCY_ROUNDS else ():
+                if not subject.is_new:
+                    progress.step(f"latency {round_number + 1}: {subject.name}")
+                    _latencies(place, table, subject)
     return table
 
 
@@ -59,11 +63,11 @@ def steps(place: Place, progress: Progress) -> Table:
     """The same loop with ever more of a check behind it, in turns: what each part adds under load."""
     table = Table("steps", "CPU time per call with ever more of a check behind the loop, straight gRPC, a known token")
     answer = _answer(place)
-    with contextlib.ExitStack() as stack:
-        servers = {step: stack.enter_context(place.echo(answer, step)) for step in echo_server.STEPS}
-        whole = stack.enter_context(place.sidecar("steps"))
-        servers["everything: the sidecar"] = (whole.program, whole.sockets[0])
-        for round_number in range(place.plan.rounds):
+    for round_number in range(place.plan.rounds):
+        with contextlib.ExitStack() as stack:
+            servers = {step: stack.enter_context(place.echo(answer, step)) for step in echo_server.STEPS}
+            whole = stack.enter_context(place.sidecar("steps"))
+            servers["everything: the sidecar"] = (whole.program, whole.sockets[0])
             for name, (server, socket) in servers.items():
                 progress.step(f"steps {round_number + 1}/{place.plan.rounds}: {name}")
                 _count_step(place, table, name, server, socket)
@@ -75,14 +79,10 @@ def _count_step(place: Place, table: Table, name: str, server: Program, socket: 
     table.row(name).add(cpu_microseconds=sample.cpu_microseconds)
 
 
-def _latencies(place: Place, progress: Progress, table: Table, them: list[Subject]) -> None:
-    for round_number in range(min(place.plan.rounds, 3)):
-        for subject in them:
-            progress.step(f"latency {round_number + 1}: {subject.name}")
-            for rate in (None, PACE):
-                took = grpc_latency(subject.socket, subject.frame, place.plan.seconds, rate, place.folder)
-                prefix = "paced" if rate else "alone"
-                table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
+def _latencies(place: Place, table: Table, subject: Subject) -> None:
+    for prefix, rate in (("alone", None), ("paced", PACE)):
+        took = grpc_latency(subject.socket, subject.frame, place.plan.seconds, rate, place.folder)
+        table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
 
 
 def _sender(place: Place, subject: Subject) -> Callable[[], int]:

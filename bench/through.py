@@ -16,7 +16,7 @@ from bench.processes import Program
 from bench.progress import Progress
 from bench.proxies import envoy, ext_authz, jwt_and_rbac
 from bench.results import Table
-from bench.straight import PACE
+from bench.straight import LATENCY_ROUNDS, PACE
 
 NOTHING = "Envoy alone"
 OWN = "Envoy's jwt_authn + rbac"
@@ -51,13 +51,12 @@ def throughput(place: Place, progress: Progress) -> Table:
     table = Table("envoy", "Through one Envoy worker thread, 32 connections; CPU time is Envoy's and authz's together")
     progress.step(f"signing {place.plan.new_tokens:,} tokens")
     assert place.tokens
-    with subjects(place) as them:
-        for round_number in range(place.plan.rounds):
+    for round_number in range(place.plan.rounds):
+        with subjects(place) as them:
             for subject in them:
                 progress.step(f"through Envoy {round_number + 1}/{place.plan.rounds}: {subject.name}")
                 table.row(subject.name).add(**asdict(measured(subject.servers, _sender(place, subject))))
-        for round_number in range(min(place.plan.rounds, 3)):
-            for subject in them:
+            for subject in them if round_number < LATENCY_ROUNDS else ():
                 if subject.name in LATENCIES_OF:
                     progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
                     _latencies(place, table, subject)
@@ -77,7 +76,7 @@ def _sender(place: Place, subject: Subject) -> Callable[[], int]:
 
 @contextlib.contextmanager
 def subjects(place: Place) -> Iterator[list[Subject]]:
-    """One Envoy and two sidecars, all at once."""
+    """One Envoy and all that it asks, at once."""
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(place.sidecar("one"))
         two = stack.enter_context(place.sidecar("two", workers=2))

@@ -47,20 +47,22 @@ def parse(message: bytes) -> RequestView:
     if http.HasField("header_map"):
         raw = http.header_map.headers
         authorization = _values(headers, raw, "authorization")
-        content_type = next(iter(_values(headers, raw, "content-type")), "")
-        request_id = next(iter(_values(headers, raw, "x-request-id")), "")
+        content_type = next(iter(_values(headers, raw, "content-type")), None)
+        request_id = next(iter(_values(headers, raw, "x-request-id")), None)
     elif method or headers:
         value = headers.get("authorization")
         authorization = () if value is None else (value,)
-        content_type, request_id = headers.get("content-type", ""), headers.get("x-request-id", "")
+        content_type, request_id = headers.get("content-type"), headers.get("x-request-id")
     else:
         raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
+    policy, path = attributes.context_extensions.get("policy"), http.path
+    # A string field that is not UTF-8 arrives as bytes, and counts as empty.
     return RequestView(
-        _text(attributes.context_extensions.get("policy", "")),
+        policy if isinstance(policy, str) else "",
         authorization,
-        _text(method),
-        _text(http.path),
-        content_type.startswith("application/grpc") if isinstance(content_type, str) else False,
+        method if isinstance(method, str) else "",
+        path if isinstance(path, str) else "",
+        isinstance(content_type, str) and content_type.startswith("application/grpc"),
         request_id if isinstance(request_id, str) and _is_uuid(request_id) else _stream_id(http),
     )
 
