@@ -78,7 +78,7 @@ coverage: $(READY) ## every branch of the deciding core is reached by its own te
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100
 
 CHILDREN ?= 2
-mutants: $(READY) ## change the deciding core in every small way and see that a test notices (takes about an hour)
+mutants: $(READY) ## change the deciding core in every small way and see that a test notices (takes some minutes)
 	@$(BIN)/python -m tests.mutants.run --children $(CHILDREN)
 
 SECONDS ?= 60
