@@ -127,12 +127,11 @@ def in_time(identity: Identity, _policy: Policy, now: float) -> None:
 
 def of_use(identity: Identity, policy: Policy, _now: float) -> None:
     """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
-    use, wanted = identity.use, wanted_use(policy, identity.issuer)
-    if use == wanted:
-        return
+    use = identity.use
     if use not in {"access", "id", ""}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r:.40}")
-    if wanted != "any":
+    wanted = wanted_use(policy, identity.issuer)
+    if wanted not in {"any", use}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r}, the policy takes {wanted}")
 
 

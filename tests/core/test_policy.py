@@ -144,6 +144,13 @@ def test_a_token_of_any_third_use_is_refused_even_where_any_use_is_taken(policy:
     assert Rig().reason(access_token(token_use=None), policy) is Reason.TOKEN_USE_MISMATCH
 
 
+@pytest.mark.parametrize("said", ["any", "default", "unsaid", "typ jwt", "ACCESS"])
+@pytest.mark.parametrize("token_use", ["any", "access", "id"])
+def test_a_token_that_names_its_use_in_our_own_words_is_of_no_use_that_exists(token_use: str, said: str) -> None:
+    """`any` and `default` are words of policies: in a token they are nothing that a policy could take."""
+    assert _reason(access_token(token_use=said), _policy(token_use=token_use)) is Reason.TOKEN_USE_MISMATCH
+
+
 def test_the_log_says_which_use_was_there_and_which_is_taken() -> None:
     refused = _denied(id_token())
     third = Rig().decide(access_token(token_use="x" * 100))
