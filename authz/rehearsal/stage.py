@@ -16,7 +16,7 @@ import yaml
 
 from authz.envoy.document import Document
 from authz.programs.children import Children, child_environment
-from authz.programs.machine import LOOPBACK, CannotRunError, envoy_command, free_port
+from authz.programs.machine import LOOPBACK, CannotRunError, envoy_command, free_ports
 from authz.rehearsal.configuration import CASE_HEADER, Route, Surroundings, derive
 from authz.rehearsal.entrances import Entrance, choose, entrances
 from authz.rehearsal.request import HttpRequest
@@ -115,12 +115,13 @@ def rehearse(document: Document, decide: Decide) -> Iterator[Stage]:
     found = entrances(document)
     command = envoy_command()
     with ExitStack() as stack:
+        admin_port, *ports = free_ports(1 + len(found))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="authz-", dir="/tmp")))
         around = Surroundings(
             sidecar=str(folder / "authz.sock"),
             upstream_port=stack.enter_context(echo()),
-            admin_port=free_port(),
-            ports=tuple(free_port() for _ in found),
+            admin_port=admin_port,
+            ports=tuple(ports),
             access_log=str(folder / "access.log"),
         )
         derived = derive(document, found, around)

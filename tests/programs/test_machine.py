@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.programs.machine import CannotRunError, envoy_command, free_port, port_owner
+from authz.programs.machine import CannotRunError, envoy_command, free_port, free_ports, port_owner
 
 
 def test_free_port_that_was_asked_for_is_given() -> None:
@@ -24,6 +24,13 @@ def test_taken_port_is_replaced_by_a_free_one() -> None:
         port = taken.getsockname()[1]
 
         assert free_port(port) not in (0, port)
+
+
+def test_several_free_ports_are_each_another() -> None:
+    ports = free_ports(200)
+
+    assert len(set(ports)) == len(ports) == 200
+    assert all(free_port(port) == port for port in ports[:5])
 
 
 def test_owner_of_a_port_is_named_with_its_process_id() -> None:
