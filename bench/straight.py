@@ -11,11 +11,11 @@ from pathlib import Path
 from bench import echo as echo_server
 from bench import traffic
 from bench.inside import answer_to
-from bench.load import LoadFailed, grpc_latency, grpc_load, measured
+from bench.load import Latency, LoadFailed, grpc_latency, grpc_load, measured
 from bench.place import Place
 from bench.processes import Program
 from bench.progress import Progress
-from bench.results import Table
+from bench.results import Row, Table
 from bench.streams import send_checks
 
 ECHO = "C-core echo through the same loop"
@@ -55,14 +55,14 @@ def throughput(place: Place, progress: Progress) -> Table:
             for subject in them if round_number < LATENCY_ROUNDS else ():
                 if not subject.is_new:
                     progress.step(f"latency {round_number + 1}: {subject.name}")
-                    _latencies(place, table, subject)
+                    add_latencies(table.row(subject.name), _latency(place, subject))
     return table
 
 
 def steps(place: Place, progress: Progress) -> Table:
     """The same loop with ever more of a check behind it, in turns: what each part adds under load."""
     table = Table("steps", "CPU time per call with ever more of a check behind the loop, straight gRPC, a known token")
-    answer = _answer(place)
+    answer = known_answer(place)
     for round_number in range(place.plan.rounds):
         with contextlib.ExitStack() as stack:
             servers = {step: stack.enter_context(place.echo(answer, step)) for step in echo_server.STEPS}
@@ -79,10 +79,14 @@ def _count_step(place: Place, table: Table, name: str, server: Program, socket: 
     table.row(name).add(cpu_microseconds=sample.cpu_microseconds)
 
 
-def _latencies(place: Place, table: Table, subject: Subject) -> None:
+def add_latencies(row: Row, take: Callable[[int | None], Latency]) -> None:
+    """One request at a time, then PACE of them a second."""
     for prefix, rate in (("alone", None), ("paced", PACE)):
-        took = grpc_latency(subject.socket, subject.frame, place.plan.seconds, rate, place.folder)
-        table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
+        row.add(**{f"{prefix}_{name}": value for name, value in asdict(take(rate)).items()})
+
+
+def _latency(place: Place, subject: Subject) -> Callable[[int | None], Latency]:
+    return lambda rate: grpc_latency(subject.socket, subject.frame, place.plan.seconds, rate, place.folder)
 
 
 def _sender(place: Place, subject: Subject) -> Callable[[], int]:
@@ -101,7 +105,8 @@ def _send_new(place: Place, subject: Subject) -> int:
     return counts.allowed
 
 
-def _answer(place: Place) -> bytes:
+def known_answer(place: Place) -> bytes:
+    """What authz answers to the known token."""
     return answer_to(place.authz(), traffic.check_request(place.token))
 
 
@@ -112,9 +117,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
         ours = stack.enter_context(place.sidecar("authz"))
         public = stack.enter_context(place.sidecar("public", engine="public"))
         plain, plain_socket = stack.enter_context(place.baseline())
-        echo, echo_socket = stack.enter_context(
-            place.echo(answer_to(place.authz(), traffic.check_request(place.token)))
-        )
+        echo, echo_socket = stack.enter_context(place.echo(known_answer(place)))
         yield [
             Subject(ECHO, echo, echo_socket, place.known),
             Subject(KNOWN, ours.program, ours.sockets[0], place.known),

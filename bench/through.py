@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authz.server.pb import ext_authz_pb2 as pb
-from bench import traffic
-from bench.inside import answer_to
 from bench.load import Latency, http_latency, http_load, measured
 from bench.place import Place
 from bench.processes import Program
 from bench.progress import Progress
 from bench.proxies import envoy, ext_authz, jwt_and_rbac
 from bench.results import Table
-from bench.straight import LATENCY_ROUNDS, PACE
+from bench.straight import LATENCY_ROUNDS, add_latencies, known_answer
 
 NOTHING = "Envoy alone"
 OWN = "Envoy's jwt_authn + rbac"
@@ -59,14 +57,12 @@ def throughput(place: Place, progress: Progress) -> Table:
             for subject in them if round_number < LATENCY_ROUNDS else ():
                 if subject.name in LATENCIES_OF:
                     progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
-                    _latencies(place, table, subject)
+                    add_latencies(table.row(subject.name), _latency(place, subject))
     return table
 
 
-def _latencies(place: Place, table: Table, subject: Subject) -> None:
-    for prefix, rate in (("alone", None), ("paced", PACE)):
-        took: Latency = http_latency(subject.url, place.token, place.plan.seconds, rate, place.folder)
-        table.row(subject.name).add(**{f"{prefix}_{name}": value for name, value in asdict(took).items()})
+def _latency(place: Place, subject: Subject) -> Callable[[int | None], Latency]:
+    return lambda rate: http_latency(subject.url, place.token, place.plan.seconds, rate, place.folder)
 
 
 def _sender(place: Place, subject: Subject) -> Callable[[], int]:
@@ -80,8 +76,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(place.sidecar("one"))
         two = stack.enter_context(place.sidecar("two", workers=2))
-        answer = answer_to(place.authz(), traffic.check_request(place.token))
-        echo, echo_socket = stack.enter_context(place.echo(answer))
+        echo, echo_socket = stack.enter_context(place.echo(known_answer(place)))
         bare, bare_socket = stack.enter_context(place.echo(BARE_ANSWER, name="bare"))
         filters = {
             "nothing": [],
