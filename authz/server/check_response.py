@@ -29,8 +29,12 @@ _METADATA = pb.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
 
 MAX_FIELDS = 1024
 MAX_FIELD_CHARACTERS = 128
-"""Encoded headers and metadata kept, so many of each kind, and the longest value among them. Reasons, policies, issuers
-and clients come again; what comes again stays. All of them together are under a megabyte."""
+"""Encoded headers, metadata fields and verdicts kept, so many of each, and the longest value among them. Reasons,
+policies, issuers and clients come again; what comes again stays. All of them together are under two megabytes."""
+
+MAX_REMOVALS = 32
+"""Encoded lists of headers to take away: one for each set of forwarded claims that tokens lack. With the most headers
+that can be forwarded, one is 10 kB."""
 
 MAX_REFUSALS = 1024
 """Refusals kept, without whom they are about: one per reason, policy and length of request id. All of them together are
@@ -163,7 +167,7 @@ def _header(name: str, value: str) -> bytes:
     return ok.SerializeToString()
 
 
-@lru_cache(MAX_FIELDS)
+@lru_cache(MAX_REMOVALS)
 def _to_remove(guarded: tuple[str, ...], overwritten: tuple[str, ...]) -> bytes:
     """The headers that an OkHttpResponse takes away from the request."""
     return pb.OkHttpResponse(

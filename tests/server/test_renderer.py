@@ -10,7 +10,7 @@ import pytest
 
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
-from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _kept
+from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _before, _kept
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.checks import Rig, access_token, partner_token
 
@@ -131,6 +131,21 @@ def test_short_value_is_written_once_and_a_long_one_each_time() -> None:
 
     assert [keeping("subject", value) for value in (longest, longer) * 2] == [longest.encode(), longer.encode()] * 2
     assert written == [longest, longer, longer]
+
+
+def test_long_subject_is_written_as_it_is(rig: Rig) -> None:
+    subject = "s" * (MAX_FIELD_CHARACTERS + 1)
+
+    answers = [rig.answer(access_token(sub=subject), "reading") for _ in range(2)]
+
+    assert [metadata(answer)["subject"] for answer in answers] == [subject, subject]
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 16_383, 16_384, 70_000])
+def test_length_before_a_part_is_the_one_that_protobuf_writes(length: int) -> None:
+    part = b"x" * length
+
+    assert _before(3, length) + part == pb.HeaderValue(raw_value=part).SerializeToString()
 
 
 def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: Rig) -> None:
