@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from authz.server import wire
-from authz.server.check import decide
+from authz.server.check_service import decide
 from authz.server.engine import Handler, Service
 from authz.server.loop import Loop
 from authz.server.pb import ext_authz_pb2 as pb

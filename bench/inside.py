@@ -12,7 +12,7 @@ from authz.core import keyset
 from authz.core.configuration import compile_configuration
 from authz.core.issuers import Issuer
 from authz.core.keyset import KeySet
-from authz.server.check import Rules, decide
+from authz.server.check_service import Rules, decide
 from authz.server.keys import Keys
 
 

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from authz.programs.machine import free_port
 from authz.server.engine import CORE_ENVIRONMENT
+from authz.tools.processes.machine import free_port
 from bench import traffic
 from bench.echo import NOTHING
 from bench.plan import Plan

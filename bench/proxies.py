@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from authz.programs.machine import envoy_command, free_ports
+from authz.tools.processes.machine import envoy_command, free_ports
 from bench.place import Place
 from bench.pool import ISSUER
 from bench.processes import Program, program

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from authz.programs.machine import free_port
+from authz.tools.processes.machine import free_port
 from bench import traffic
 from bench.load import LoadFailed
 from bench.place import Place, Sidecar

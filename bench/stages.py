@@ -1,6 +1,6 @@
 """What each stage of a check costs: `make profile`, or `python -m bench.stages`.
 
-The stages are the steps of `authz.server.check.decide`, timed one by one in a tight loop. There they are
+The stages are the steps of `authz.server.check_service.decide`, timed one by one in a tight loop. There they are
 faster than between the system calls of a server under load, where caches are colder: compare them with each other.
 With `--calls`, the standard profiler's list of the functions that take the time follows.
 """
@@ -25,7 +25,7 @@ from authz.core.verifier import verify
 from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.server import wire
-from authz.server.check import Call, Check, decide
+from authz.server.check_service import Call, Check, decide
 from authz.sources.background import Background
 from bench import traffic
 from bench.inside import rules_of
@@ -39,7 +39,7 @@ REPEATS = 7
 
 
 class LoneCall:
-    """A call whose caller waits. Implements authz.server.check.Call."""
+    """A call whose caller waits. Implements authz.server.check_service.Call."""
 
     def seconds_left(self) -> float:
         return 1.0
@@ -78,7 +78,7 @@ class Path:
         return self.check(self.message, self.call)
 
     def new(self) -> object:
-        self.rules.memory.forget(self.token)
+        self.rules.token_cache.forget(self.token)
         return self.check(self.message, self.call)
 
     def refused(self) -> object:
@@ -102,7 +102,7 @@ class Path:
         claims = verify(unverified, key)
         forward = rules.configuration.forward
         identity = identify(unverified, claims, issuer, key_source, forward)
-        rules.memory.keep(credential, identity)
+        rules.token_cache.put(credential, identity)
         decision = decide(rules, message, now, may_wait=False)
         return {
             "parse the CheckRequest": lambda: wire.parse(message),

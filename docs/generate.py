@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authz"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 
-_NOT_SHOWN = {"name", "issuer_cure"}
+_NOT_SHOWN = {"name", "issuer_fix"}
 """Fields of a profile that are its column's title, or a sentence that errors say."""
 
 _PART = re.compile(r"(<!-- generated: (?P<words>[^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)

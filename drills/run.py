@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from authz.sources.environment import COOL_DOWN_SECONDS
 from authz.sources.schedule import JITTER
-from authz.sources.surroundings import COOL_DOWN_SECONDS
 from drills.sidecar import REFRESH_SECONDS, WORKERS, Sidecar, published, running, token
 from tests.fakes.keyserver import Mode
 
@@ -65,7 +65,7 @@ def flood(sidecar: Sidecar) -> Figures:
 
 
 def hanging_endpoint(sidecar: Sidecar) -> Figures:
-    """Known tokens while the endpoint hangs and somebody waits for an invented key, in turns with quiet rounds."""
+    """References tokens while the endpoint hangs and somebody waits for an invented key, in turns with quiet rounds."""
     seen: dict[Mode, list[float]]
     bearer, seen = token("a"), {Mode.SERVE: [], Mode.HANG: []}
     for number in range(QUIET_ROUNDS):

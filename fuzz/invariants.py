@@ -8,7 +8,7 @@ from envoy_data_plane.envoy.service.auth.v3 import CheckResponse
 
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
-from authz.server.check import Call, Check
+from authz.server.check_service import Call, Check
 from authz.sources.background import Background
 from fuzz import oracle, rig
 

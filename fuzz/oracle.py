@@ -123,7 +123,7 @@ def _meets(claims: dict[str, Any], policy: dict[str, Any], now: float) -> bool:
     accepted = policy.get("issuers", ["cognito", "partner"])
     if alias not in ([accepted] if isinstance(accepted, str) else accepted):
         return False
-    if not _is_for_us(claims, policy.get("token_use", "access" if alias == "cognito" else "any")):
+    if not _audience_accepted(claims, policy.get("token_use", "access" if alias == "cognito" else "any")):
         return False
     groups = claims.get("cognito:groups" if alias == "cognito" else "groups", [])
     groups = groups if isinstance(groups, list) and all(isinstance(group, str) for group in groups) else []
@@ -137,7 +137,7 @@ def _meets(claims: dict[str, Any], policy: dict[str, Any], now: float) -> bool:
     )
 
 
-def _is_for_us(claims: dict[str, Any], wanted: str) -> bool:
+def _audience_accepted(claims: dict[str, Any], wanted: str) -> bool:
     audience = claims.get("aud", [])
     audience = [audience] if isinstance(audience, str) else audience
     if claims["iss"] == PARTNER:

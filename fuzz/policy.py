@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authz.core.policy import Policy
-from authz.core.policy_section import Known
+from authz.core.read_policy import References
 from authz.server.policies import read_policy_text
 
 MAX_BYTES = 4_000
@@ -17,7 +17,7 @@ SEEDS = [
     b"{<<: {a: b}}",
 ]
 
-_KNOWN = Known(frozenset({"cognito", "partner"}))
+_KNOWN = References(frozenset({"cognito", "partner"}))
 
 
 def one_input(data: bytes) -> None:

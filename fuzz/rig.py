@@ -16,7 +16,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 from authz.core import keyset
 from authz.core.configuration import compile_configuration
 from authz.core.keyset import KeySet
-from authz.server.check import Rules
+from authz.server.check_service import Rules
 from authz.server.keys import Keys
 from authz.server.pb import ext_authz_pb2 as pb
 

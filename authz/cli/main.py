@@ -7,7 +7,17 @@ import sys
 from collections.abc import Sequence
 
 from authz import __version__
-from authz.cli import completion, demo, explain, keys, lint, reasons, schema, serve, test
+from authz.cli import (
+    completion_command,
+    demo_command,
+    explain_command,
+    keys_command,
+    lint_command,
+    policy_test_command,
+    reasons_command,
+    schema_command,
+    serve_command,
+)
 
 
 def build() -> argparse.ArgumentParser:
@@ -19,7 +29,17 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"authz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, lint, explain, test, keys, reasons, schema, completion, demo):
+    for command in (
+        serve_command,
+        lint_command,
+        explain_command,
+        policy_test_command,
+        keys_command,
+        reasons_command,
+        schema_command,
+        completion_command,
+        demo_command,
+    ):
         command.add_parser(commands)
     return parser
 

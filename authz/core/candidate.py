@@ -27,7 +27,7 @@ def compare(decision: Decision, now: float, revocations: Revocations | None) -> 
     verdict, detail = Reason.OK, ""
     try:
         if decision.identity is None:
-            verdict = candidate.without_token()
+            verdict = candidate.decide_without_token()
         else:
             judge(decision.identity, candidate, now, revocations)
     except Denied as denied:

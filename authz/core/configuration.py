@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from authz.core.forward import Forward, read_forward
-from authz.core.issuer_section import read_issuer
 from authz.core.issuers import Issuer, Issuers
-from authz.core.mistakes import Mistake, Mistakes
+from authz.core.mapping_reader import MappingReader, listed
 from authz.core.policy import BUILT_IN, Policy
-from authz.core.policy_section import NAME_SHAPE, Known, is_name, read_policy
-from authz.core.section import Section, listed
+from authz.core.problems import ConfigurationError, Problem
+from authz.core.read_issuer import read_issuer
+from authz.core.read_policy import NAME_SHAPE, References, is_name, read_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,29 @@ class Configuration:
     """Path of the revocation list; empty where there is none."""
 
     @property
-    def known(self) -> Known:
+    def references(self) -> References:
         """What a policy written in place may refer to."""
         return _known(self.issuers, self.policies)
 
 
 def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
-    """Compile `node.metadata.authz`. Raises Mistakes with all there are, their paths relative to that mapping."""
-    found: list[Mistake] = []
-    section = Section(authz, (), found)
+    """Compile `node.metadata.authz`.
+
+    Raises ConfigurationError with every problem; the paths are relative to that mapping.
+    """
+    found: list[Problem] = []
+    section = MappingReader(authz, (), found)
     issuers = _issuers(section)
     policies = _policies(section, issuers)
     forward = read_forward(section.section("forward") if "forward" in section else None)
     revocations_file = section.text("revocations_file")
     section.finish()
     if found:
-        raise Mistakes(tuple(found))
+        raise ConfigurationError(tuple(found))
     return Configuration(issuers, policies, forward, revocations_file)
 
 
-def _issuers(section: Section) -> Issuers:
+def _issuers(section: MappingReader) -> Issuers:
     if "issuers" not in section:
         section.wrong((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")
         return Issuers(())
@@ -59,11 +62,11 @@ def _issuers(section: Section) -> Issuers:
     return Issuers(issuers)
 
 
-def _require_distinct(section: Section, issuers: list[Issuer]) -> None:
+def _require_distinct(section: MappingReader, issuers: list[Issuer]) -> None:
     """One `iss` leads to one issuer: otherwise its keys and audiences would depend on the order of lines."""
     owner: dict[str, str] = {}
     for issuer in issuers:
-        for name in sorted(issuer.names):
+        for name in sorted(issuer.identifiers):
             other = owner.setdefault(name, issuer.alias)
             if other != issuer.alias:
                 problem = f"the issuer {name!r:.120} is configured twice, also as {other}"
@@ -71,18 +74,18 @@ def _require_distinct(section: Section, issuers: list[Issuer]) -> None:
                 break
 
 
-def _policies(section: Section, issuers: Issuers) -> Mapping[str, Policy]:
+def _policies(section: MappingReader, issuers: Issuers) -> Mapping[str, Policy]:
     policies = dict(BUILT_IN)
     if "policies" in section:
         sections = section.named("policies", is_name, NAME_SHAPE)
         for name, each in sorted(sections, key=lambda named: "candidate" in named[1]):  # what they name comes first
             if name in BUILT_IN:
-                cure = f"Choose another name: {listed(tuple(BUILT_IN))} are always there."
-                section.wrong(("policies", name), f"{name!r} is a built-in policy", cure, on_key=True)
+                fix = f"Choose another name: {listed(tuple(BUILT_IN))} are always there."
+                section.wrong(("policies", name), f"{name!r} is a built-in policy", fix, on_key=True)
             policies[name] = read_policy(each, name, _known(issuers, policies))
     return MappingProxyType(policies)
 
 
-def _known(issuers: Issuers, policies: Mapping[str, Policy]) -> Known:
+def _known(issuers: Issuers, policies: Mapping[str, Policy]) -> References:
     with_userinfo = [alias for alias, issuer in issuers.by_alias.items() if issuer.userinfo is not None]
-    return Known(frozenset(issuers.by_alias), policies, frozenset(with_userinfo))
+    return References(frozenset(issuers.by_alias), policies, frozenset(with_userinfo))

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from authz.core.claims import USERINFO, ClaimName
+from authz.core.mapping_reader import MappingReader, listed
 from authz.core.reasons import Denied, Reason
-from authz.core.section import Section, listed
 from authz.core.userinfo import NOTHING
 
 MAX_VALUE_CHARACTERS = 4096
@@ -79,16 +79,16 @@ class Forward:
         return tuple((name, _safe(name, value)) for name, value in written if value)
 
 
-def read_forward(section: Section | None) -> Forward:
-    """The `forward` mapping, or the default one. Mistakes go to the section's list."""
+def read_forward(section: MappingReader | None) -> Forward:
+    """The `forward` mapping, or the default one. ConfigurationError go to the section's list."""
     if section is None:
         return _forward({name: _source(source) for name, source in DEFAULT.items()})
     sources: dict[str, str | ClaimName] = {}
     for name in section.names:
         text = section.text(name)
         if _HEADER_NAME.fullmatch(name) is None or name in _OWNED_BY_HTTP or name.startswith("x-envoy-"):
-            cure = "Use a lower-case name of your own, such as `x-auth-subject`."
-            section.wrong((name,), f"{name!r:.60} cannot be a forwarded header", cure, on_key=True)
+            fix = "Use a lower-case name of your own, such as `x-auth-subject`."
+            section.wrong((name,), f"{name!r:.60} cannot be a forwarded header", fix, on_key=True)
         try:
             sources[name] = _source(text or "sub")
         except ValueError as error:

@@ -34,7 +34,7 @@ class Identity:
     claims: Claims
     use: str
     """`access`, `id`, empty where the token does not say, or in words what it says that is neither."""
-    is_for_us: bool
+    audience_accepted: bool
     """Whether the audience, or Cognito's client, is one that the operator listed."""
     subject: str
     client: str
@@ -72,7 +72,7 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
         key_set=key_set,
         claims=claims,
         use=use,
-        is_for_us=_is_for_us(issuer, claims, use),
+        audience_accepted=_audience_accepted(issuer, claims, use),
         subject=claims.get("sub", ""),
         client=client,
         groups=groups,
@@ -143,9 +143,9 @@ def _groups(issuer: Issuer, claims: Mapping[str, Any]) -> frozenset[str] | None:
     return None
 
 
-def _is_for_us(issuer: Issuer, claims: Claims, use: str) -> bool:
+def _audience_accepted(issuer: Issuer, claims: Claims, use: str) -> bool:
     audience = _audience(claims)
-    if not issuer.profile.by_client:
+    if not issuer.profile.audience_is_client_id:
         return issuer.audiences is None or not issuer.audiences.isdisjoint(audience)
     if use == "id":
         return issuer.client_ids is None or not issuer.client_ids.isdisjoint(audience)

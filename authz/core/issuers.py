@@ -55,7 +55,7 @@ class Issuer:
 
     alias: str
     profile: Profile
-    names: frozenset[str]
+    identifiers: frozenset[str]
     """Every accepted value of `iss`."""
     audiences: frozenset[str] | None
     """Accepted values of `aud`; None where the operator wrote `any`."""
@@ -74,7 +74,7 @@ class Issuers:
 
     def __init__(self, issuers: Iterable[Issuer]) -> None:
         self.by_alias: Mapping[str, Issuer] = MappingProxyType({issuer.alias: issuer for issuer in issuers})
-        self._by_name = {name: issuer for issuer in self.by_alias.values() for name in issuer.names}
+        self._by_name = {name: issuer for issuer in self.by_alias.values() for name in issuer.identifiers}
 
     def find(self, unverified_name: str) -> Issuer:
         """The issuer of that exact name. Raises Denied(ISSUER_UNKNOWN)."""

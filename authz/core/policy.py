@@ -17,12 +17,12 @@ from authz.core.identity import Identity
 from authz.core.issuers import Issuer
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
 from authz.core.revocations import Revocations
-from authz.core.userinfo import Asking
+from authz.core.userinfo import UserinfoMode
 
 TokenUse = Literal["default", "access", "id", "any"]
 
 
-class Gate(Enum):
+class Access(Enum):
     """Whether a token is looked at: nobody passes, everybody passes, or the token decides."""
 
     CLOSED = "deny"
@@ -30,7 +30,7 @@ class Gate(Enum):
     TOKEN = "token"  # noqa: S105 - a word, not a secret
 
 
-Demand = Callable[[Identity, "Policy", float], None]
+PolicyCheck = Callable[[Identity, "Policy", float], None]
 """One thing that is demanded of a verified identity. Raises Denied where it is not met."""
 
 
@@ -43,7 +43,7 @@ class Policy:
 
     name: str
     """The metric label and log field: the configured name, or `inline`."""
-    gate: Gate = Gate.TOKEN
+    access: Access = Access.TOKEN
     issuers: frozenset[str] | None = None
     """Aliases of accepted issuers; None means every configured one."""
     token_use: TokenUse = "default"  # noqa: S105 - a word, not a secret
@@ -51,39 +51,39 @@ class Policy:
     conditions: Conditions = NONE
     max_age_seconds: float | None = None
     optional: bool = False
-    userinfo: Asking | None = None
+    userinfo: UserinfoMode | None = None
     """Whether the issuer's userinfo endpoint is asked about the token; None: it is not."""
     candidate: Policy | None = None
     """A policy that may take this one's place: judged beside it and only counted. It has no candidate itself."""
 
     reads_token: bool = field(init=False)
     """Whether a credential is looked at."""
-    of_the_token: tuple[Demand, ...] = field(init=False, repr=False)
-    of_the_identity: tuple[Demand, ...] = field(init=False, repr=False)
-    """Those of `OF_THE_TOKEN` and `OF_THE_IDENTITY` that this policy makes; the others are always met."""
+    token_checks: tuple[PolicyCheck, ...] = field(init=False, repr=False)
+    claim_checks: tuple[PolicyCheck, ...] = field(init=False, repr=False)
+    """Those of `TOKEN_CHECKS` and `CLAIM_CHECKS` that this policy makes; the others are always met."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reads_token", self.gate is Gate.TOKEN)
-        object.__setattr__(self, "of_the_token", _made(self, OF_THE_TOKEN))
-        object.__setattr__(self, "of_the_identity", _made(self, OF_THE_IDENTITY))
+        object.__setattr__(self, "reads_token", self.access is Access.TOKEN)
+        object.__setattr__(self, "token_checks", _applicable(self, TOKEN_CHECKS))
+        object.__setattr__(self, "claim_checks", _applicable(self, CLAIM_CHECKS))
 
-    def without_token(self) -> Reason:
+    def decide_without_token(self) -> Reason:
         """Why a request is forwarded of which no token was looked at. Raises Denied where it is not."""
-        if self.gate is Gate.CLOSED:
+        if self.access is Access.CLOSED:
             raise Denied(Reason.DENIED)
-        if self.gate is Gate.OPEN:
+        if self.access is Access.OPEN:
             return Reason.PUBLIC
         if self.optional:
             return Reason.ANONYMOUS
         raise Denied(Reason.TOKEN_MISSING)
 
-    def takes(self, issuer: Issuer) -> bool:
+    def accepts_issuer(self, issuer: Issuer) -> bool:
         """Whether tokens of this issuer are looked at."""
         return self.issuers is None or issuer.alias in self.issuers
 
-    def accept(self, issuer: Issuer) -> Issuer:
+    def require_issuer(self, issuer: Issuer) -> Issuer:
         """The issuer, where this policy takes its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
-        if self.issuers is not None and not self.takes(issuer):
+        if self.issuers is not None and not self.accepts_issuer(issuer):
             raise Denied(Reason.ISSUER_NOT_ACCEPTED, f"the policy accepts {', '.join(sorted(self.issuers))}")
         return issuer
 
@@ -91,7 +91,7 @@ class Policy:
 def judge(identity: Identity, policy: Policy, now: float, revocations: Revocations | None = None) -> None:
     """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
     judge_token(identity, policy, now, revocations)
-    judge_demands(identity, policy, now)
+    judge_claims(identity, policy, now)
 
 
 def judge_token(identity: Identity, policy: Policy, now: float, revocations: Revocations | None) -> None:
@@ -99,24 +99,24 @@ def judge_token(identity: Identity, policy: Policy, now: float, revocations: Rev
 
     Raises Denied.
     """
-    for demand in policy.of_the_token:
+    for demand in policy.token_checks:
         demand(identity, policy, now)
     if revocations is not None:
         revocations.require_good(identity)
 
 
-def judge_demands(identity: Identity, policy: Policy, now: float) -> None:
+def judge_claims(identity: Identity, policy: Policy, now: float) -> None:
     """Whether the identity is what the policy demands. Raises Denied."""
-    for demand in policy.of_the_identity:
+    for demand in policy.claim_checks:
         demand(identity, policy, now)
 
 
-def of_issuer(identity: Identity, policy: Policy, _now: float) -> None:
+def check_issuer(identity: Identity, policy: Policy, _now: float) -> None:
     """A token that another policy remembered may be of an issuer that this one leaves out."""
-    policy.accept(identity.issuer)
+    policy.require_issuer(identity.issuer)
 
 
-def in_time(identity: Identity, _policy: Policy, now: float) -> None:
+def check_time(identity: Identity, _policy: Policy, now: float) -> None:
     """RFC 7519 sections 4.1.4 to 4.1.6: on or after `exp` is expired."""
     leeway = identity.issuer.leeway_seconds
     if now >= identity.expires_at + leeway:
@@ -125,7 +125,7 @@ def in_time(identity: Identity, _policy: Policy, now: float) -> None:
         raise Denied(Reason.TOKEN_NOT_YET_VALID, "nbf or iat lies in the future")
 
 
-def of_use(identity: Identity, policy: Policy, _now: float) -> None:
+def check_token_use(identity: Identity, policy: Policy, _now: float) -> None:
     """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
     use = identity.use
     if use not in {"access", "id", ""}:
@@ -142,16 +142,16 @@ def wanted_use(policy: Policy, issuer: Issuer) -> TokenUse:
     return "access" if issuer.profile.use_claim else "any"
 
 
-def for_us(identity: Identity, _policy: Policy, _now: float) -> None:
+def check_audience(identity: Identity, _policy: Policy, _now: float) -> None:
     """RFC 7519 section 4.1.3, RFC 8725 section 3.9: a token for somebody else is none of ours."""
-    if not identity.is_for_us:
+    if not identity.audience_accepted:
         raise Denied(Reason.AUDIENCE_MISMATCH, "aud or client_id is not configured for the issuer")
 
 
-def recent(identity: Identity, policy: Policy, now: float) -> None:
+def check_max_age(identity: Identity, policy: Policy, now: float) -> None:
     """RFC 9470 section 4: the time since the user signed in, else since the token was issued.
 
-    A sign-in that is yet to come would stay recent for ever, so it counts as none.
+    A sign-in that is yet to come would stay check_max_age for ever, so it counts as none.
     """
     if policy.max_age_seconds is None:
         return
@@ -162,14 +162,14 @@ def recent(identity: Identity, policy: Policy, now: float) -> None:
         raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
 
 
-def under_conditions(identity: Identity, policy: Policy, _now: float) -> None:
+def check_claims(identity: Identity, policy: Policy, _now: float) -> None:
     """The policy's `groups` and `claims`."""
     unmet = policy.conditions.unmet(identity.claims, identity.groups, identity.userinfo)
     if unmet:
         raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
 
 
-def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
+def check_scopes(identity: Identity, policy: Policy, _now: float) -> None:
     """The policy's `scopes`, met by those in the token and those that grants give."""
     if policy.scopes is None or policy.scopes.met_by(identity.scopes):
         return
@@ -181,30 +181,30 @@ def within_scope(identity: Identity, policy: Policy, _now: float) -> None:
     raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")
 
 
-OF_THE_TOKEN: tuple[Demand, ...] = (of_issuer, in_time, of_use, for_us)
-OF_THE_IDENTITY: tuple[Demand, ...] = (recent, under_conditions, within_scope)
-DEMANDS = (*OF_THE_TOKEN, *OF_THE_IDENTITY)
+TOKEN_CHECKS: tuple[PolicyCheck, ...] = (check_issuer, check_time, check_token_use, check_audience)
+CLAIM_CHECKS: tuple[PolicyCheck, ...] = (check_max_age, check_claims, check_scopes)
+POLICY_CHECKS = (*TOKEN_CHECKS, *CLAIM_CHECKS)
 """In the order in which they are judged: `judge` goes through them, `authz explain` shows each."""
 
-_MADE_BY: Mapping[Demand, Callable[[Policy], bool]] = MappingProxyType(
+_APPLIES: Mapping[PolicyCheck, Callable[[Policy], bool]] = MappingProxyType(
     {
-        of_issuer: lambda policy: policy.issuers is not None,
-        recent: lambda policy: policy.max_age_seconds is not None,
-        under_conditions: lambda policy: policy.conditions != NONE,
-        within_scope: lambda policy: policy.scopes is not None,
+        check_issuer: lambda policy: policy.issuers is not None,
+        check_max_age: lambda policy: policy.max_age_seconds is not None,
+        check_claims: lambda policy: policy.conditions != NONE,
+        check_scopes: lambda policy: policy.scopes is not None,
     }
 )
 """The policies that make a demand, where not all do."""
 
 
-def _made(policy: Policy, demands: tuple[Demand, ...]) -> tuple[Demand, ...]:
-    return tuple(demand for demand in demands if demand not in _MADE_BY or _MADE_BY[demand](policy))
+def _applicable(policy: Policy, demands: tuple[PolicyCheck, ...]) -> tuple[PolicyCheck, ...]:
+    return tuple(demand for demand in demands if demand not in _APPLIES or _APPLIES[demand](policy))
 
 
 BUILT_IN: Mapping[str, Policy] = MappingProxyType(
     {
-        "deny": Policy("deny", Gate.CLOSED),
-        "public": Policy("public", Gate.OPEN),
+        "deny": Policy("deny", Access.CLOSED),
+        "public": Policy("public", Access.OPEN),
         "authenticated": Policy("authenticated"),
     }
 )

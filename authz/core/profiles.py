@@ -21,12 +21,12 @@ PLAIN_TOKEN_TYPES = frozenset({"", "jwt", "application/jwt"})
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class OwnerClaim:
     """A claim that says whose workload it is, so that a condition on it keeps everybody else's out."""
 
     claim: str
     """As operators write it: a name, or a JSON Pointer."""
-    lasting: bool = False
+    immutable: bool = False
     """Whether the value can never pass to somebody else. Names can: an account is renamed, another takes the name."""
     shape: re.Pattern[str] = re.compile(".+", re.DOTALL)
     """What a value must look like to say whose it is, where owners can choose what the claim is made of."""
@@ -48,11 +48,11 @@ class Profile:
     name: str
     issuers: tuple[str, ...] = ()
     """The names that an issuer of this kind has where the operator writes none."""
-    is_shared: bool = False
+    is_multi_tenant: bool = False
     """Whether strangers get tokens from the issuers of those names, with an audience of their own choice."""
     issuer_shape: re.Pattern[str] | None = None
     """What an issuer's name looks like, where each customer has one."""
-    issuer_cure: str = ""
+    issuer_fix: str = ""
     jwks_path: str = ""
     """Where the JWKS is below the issuer; empty where OpenID Connect Discovery says it."""
     in_cluster: InCluster | None = None
@@ -63,14 +63,14 @@ class Profile:
     groups_claim: str = ""
     client_claims: tuple[str, ...] = ()
     """Claims that name the client, the first that is present counts."""
-    by_client: bool = False
+    audience_is_client_id: bool = False
     """Whether tokens are meant for clients (`client_ids`) rather than for audiences (`audiences`)."""
     is_workload: bool = False
     """Whether a job or pod holds the token, not an application of a user: its `scope` claim, should it have one, was
     given by nobody, and an audience is all that keeps tokens for other services out."""
     required_claims: tuple[ClaimName, ...] = ()
     """Strings that every token of the kind carries."""
-    anchors: tuple[Anchor, ...] = ()
+    owner_claims: tuple[OwnerClaim, ...] = ()
 
 
 _API_SERVER = InCluster(
@@ -96,7 +96,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 use_claim="token_use",
                 groups_claim="cognito:groups",
                 client_claims=("client_id", "aud"),
-                by_client=True,
+                audience_is_client_id=True,
             ),
             Profile(
                 "oidc",
@@ -107,55 +107,55 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             Profile(
                 "github-actions",
                 issuers=("https://token.actions.githubusercontent.com",),
-                is_shared=True,
+                is_multi_tenant=True,
                 jwks_path="/.well-known/jwks",
                 client_claims=("repository",),
                 is_workload=True,
                 required_claims=_named("sub", "repository_id", "repository_owner_id"),
-                anchors=(
-                    Anchor("repository_id", lasting=True),
-                    Anchor("repository_owner_id", lasting=True),
-                    Anchor("enterprise_id", lasting=True),
-                    Anchor("repository"),
-                    Anchor("repository_owner"),
-                    Anchor("enterprise"),
+                owner_claims=(
+                    OwnerClaim("repository_id", immutable=True),
+                    OwnerClaim("repository_owner_id", immutable=True),
+                    OwnerClaim("enterprise_id", immutable=True),
+                    OwnerClaim("repository"),
+                    OwnerClaim("repository_owner"),
+                    OwnerClaim("enterprise"),
                     # Not `job_workflow_ref`: anybody's repository may call a public workflow.
-                    Anchor("workflow_ref", shape=re.compile(r"[^/]+/[^/]+/.+")),
+                    OwnerClaim("workflow_ref", shape=re.compile(r"[^/]+/[^/]+/.+")),
                     # A repository's owner can have `sub` made of other claims, such as `environment:production`, so
                     # only a value that begins with the repository says whose it is. `OWNER@ID/NAME@ID` is the form
                     # that repositories have from July 2026 on, or when their owner asked for it.
-                    Anchor("sub", lasting=True, shape=re.compile(r"repo:[^/:@]+@[0-9]+/[^/:@]+@[0-9]+:.+")),
-                    Anchor("sub", lasting=True, shape=re.compile(r"repository(_owner)?_id:[0-9]+(:.+)?")),
-                    Anchor("sub", shape=re.compile(r"repo:[^/:]+/[^/:]+:.+")),
-                    Anchor("sub", shape=re.compile(r"repository(_owner)?:[^:]+(:.+)?")),
+                    OwnerClaim("sub", immutable=True, shape=re.compile(r"repo:[^/:@]+@[0-9]+/[^/:@]+@[0-9]+:.+")),
+                    OwnerClaim("sub", immutable=True, shape=re.compile(r"repository(_owner)?_id:[0-9]+(:.+)?")),
+                    OwnerClaim("sub", shape=re.compile(r"repo:[^/:]+/[^/:]+:.+")),
+                    OwnerClaim("sub", shape=re.compile(r"repository(_owner)?:[^:]+(:.+)?")),
                 ),
             ),
             Profile(
                 "gitlab-ci",
                 issuers=("https://gitlab.com",),
-                is_shared=True,
+                is_multi_tenant=True,
                 client_claims=("project_path",),
                 is_workload=True,
                 required_claims=_named("sub", "project_id", "namespace_id"),
                 # Of a merge request from a fork these are the fork's. Not `job_project_id`: that is where it runs.
-                anchors=(
-                    Anchor("project_id", lasting=True),
-                    Anchor("namespace_id", lasting=True),
-                    Anchor("project_path"),
-                    Anchor("namespace_path"),
-                    Anchor("sub", shape=re.compile(r"project_path:[^:]+/[^:]+(:.+)?")),
+                owner_claims=(
+                    OwnerClaim("project_id", immutable=True),
+                    OwnerClaim("namespace_id", immutable=True),
+                    OwnerClaim("project_path"),
+                    OwnerClaim("namespace_path"),
+                    OwnerClaim("sub", shape=re.compile(r"project_path:[^:]+/[^:]+(:.+)?")),
                 ),
             ),
             Profile(
                 "circleci",
                 issuer_shape=re.compile(r"https://[^/]+/org/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-                issuer_cure='Write `issuer: "https://oidc.circleci.com/org/ORGANIZATION_ID"`, the id being a UUID.',
+                issuer_fix='Write `issuer: "https://oidc.circleci.com/org/ORGANIZATION_ID"`, the id being a UUID.',
                 client_claims=("oidc.circleci.com/project-id",),
                 is_workload=True,
                 required_claims=_named("sub", "oidc.circleci.com/project-id"),
-                anchors=(
-                    Anchor("oidc.circleci.com/project-id", lasting=True),
-                    Anchor("sub", lasting=True, shape=re.compile(r"org/[^/]+/project/[^/]+/.+")),
+                owner_claims=(
+                    OwnerClaim("oidc.circleci.com/project-id", immutable=True),
+                    OwnerClaim("sub", immutable=True, shape=re.compile(r"org/[^/]+/project/[^/]+/.+")),
                 ),
             ),
             Profile(
@@ -167,10 +167,10 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 is_workload=True,
                 required_claims=_named("sub", "/kubernetes.io/namespace", "/kubernetes.io/serviceaccount/name"),
                 # Whoever may create a namespace of a given name is trusted with the cluster: the names last.
-                anchors=(
-                    Anchor("/kubernetes.io/namespace", lasting=True),
-                    Anchor("/kubernetes.io/serviceaccount/uid", lasting=True),
-                    Anchor("sub", lasting=True, shape=re.compile(r"system:serviceaccount:[^:]+:[^:]+")),
+                owner_claims=(
+                    OwnerClaim("/kubernetes.io/namespace", immutable=True),
+                    OwnerClaim("/kubernetes.io/serviceaccount/uid", immutable=True),
+                    OwnerClaim("sub", immutable=True, shape=re.compile(r"system:serviceaccount:[^:]+:[^:]+")),
                 ),
             ),
         )

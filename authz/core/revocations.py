@@ -14,9 +14,9 @@ from types import MappingProxyType
 from authz.core import strict_json
 from authz.core.claims import MAX_TIME
 from authz.core.identity import Identity
-from authz.core.mistakes import Mistake, Mistakes
+from authz.core.mapping_reader import MappingReader, describe, listed
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied, Reason
-from authz.core.section import Section, describe, listed
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 """The largest list that is read: some 100 bytes an entry."""
@@ -73,14 +73,16 @@ UNREAD = Revocations(is_read=False)
 def parse(document: bytes) -> Revocations:
     """Read `{"revoked": [...]}`.
 
-    Raises Mistakes: a list with one is not read at all, for what was mistyped may be the entry that matters.
+    Raises ConfigurationError: a list with one is not read at all, for what was mistyped may be the entry that matters.
     """
     try:
         value = strict_json.loads(document)
     except strict_json.NotStrictJson as error:
-        raise Mistakes((Mistake((), str(error), 'Write `{"revoked": []}` for a list without entries.'),)) from error
-    found: list[Mistake] = []
-    section = Section(value, (), found)
+        raise ConfigurationError(
+            (Problem((), str(error), 'Write `{"revoked": []}` for a list without entries.'),)
+        ) from error
+    found: list[Problem] = []
+    section = MappingReader(value, (), found)
     by_kind: dict[str, dict[tuple[str, str], float]] = {}
     for entry in _entries(section):
         kind, key, issued_before = _read(entry)
@@ -88,7 +90,7 @@ def parse(document: bytes) -> Revocations:
         entries[key] = max(entries.get(key, 0), issued_before)
     section.finish()
     if found:
-        raise Mistakes(tuple(found))
+        raise ConfigurationError(tuple(found))
     return Revocations(MappingProxyType({kind: MappingProxyType(entries) for kind, entries in by_kind.items()}))
 
 
@@ -102,7 +104,7 @@ def _value(identity: Identity, kind: str) -> str:
     return value
 
 
-def _entries(section: Section) -> Iterator[Section]:
+def _entries(section: MappingReader) -> Iterator[MappingReader]:
     entries = section.raw("revoked")
     if not isinstance(entries, list):
         section.wrong(("revoked",), f"a list is needed, not {describe(entries)}", 'Write `{"revoked": [...]}`.')
@@ -112,7 +114,7 @@ def _entries(section: Section) -> Iterator[Section]:
         yield from section.each("revoked")
 
 
-def _read(entry: Section) -> tuple[str, tuple[str, str], float]:
+def _read(entry: MappingReader) -> tuple[str, tuple[str, str], float]:
     """An entry's kind, issuer and value, and the time before which its tokens were issued."""
     named = [(kind, entry.text(kind)) for kind in KINDS if kind in entry]
     if len(named) != 1:
@@ -125,10 +127,10 @@ def _read(entry: Section) -> tuple[str, tuple[str, str], float]:
     return kind, (alias, value), issued_before
 
 
-def _time(entry: Section) -> float:
+def _time(entry: MappingReader) -> float:
     value = entry.raw("issued_before")
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIME:
         return value
-    cure = "Write seconds since 1970, as `iat` in the tokens has them."
-    entry.wrong(("issued_before",), f"{describe(value)} is not a time", cure)
+    fix = "Write seconds since 1970, as `iat` in the tokens has them."
+    entry.wrong(("issued_before",), f"{describe(value)} is not a time", fix)
     return ALWAYS

@@ -19,7 +19,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The claims of one who was not asked about."""
 
 
-class Asking(Enum):
+class UserinfoMode(Enum):
     """That a policy has the endpoint asked, and what becomes of a request when there is no answer."""
 
     REQUIRED = "required"

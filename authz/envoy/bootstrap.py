@@ -8,38 +8,15 @@ newer than the package elsewhere stops nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from authz.core.mistakes import Mistakes, Path
-from authz.envoy.document import Document, Location, Unreadable, read
+from authz.core.problems import ConfigurationError, Location, Path, Problem
+from authz.envoy.document import Document, read
 
 FILTER_TYPE = ".ext_authz.v3.ExtAuthz"
 ROUTE_TYPE = ".ext_authz.v3.ExtAuthzPerRoute"
 MAX_SOCKET_PATH_BYTES = 107
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to mend, with its place."""
-
-    location: Location
-    problem: str
-    cure: str
-    path: Path = ()
-    on_key: bool = False
-    """Whether the place is the mapping key itself and not its value."""
-
-    def __str__(self) -> str:
-        return f"{self.location}: {self.problem}. {self.cure}"
-
-
-class ConfigurationError(Exception):
-    """Every finding of one reading. Never raised empty."""
-
-    def __init__(self, found: tuple[Finding, ...]) -> None:
-        super().__init__("\n".join(map(str, found)))
-        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,41 +40,32 @@ class Bootstrap:
     document: Document
 
 
-def findings(document: Document, mistakes: Mistakes, root: Path) -> tuple[Finding, ...]:
-    """Mistakes below a root of the document, with their places."""
+def located(problems: tuple[Problem, ...], document: Document, root: Path) -> tuple[Problem, ...]:
+    """The problems found below a root of the document, with their locations."""
     return tuple(
-        Finding(
-            document.locate((*root, *mistake.path), on_key=mistake.on_key),
-            mistake.problem,
-            mistake.cure,
-            (*root, *mistake.path),
-            mistake.on_key,
+        replace(
+            problem,
+            path=(*root, *problem.path),
+            location=document.locate((*root, *problem.path), on_key=problem.on_key),
         )
-        for mistake in mistakes.found
+        for problem in problems
     )
 
 
 def read_bootstrap(text: str, file: str, *, need_endpoints: bool) -> Bootstrap:
     """Read what concerns the sidecar. Raises ConfigurationError with all findings there are."""
-    bootstrap, found = bootstrap_of(parse(text, file), need_endpoints=need_endpoints)
+    bootstrap, found = bootstrap_of(read(text, file), need_endpoints=need_endpoints)
     if found:
         raise ConfigurationError(found)
     return bootstrap
 
 
-def parse(text: str, file: str) -> Document:
-    """The YAML document. Raises ConfigurationError where it is none."""
-    try:
-        return read(text, file)
-    except Unreadable as unreadable:
-        finding = Finding(unreadable.location, unreadable.problem, unreadable.cure)
-        raise ConfigurationError((finding,)) from unreadable
-
-
-def bootstrap_of(document: Document, *, need_endpoints: bool) -> tuple[Bootstrap, tuple[Finding, ...]]:
+def bootstrap_of(document: Document, *, need_endpoints: bool) -> tuple[Bootstrap, tuple[Problem, ...]]:
     """What concerns the sidecar, with every finding; what is wrong is empty in it."""
     if not isinstance(document.data, dict):
-        finding = Finding(document.locate(()), "the file is not a mapping", "Name the Envoy YAML, with `node:` in it.")
+        finding = Problem(
+            (), "the file is not a mapping", "Name the Envoy YAML, with `node:` in it.", location=document.locate(())
+        )
         return Bootstrap("", {}, (), (), document), (finding,)
     reading = _Reading(document)
     realm, authz = reading.node()
@@ -110,11 +78,11 @@ class _Reading:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.found: list[Finding] = []
+        self.found: list[Problem] = []
         self._root: dict[str, Any] = document.data
 
-    def _wrong(self, path: Path, problem: str, cure: str, *, on_key: bool = False) -> None:
-        self.found.append(Finding(self.document.locate(path, on_key=on_key), problem, cure, path, on_key))
+    def _wrong(self, path: Path, problem: str, fix: str, *, on_key: bool = False) -> None:
+        self.found.append(Problem(path, problem, fix, on_key, self.document.locate(path, on_key=on_key)))
 
     def node(self) -> tuple[str, Mapping[str, Any]]:
         """The realm (`node.cluster`) and `node.metadata.authz`."""
@@ -128,8 +96,8 @@ class _Reading:
         metadata = node.get("metadata")
         authz = metadata.get("authz") if isinstance(metadata, dict) else None
         if not isinstance(authz, dict) or not authz:
-            cure = "Write issuers and policies under node.metadata.authz."
-            self._wrong(("node", "metadata", "authz"), "node.metadata.authz is missing", cure)
+            fix = "Write issuers and policies under node.metadata.authz."
+            self._wrong(("node", "metadata", "authz"), "node.metadata.authz is missing", fix)
             return "", {}
         return (typed.cluster if typed is not None else "") or "envoy", authz
 
@@ -138,12 +106,12 @@ class _Reading:
         names = {name: path for path, name in self._ext_authz_clusters()}
         if not names:
             if not self.found:
-                cure = "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or say --listen ADDRESS."
-                self._wrong((), "no ext_authz filter with a gRPC cluster is in this file", cure)
+                fix = "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or say --listen ADDRESS."
+                self._wrong((), "no ext_authz filter with a gRPC cluster is in this file", fix)
             return ()
         if len(names) > 1:
-            cure = "Say with --listen ADDRESS which one this sidecar serves."
-            self._wrong(next(iter(names.values())), f"ext_authz filters name {len(names)} clusters", cure)
+            fix = "Say with --listen ADDRESS which one this sidecar serves."
+            self._wrong(next(iter(names.values())), f"ext_authz filters name {len(names)} clusters", fix)
             return ()
         name, path = next(iter(names.items()))
         return self._cluster_endpoints(name, path)
@@ -155,8 +123,8 @@ class _Reading:
             where, service = _member(value, path, "grpc_service")
             where, envoy_grpc = _member(service, where, "envoy_grpc")
             if not envoy_grpc:
-                cure = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }: the sidecar speaks gRPC."
-                self._wrong(path, "this ext_authz filter names no gRPC cluster", cure)
+                fix = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }: the sidecar speaks gRPC."
+                self._wrong(path, "this ext_authz filter names no gRPC cluster", fix)
                 continue
             needed = {key: item for key, item in envoy_grpc.items() if key not in {"retry_policy", "retryPolicy"}}
             typed = self._typed(GrpcServiceEnvoyGrpc, needed, where)
@@ -171,13 +139,13 @@ class _Reading:
                 continue
             where, assignment = _member(cluster, path, "load_assignment")
             if not assignment:
-                cure = "Write load_assignment with the endpoints, one a worker."
-                self._wrong(path, f"the cluster {name!r:.80} has no load_assignment", cure)
+                fix = "Write load_assignment with the endpoints, one a worker."
+                self._wrong(path, f"the cluster {name!r:.80} has no load_assignment", fix)
                 return ()
             typed = self._typed(ClusterLoadAssignment, assignment, where)
             return self._addresses(typed, where) if typed is not None else ()
-        cure = "Add it under static_resources.clusters, or say --listen ADDRESS."
-        self._wrong(named_at, f"the ext_authz cluster {name!r:.80} is not in this file", cure)
+        fix = "Add it under static_resources.clusters, or say --listen ADDRESS."
+        self._wrong(named_at, f"the ext_authz cluster {name!r:.80} is not in this file", fix)
         return ()
 
     def _clusters(self) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -195,16 +163,16 @@ class _Reading:
                 address = endpoint.endpoint.address if endpoint.endpoint is not None else None
                 text = _address(address)
                 if text is None:
-                    cure = "Write a pipe, or a socket_address on 127.0.0.1: the sidecar runs beside Envoy."
-                    self._wrong(path, "an endpoint of the ext_authz cluster is not local", cure)
+                    fix = "Write a pipe, or a socket_address on 127.0.0.1: the sidecar runs beside Envoy."
+                    self._wrong(path, "an endpoint of the ext_authz cluster is not local", fix)
                 elif text.startswith("unix:") and len(text.encode()) - len("unix:") > MAX_SOCKET_PATH_BYTES:
                     problem = f"the socket path is longer than {MAX_SOCKET_PATH_BYTES} bytes"
                     self._wrong(path, problem, "Choose a shorter one, such as /run/authz/authz.sock.")
                 else:
                     found.append(text)
         if not found and not self.found:
-            cure = "Add an endpoint with a pipe or a socket_address, one a worker."
-            self._wrong(path, "the ext_authz cluster has no endpoints", cure)
+            fix = "Add an endpoint with a pipe or a socket_address, one a worker."
+            self._wrong(path, "the ext_authz cluster has no endpoints", fix)
         return tuple(dict.fromkeys(found))
 
     def route_policies(self) -> Iterator[RoutePolicy]:
@@ -222,7 +190,7 @@ class _Reading:
 
         found = tuple(mistakes_in(message, value, path))
         for mistake in found:
-            self._wrong(mistake.path, mistake.problem, mistake.cure, on_key=mistake.on_key)
+            self._wrong(mistake.path, mistake.message, mistake.fix, on_key=mistake.on_key)
         return None if found else message.from_dict(value)
 
 

@@ -5,19 +5,18 @@ is text, a tag other than `!` changes nothing but null, and there are no timesta
 on purpose: fractions and large integers stay numbers, where Envoy keeps their text until a message says what it wants;
 and what Envoy takes in silence and means something else by is refused: a key that stands twice, a merge key (`<<`,
 which Envoy reads as a field of that name), a second document. Whatever the bytes are, the outcome is a Document or
-Unreadable.
+ConfigurationError.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from authz.core.mistakes import Path
+from authz.core.problems import ConfigurationError, Location, Path
 
 MAX_BYTES = 4 * 1024 * 1024
 """The largest file that is read. Real bootstraps are under 200 kB."""
@@ -48,28 +47,6 @@ _BYTE_ORDER_MARK = "\ufeff"
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A place in a file, counted from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class Unreadable(Exception):
-    """The text is not one YAML document. Says where, what, and what to do."""
-
-    def __init__(self, location: Location, problem: str, cure: str) -> None:
-        super().__init__(f"{location}: {problem}. {cure}")
-        self.location = location
-        self.problem = problem
-        self.cure = cure
-
-
 class Document:
     """One YAML document: plain data, and the place of every value."""
 
@@ -88,17 +65,22 @@ class Document:
 
 
 def read(text: str, file: str) -> Document:
-    """Read one YAML document. Raises Unreadable, and nothing else, whatever the text is."""
+    """Read one YAML document. Raises ConfigurationError, and nothing else, whatever the text is."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
     first, *more = _nodes(text, file)
     if more:
         place = _location(file, more[0].start_mark)
-        raise Unreadable(place, "a second document begins here", "Keep one: Envoy reads the first and no other.")
+        raise ConfigurationError.because(
+            "a second document begins here", "Keep one: Envoy reads the first and no other.", place
+        )
     return _Builder(text, file).build(first)
 
 
 def read_all(text: str, file: str) -> tuple[Document, ...]:
-    """Read every document of a stream, as in Kubernetes manifests; at least one. Raises Unreadable, nothing else."""
+    """Read every document of a stream, as in Kubernetes manifests. Returns at least one.
+
+    Raises ConfigurationError, and nothing else.
+    """
     text = text.removeprefix(_BYTE_ORDER_MARK)
     return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
 
@@ -106,21 +88,23 @@ def read_all(text: str, file: str) -> tuple[Document, ...]:
 def _nodes(text: str, file: str) -> list[yaml.Node]:
     """The root of every document that says something; at least one."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise Unreadable(Location(file, 1, 1), f"larger than {MAX_BYTES} bytes", "Name the Envoy YAML.")
+        raise ConfigurationError.because(f"larger than {MAX_BYTES} bytes", "Name the Envoy YAML.", Location(file, 1, 1))
     try:
         nodes: list[yaml.Node] = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_blank(node)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _location(file, mark) if mark else Location(file, 1, 1)
         if mark and text[mark.index : mark.index + 1] == "\t":
-            cure = "Write spaces: YAML indents with nothing else."
-            raise Unreadable(place, "not YAML: a tab stands here", cure) from error
+            fix = "Write spaces: YAML indents with nothing else."
+            raise ConfigurationError.because("not YAML: a tab stands here", fix, place) from error
         problem = error.problem or "it cannot be parsed"
-        raise Unreadable(place, f"not YAML: {problem}", "Mend the YAML syntax there.") from error
+        raise ConfigurationError.because(f"not YAML: {problem}", "Mend the YAML syntax there.", place) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(Location(file, 1, 1), "not YAML text", "Name a text file in YAML or JSON.") from error
+        raise ConfigurationError.because(
+            "not YAML text", "Name a text file in YAML or JSON.", Location(file, 1, 1)
+        ) from error
     if not nodes:
-        raise Unreadable(Location(file, 1, 1), "the file is empty", "Name the Envoy YAML.")
+        raise ConfigurationError.because("the file is empty", "Name the Envoy YAML.", Location(file, 1, 1))
     return nodes
 
 
@@ -146,8 +130,8 @@ class _Builder:
         self._places[()] = (node.start_mark, node.start_mark)
         return Document(self._value(node, ()), self._places, self._file)
 
-    def _refuse(self, node: yaml.Node, problem: str, cure: str) -> Unreadable:
-        return Unreadable(_location(self._file, node.start_mark), problem, cure)
+    def _refuse(self, node: yaml.Node, problem: str, fix: str) -> ConfigurationError:
+        return ConfigurationError.because(problem, fix, _location(self._file, node.start_mark))
 
     def _tag(self, node: yaml.Node) -> str:
         """The tag as it is written, which PyYAML does not tell for every node; empty where there is none."""

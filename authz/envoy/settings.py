@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from authz.core.configuration import Configuration, compile_configuration
-from authz.core.mistakes import Mistakes
+from authz.core.mapping_reader import describe
 from authz.core.policy import Policy
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied
-from authz.core.section import describe
-from authz.envoy.bootstrap import Bootstrap, ConfigurationError, Finding, bootstrap_of, findings, parse
-from authz.envoy.document import Document
+from authz.envoy.bootstrap import Bootstrap, bootstrap_of, located
+from authz.envoy.document import Document, read
 from authz.server.policies import Policies
-from authz.sources import revocations
+from authz.sources import revocations_file
 from authz.sources.fetch_result import FetchFailed
 
 AUTHZ_PATH = ("node", "metadata", "authz")
@@ -33,24 +33,13 @@ class Settings:
     endpoints: tuple[str, ...]
     inline_policies: tuple[Policy, ...]
     """Policies that routes of the file write in place."""
-    warnings: tuple[Finding, ...]
+    warnings: tuple[Problem, ...]
     """Routes whose policy is wrong: their requests are refused, the others are served."""
 
 
-class WrongSettings(Exception):
-    """Every mistake found in one reading, with its place in the file."""
-
-    def __init__(self, found: tuple[Finding, ...]) -> None:
-        super().__init__("\n".join(map(str, found)))
-        self.found = found
-
-
 def read_settings(text: str, file: str, *, need_endpoints: bool, need_files: bool = False) -> Settings:
-    """Read and check everything. `need_files`: also the revocation list that it names. Raises WrongSettings."""
-    try:
-        document = parse(text, file)
-    except ConfigurationError as error:
-        raise WrongSettings(error.found) from error
+    """Read and check everything. `need_files`: also the revocation list that it names. Raises ConfigurationError."""
+    document = read(text, file)
     settings = settings_of(document, text, need_endpoints=need_endpoints)
     if need_files and settings.configuration.revocations_file:
         _require_revocations(settings.configuration.revocations_file, document)
@@ -58,14 +47,14 @@ def read_settings(text: str, file: str, *, need_endpoints: bool, need_files: boo
 
 
 def settings_of(document: Document, text: str, *, need_endpoints: bool) -> Settings:
-    """Check everything in a document. Raises WrongSettings with the mistakes of Envoy's part and of ours."""
+    """Check everything in a document. Raises ConfigurationError with the mistakes of Envoy's part and of ours."""
     bootstrap, found = bootstrap_of(document, need_endpoints=need_endpoints)
     try:
         configuration = compile_configuration(bootstrap.authz) if bootstrap.authz else None
-    except Mistakes as mistakes:
-        raise WrongSettings((*found, *findings(document, mistakes, AUTHZ_PATH))) from mistakes
+    except ConfigurationError as mistakes:
+        raise ConfigurationError((*found, *located(mistakes.problems, document, AUTHZ_PATH))) from mistakes
     if found or configuration is None:
-        raise WrongSettings(found)
+        raise ConfigurationError(found)
     inline, warnings = _route_policies(bootstrap, configuration)
     return Settings(
         text=text,
@@ -81,25 +70,30 @@ def settings_of(document: Document, text: str, *, need_endpoints: bool) -> Setti
 def _require_revocations(path: str, document: Document) -> None:
     """Refuse to begin without the list: tokens on it would be let in, or none at all."""
     try:
-        revocations.read(path)
+        revocations_file.read(path)
     except FetchFailed as failed:
         place = document.locate((*AUTHZ_PATH, "revocations_file"))
-        cure = f'Put a list at {path!r:.200}: `{{"revoked": []}}` is one without entries.'
-        raise WrongSettings((Finding(place, failed.detail, cure),)) from failed
+        fix = f'Put a list at {path!r:.200}: `{{"revoked": []}}` is one without entries.'
+        raise ConfigurationError((Problem(AUTHZ_PATH, failed.detail, fix, location=place),)) from failed
 
 
 def _route_policies(
     bootstrap: Bootstrap, configuration: Configuration
-) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
+) -> tuple[tuple[Policy, ...], tuple[Problem, ...]]:
     """The policies that routes write in place, and a finding for each route whose policy is wrong."""
-    policies = Policies(configuration.known)
+    policies = Policies(configuration.references)
     inline: dict[str, Policy] = {}
     wrong = []
     for route in bootstrap.route_policies:
         if not isinstance(route.text, str):
             problem = f"context extensions are text, and this is {describe(route.text)}"
             wrong.append(
-                Finding(route.location, problem, "Put quotes around it: Envoy refuses the file as it is.", route.path)
+                Problem(
+                    route.path,
+                    problem,
+                    "Put quotes around it: Envoy refuses the file as it is.",
+                    location=route.location,
+                )
             )
             continue
         try:
@@ -107,6 +101,6 @@ def _route_policies(
             if route.text not in configuration.policies:
                 inline[route.text] = policy
         except Denied as denied:
-            cure = "Requests to this route are answered with 500 until it is mended."
-            wrong.append(Finding(route.location, denied.detail, cure, route.path))
+            fix = "Requests to this route are answered with 500 until it is mended."
+            wrong.append(Problem(route.path, denied.detail, fix, location=route.location))
     return tuple(inline.values()), tuple(wrong)

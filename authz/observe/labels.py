@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from authz.core.configuration import Configuration
 from authz.core.decision import Agreement
 from authz.core.issuers import Issuer
-from authz.core.policy import Gate, Policy
+from authz.core.policy import Access, Policy
 from authz.core.reasons import Reason
-from authz.core.userinfo import Asking
+from authz.core.userinfo import UserinfoMode
 
 Labels = tuple[str, str, str]
 """Reason, policy name, issuer alias; the last two empty where they are not known."""
@@ -48,10 +48,10 @@ def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ())
     labels = [(reason.row.label, "", "") for reason in _BEFORE_POLICY]
     for policy in (*configuration.policies.values(), *inline):
         labels += [(reason.row.label, policy.name, "") for reason in _without_issuer(policy)]
-        if policy.gate is Gate.TOKEN:
+        if policy.access is Access.TOKEN:
             for issuer in configuration.issuers.by_alias.values():
                 labels += [(reason.row.label, policy.name, issuer.alias) for reason in _with_issuer(policy, issuer)]
-                if configuration.revocations_file and policy.takes(issuer):
+                if configuration.revocations_file and policy.accepts_issuer(issuer):
                     labels += [(reason.row.label, policy.name, issuer.alias) for reason in _OF_A_LIST]
     return labels
 
@@ -76,9 +76,9 @@ def possible_api_refusals(configuration: Configuration, inline: Iterable[Policy]
 
 
 def _without_issuer(policy: Policy) -> Iterator[Reason]:
-    if policy.gate is Gate.CLOSED:
+    if policy.access is Access.CLOSED:
         yield Reason.DENIED
-    elif policy.gate is Gate.OPEN:
+    elif policy.access is Access.OPEN:
         yield Reason.PUBLIC
     else:
         yield Reason.ANONYMOUS if policy.optional else Reason.TOKEN_MISSING
@@ -86,13 +86,13 @@ def _without_issuer(policy: Policy) -> Iterator[Reason]:
 
 
 def _with_issuer(policy: Policy, issuer: Issuer) -> Iterator[Reason]:
-    if not policy.takes(issuer):
+    if not policy.accepts_issuer(issuer):
         yield Reason.ISSUER_NOT_ACCEPTED
         return
     yield from _OF_EVERY_TOKEN
     if policy.userinfo is not None:
         yield Reason.TOKEN_REVOKED
-    if policy.userinfo is Asking.REQUIRED:
+    if policy.userinfo is UserinfoMode.REQUIRED:
         yield Reason.USERINFO_UNAVAILABLE
     if policy.max_age_seconds is not None:
         yield Reason.TOKEN_TOO_OLD

@@ -19,7 +19,7 @@ from typing import Any, Literal, TextIO
 from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.reasons import Outcome, Reason
 from authz.observe.tracing import trace_id
-from authz.server.check import Call
+from authz.server.check_service import Call
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]

@@ -55,8 +55,8 @@ class Tally:
             if remembered is not None:
                 self._remembered[remembered] += 1
             if comparison is not None:
-                of_policy = key[1], comparison.agreement
-                self._candidates[of_policy] = self._candidates.get(of_policy, 0) + 1
+                exposure_of_policy = key[1], comparison.agreement
+                self._candidates[exposure_of_policy] = self._candidates.get(exposure_of_policy, 0) + 1
             # A good token, refused for a scope that no token of Cognito's user pools API can carry.
             if (
                 decision.reason is Reason.SCOPE_INSUFFICIENT

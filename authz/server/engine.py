@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from authz.server.check import Call
+from authz.server.check_service import Call
 
 MAX_IN_FLIGHT = 1024
 """Calls accepted and not yet answered. At some 100 us each, what is behind them has passed Envoy's 200 ms deadline."""

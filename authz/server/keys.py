@@ -22,7 +22,7 @@ class KeySource(Protocol):
         """A fetch that may bring a key which is not here; None where none is due. Never blocks."""
 
 
-class NotYet(Exception):
+class FetchPending(Exception):
     """The key may come with a fetch that is under way."""
 
     def __init__(self, fetch: Future[None]) -> None:
@@ -43,7 +43,7 @@ class Keys:
     def find(self, issuer: Issuer, key_id: str, *, may_wait: bool) -> tuple[Key, KeySet]:
         """The key and the snapshot it is from.
 
-        Raises NotYet where a fetch may bring it and the caller may wait, Denied(KEY_UNKNOWN) or
+        Raises FetchPending where a fetch may bring it and the caller may wait, Denied(KEY_UNKNOWN) or
         Denied(KEYS_UNAVAILABLE) otherwise.
         """
         source = self._sources[issuer.alias]
@@ -52,7 +52,7 @@ class Keys:
             return key_set.keys[key_id], key_set
         fetch = source.ask() if may_wait else None
         if fetch is not None:
-            raise NotYet(fetch)
+            raise FetchPending(fetch)
         if key_set is None:
             raise Denied(Reason.KEYS_UNAVAILABLE, f"no usable key set of {issuer.alias}")
         raise Denied(Reason.KEY_UNKNOWN, f"kid is {key_id!r:.80}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from authz.core.mistakes import Mistakes
 from authz.core.policy import Policy
-from authz.core.policy_section import INLINE, Known, is_name, read_inline
+from authz.core.problems import ConfigurationError
+from authz.core.read_policy import INLINE, References, is_name, read_inline
 from authz.core.reasons import Denied, Reason
 
 MAX_INLINE_POLICIES = 1024
@@ -23,7 +23,7 @@ MAX_INLINE_CHARACTERS = 16 * 1024
 class Policies:
     """The policies of one configuration, found by the text of `context_extensions.policy`."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: References) -> None:
         self._named = known.policies
         self._known = known
         self._inline: dict[str, Policy | str] = {}
@@ -62,14 +62,12 @@ class Policies:
         return policy
 
 
-def read_policy_text(text: str, known: Known) -> Policy | str:
+def read_policy_text(text: str, references: References) -> Policy | str:
     """A policy written in place, or what is wrong with it in words."""
     # Only where a route has such a policy: a worker without one never loads a YAML parser.
-    from authz.envoy.document import Unreadable, read  # noqa: PLC0415
+    from authz.envoy.document import read  # noqa: PLC0415
 
     try:
-        return read_inline(read(text, "policy").data, known)
-    except Unreadable as unreadable:
-        return f"not YAML: {unreadable.problem}"
-    except Mistakes as mistakes:
-        return "; ".join(map(str, mistakes.found))
+        return read_inline(read(text, "policy").data, references)
+    except ConfigurationError as error:
+        return "; ".join(map(str, error.problems))

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check import MAX_WAITING
+from authz.server.check_service import MAX_WAITING
 from authz.server.engine import (
     DEADLINE_EXCEEDED,
     MAX_IN_FLIGHT,

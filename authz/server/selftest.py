@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check import Call
+from authz.server.check_service import Call
 from authz.server.engine import UNIMPLEMENTED, Service
 
 TEST_SECONDS = 2.0

@@ -17,14 +17,15 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from authz.envoy.settings import Settings, WrongSettings, read_settings
+from authz.core.problems import ConfigurationError
+from authz.envoy.settings import Settings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_api_refusals, possible_checks, possible_comparisons
 from authz.observe.log import Log
 from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
-from authz.server.fleet import Fleet, WorkerOptions
+from authz.server.worker_pool import WorkerOptions, WorkerPool
 
 WATCH_SECONDS = 1.0
 """How often the file is looked at. Looking also sees a ConfigMap's symlink swap, which file events miss."""
@@ -57,7 +58,7 @@ class Supervisor:
         self._log = log
         self._reloads = Reloads()
         self._exposition = Exposition(Totals(), self._reloads)
-        self._fleet = Fleet(options.listen or settings.endpoints, options.worker, self._exposition, log)
+        self._pool = WorkerPool(options.listen or settings.endpoints, options.worker, self._exposition, log)
         self._registry = CollectorRegistry()
         self._registry.register(self._exposition)
         self._stop = asyncio.Event()
@@ -72,18 +73,18 @@ class Supervisor:
         admin = Admin({"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz, "/keys": self._keys})
         if self._options.admin and not await self._start_admin(admin):
             return EXIT_CANNOT_LISTEN
-        self._fleet.start()
+        self._pool.start()
         self._take(self._settings)
         watching = asyncio.create_task(self._watch())
         code = await self._until_stopped()
         watching.cancel()
         self._log.event("info", "draining", {"seconds": self._options.drain_seconds})
-        await self._fleet.drain(self._options.drain_seconds)
+        await self._pool.drain(self._options.drain_seconds)
         admin.close()
         return code
 
     async def _until_stopped(self) -> int:
-        waiting = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._fleet.cannot_listen.wait())]
+        waiting = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._pool.cannot_listen.wait())]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
@@ -111,7 +112,7 @@ class Supervisor:
         self._reloads.api_refusals = tuple(possible_api_refusals(*known))
         for finding in settings.warnings:
             self._log.event("error", "policy_invalid", {"problem": str(finding)})
-        self._fleet.configure(settings.authz, settings.realm)
+        self._pool.configure(settings.authz, settings.realm)
 
     async def _watch(self) -> None:
         """Notice a changed file, or SIGHUP, and take the new configuration if it is good."""
@@ -134,8 +135,8 @@ class Supervisor:
             self._reloads.results["failure"] += 1
             self._log.event("error", "reload_failed", {"problems": _problems(self._options.file, error)})
             return
-        if not self._options.listen and settings.endpoints != self._fleet.addresses:
-            fields = {"serving": self._fleet.addresses, "written": settings.endpoints}
+        if not self._options.listen and settings.endpoints != self._pool.addresses:
+            fields = {"serving": self._pool.addresses, "written": settings.endpoints}
             self._log.event("warning", "endpoints_need_a_restart", fields)
         self._take(settings)
         self._log.event("info", "reloaded", {"file": str(self._options.file)})
@@ -149,7 +150,7 @@ class Supervisor:
         return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
 
     def _livez(self) -> Page:
-        stuck = [self._fleet.addresses[slot] for slot in self._fleet.stuck(STUCK_SECONDS)]
+        stuck = [self._pool.addresses[slot] for slot in self._pool.stuck(STUCK_SECONDS)]
         return json_page(503 if stuck else 200, {"live": not stuck, "stuck": stuck})
 
     def _readyz(self) -> Page:
@@ -157,7 +158,7 @@ class Supervisor:
         live = self._exposition.live
         silent = [
             address
-            for slot, address in enumerate(self._fleet.addresses)
+            for slot, address in enumerate(self._pool.addresses)
             if slot not in live or not live[slot]["serving"]
         ]
         without = sorted(
@@ -166,7 +167,7 @@ class Supervisor:
             if any(not status["keys"].get(alias, {}).get("keys") for status in live.values())
         )
         unread = [
-            self._fleet.addresses[slot]
+            self._pool.addresses[slot]
             for slot, status in live.items()
             if status["revocations"] is not None and not status["revocations"]["read"]
         ]
@@ -210,8 +211,8 @@ def _read(file: Path) -> bytes | None:
 
 
 def _problems(file: Path, error: Exception) -> list[str]:
-    if isinstance(error, WrongSettings):
-        return [str(finding) for finding in error.found]
+    if isinstance(error, ConfigurationError):
+        return [str(finding) for finding in error.problems]
     return [f"{file}: {type(error).__name__}: {error}"]
 
 

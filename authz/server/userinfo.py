@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from authz.core.forward import Forward
 from authz.core.identity import Identity, with_userinfo
 from authz.core.reasons import Denied, Reason
-from authz.core.userinfo import Asking
-from authz.server.keys import NotYet
-from authz.sources.userinfo import Answer
+from authz.core.userinfo import UserinfoMode
+from authz.server.keys import FetchPending
+from authz.sources.userinfo_source import Answer
 
 
 class AnswerSource(Protocol):
@@ -24,7 +24,7 @@ class AnswerSource(Protocol):
         """The question about it, begun or under way; None where there can be none now. Never blocks."""
 
 
-class NotYetTold(NotYet):
+class UserinfoPending(FetchPending):
     """The issuer is being asked."""
 
 
@@ -35,10 +35,10 @@ class Userinfo:
         self._sources = sources
         self._forward = forward
 
-    def complete(self, identity: Identity, token: str, asking: Asking, *, may_wait: bool) -> Identity:
+    def complete(self, identity: Identity, token: str, asking: UserinfoMode, *, may_wait: bool) -> Identity:
         """The identity with what its issuer says of it; as it is, where there is no answer and none is required.
 
-        Raises NotYetTold where the answer may come and the caller may wait. Raises Denied: TOKEN_REVOKED where the
+        Raises UserinfoPending where the answer may come and the caller may wait. Raises Denied: TOKEN_REVOKED where the
         issuer refuses the token, USERINFO_UNAVAILABLE, or TOKEN_MALFORMED for a value that cannot be forwarded.
         """
         source = self._sources[identity.issuer.alias]
@@ -46,12 +46,12 @@ class Userinfo:
         if answer is None:
             asked = source.ask(token, identity.subject)
             if asked is not None and may_wait:
-                raise NotYetTold(asked)
+                raise UserinfoPending(asked)
         if answer is not None and answer.is_refusal:
             raise Denied(Reason.TOKEN_REVOKED, answer.detail)
         if answer is not None and answer.claims is not None:
             return self._completed(identity, answer, answer.claims)
-        if asking is Asking.REQUIRED:
+        if asking is UserinfoMode.REQUIRED:
             raise Denied(Reason.USERINFO_UNAVAILABLE, answer.detail if answer else "userinfo: no answer in time")
         return identity
 

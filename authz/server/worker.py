@@ -26,13 +26,13 @@ from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
-from authz.server.check import Call, Check, Rules
+from authz.server.check_service import Call, Check, Rules
 from authz.server.engine import CannotListen, Engine, Service, Status
 from authz.server.keys import Keys
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
-from authz.sources.revocations import RevocationsFile
-from authz.sources.userinfo import UserinfoSource
+from authz.sources.revocations_file import RevocationsFile
+from authz.sources.userinfo_source import UserinfoSource
 
 CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
@@ -91,7 +91,7 @@ class Worker:
         sys.setswitchinterval(LONGEST_TURN_SECONDS)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the supervisor says what to do
         signal.signal(signal.SIGTERM, lambda _signal, _frame: self._drain_later(self._drain_seconds))
-        obeying = self._background.submit(self._obey())
+        controlling = self._background.submit(self._control_loop())
         try:
             self._configured.result()
             self._serve()
@@ -99,7 +99,7 @@ class Worker:
             self._log.event("error", "cannot_listen", {"address": self._address, "problem": str(problem)})
             return EXIT_CANNOT_LISTEN
         finally:
-            obeying.cancel()
+            controlling.cancel()
             for source in self._sources.values():
                 source.close()
             if self._revocations is not None:
@@ -139,7 +139,7 @@ class Worker:
         if self._trace is not None:
             self._trace.span(decision, seconds, call.traceparent())
 
-    async def _obey(self) -> None:
+    async def _control_loop(self) -> None:
         """Do what the supervisor says until it goes away, which ends the worker too."""
         reader, writer = await asyncio.open_connection(sock=self._control, limit=MAX_CONTROL_BYTES)
         reporting = asyncio.create_task(self._report(writer))

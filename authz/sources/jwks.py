@@ -14,14 +14,14 @@ from concurrent.futures import Future
 from authz.core.issuers import KeyLocation
 from authz.core.keyset import KeySet, UnusableKeySet, parse
 from authz.sources.background import Background
-from authz.sources.blocking import Lane
-from authz.sources.documents import Document, Endpoint, KeyFile
+from authz.sources.blocking_worker import BlockingWorker
+from authz.sources.environment import Environment
+from authz.sources.fetch_limiter import FetchLimiter
 from authz.sources.fetch_result import FetchFailed, FetchResult
-from authz.sources.gate import Gate
-from authz.sources.journal import Journal, Log, unforeseen
-from authz.sources.report import KeyReport, Ledger
+from authz.sources.fetch_stats import FetchStats, KeyReport
+from authz.sources.key_documents import Document, Endpoint, KeyFile
+from authz.sources.key_events import KeyEvents, Log, unforeseen
 from authz.sources.schedule import next_delay
-from authz.sources.surroundings import Surroundings
 
 __all__ = ["FetchFailed", "FetchResult", "JwksSource", "KeyReport"]
 
@@ -37,7 +37,7 @@ class JwksSource:
         background: Background,
         *,
         log: Log,
-        surroundings: Surroundings | None = None,
+        environment: Environment | None = None,
     ) -> None:
         self.current: KeySet | None = None
         """The keys to use now. Read from any thread. None before the first good fetch and once older than max_stale."""
@@ -45,16 +45,16 @@ class JwksSource:
         self._location = location
         self._algorithms = frozenset(algorithms)
         self._background = background
-        self._surroundings = surroundings or Surroundings()
-        self._clock = self._surroundings.clock
-        self._gate = Gate(self._surroundings.cool_down_seconds, self._clock.monotonic)
-        self._ledger = Ledger(self._clock.wall)
-        self._journal = Journal(alias, log)
-        self._lane = Lane()
+        self._environment = environment or Environment()
+        self._clock = self._environment.clock
+        self._limiter = FetchLimiter(self._environment.cool_down_seconds, self._clock.monotonic)
+        self._stats = FetchStats(self._clock.wall)
+        self._events = KeyEvents(alias, log)
+        self._worker = BlockingWorker()
         self._document: Document = (
-            KeyFile(location.jwks_file, self._lane)
+            KeyFile(location.jwks_file, self._worker)
             if location.jwks_file
-            else Endpoint(location, self._lane, self._surroundings)
+            else Endpoint(location, self._worker, self._environment)
         )
         self._key_set: KeySet | None = None  # the last good one, even when it is too old to be `current`
         self._failures = 0
@@ -65,7 +65,7 @@ class JwksSource:
     def start(self) -> None:
         """Fetch at once, and keep refreshing until close(). Called once."""
         self._stale_at = self._clock.monotonic() + self._location.max_stale_seconds
-        self._gate.open()
+        self._limiter.open()
         steps = [self._refresh, self._forget_when_stale]
         if self._location.jwks_file:
             steps.append(self._watch_file)
@@ -73,7 +73,7 @@ class JwksSource:
 
     def close(self) -> None:
         """Stop refreshing and release whoever waits. `current` stays, for requests that still hold this source."""
-        self._gate.close()
+        self._limiter.close()
         for task in self._tasks:
             task.cancel()
 
@@ -82,38 +82,38 @@ class JwksSource:
 
         The future ends with the fetch, good or bad, and never raises. Look at `current` then. Cheap, never blocks.
         """
-        fetch, begins = self._gate.join_or_begin()
+        fetch, begins = self._limiter.join_or_begin()
         if begins and not self._background.call(self._wanted.set):
-            self._gate.close()
+            self._limiter.close()
         return fetch
 
     def report(self) -> KeyReport:
         """What is known of this issuer's keys. From any thread."""
-        return self._ledger.report(self._alias, in_use=self.current is not None, unknown_kids=self._gate.asked)
+        return self._stats.report(self._alias, in_use=self.current is not None, unknown_kids=self._limiter.asked)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next step must come
-                self._journal.failed(unforeseen(error), serving=self.current is not None)
-                await asyncio.sleep(self._surroundings.cool_down_seconds)
+                self._events.failed(unforeseen(error), serving=self.current is not None)
+                await asyncio.sleep(self._environment.cool_down_seconds)
 
     async def _refresh(self) -> None:
-        while not self._gate.under_way and (left := self._due - self._clock.monotonic()) > 0:
+        while not self._limiter.under_way and (left := self._due - self._clock.monotonic()) > 0:
             self._wanted.clear()
             await self._clock.wait(self._wanted, left)
-        began = self._gate.begin()
+        began = self._limiter.begin()
         try:
             await self._fetch()
         finally:
-            self._gate.end()
+            self._limiter.end()
             self._due = began + next_delay(
                 failures=self._failures,
                 refresh_seconds=self._location.refresh_seconds,
-                cool_down_seconds=self._surroundings.cool_down_seconds,
+                cool_down_seconds=self._environment.cool_down_seconds,
                 has_keys=self.current is not None,
-                chance=self._surroundings.chance(),
+                chance=self._environment.chance(),
             )
 
     async def _forget_when_stale(self) -> None:
@@ -124,16 +124,16 @@ class JwksSource:
         self._stale_at = self._clock.monotonic() + max(self._location.max_stale_seconds, 1.0)
         if self.current is not None:
             self.current = None
-            self._journal.stale(self._ledger.last_result)
+            self._events.stale(self._stats.last_result)
 
     async def _watch_file(self) -> None:
-        await self._clock.wait(asyncio.Event(), self._surroundings.file_poll_seconds)
+        await self._clock.wait(asyncio.Event(), self._environment.file_poll_seconds)
         if await self._document.has_changed():
-            self._due = self._gate.opens_at
+            self._due = self._limiter.opens_at
             self._wanted.set()
 
     async def _fetch(self) -> None:
-        seconds = self._surroundings.deadline_seconds
+        seconds = self._environment.deadline_seconds
         try:
             async with asyncio.timeout(seconds):
                 key_set = await self._parse(await self._document.read())
@@ -150,7 +150,7 @@ class JwksSource:
         """The key set in the document: the very object held already where nothing differs, so that memories last."""
         held = self._key_set
         try:
-            key_set = await self._lane.run(lambda: parse(document, self._algorithms))
+            key_set = await self._worker.run(lambda: parse(document, self._algorithms))
         except UnusableKeySet as error:
             raise FetchFailed(FetchResult.NO_USABLE_KEY, str(error)) from error
         return held if held == key_set and held is not None else key_set
@@ -159,13 +159,13 @@ class JwksSource:
         before, recovered = self._key_set, self._failures > 0
         self._key_set, self._failures = key_set, 0
         self._stale_at = self._clock.monotonic() + self._location.max_stale_seconds
-        self._ledger.ended(FetchResult.OK)
-        self._ledger.holds(key_set)
+        self._stats.ended(FetchResult.OK)
+        self._stats.holds(key_set)
         self.current = key_set
         if recovered or key_set is not before:
-            self._journal.refreshed(before, key_set, recovered=recovered)
+            self._events.refreshed(before, key_set, recovered=recovered)
 
     def _note_failure(self, failure: FetchFailed) -> None:
         self._failures += 1
-        self._ledger.ended(failure.result)
-        self._journal.failed(failure, serving=self.current is not None)
+        self._stats.ended(failure.result)
+        self._events.failed(failure, serving=self.current is not None)

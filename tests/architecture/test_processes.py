@@ -17,7 +17,7 @@ def _loaded(module: str) -> set[str]:
     return set(process.stdout.split()) | {name.partition(".")[0] for name in process.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve", "authz.envoy.settings"])
+@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve_command", "authz.envoy.settings"])
 def test_the_supervisor_has_not_loaded_grpc(module: str) -> None:
     assert "grpc" not in _loaded(module)
 
@@ -32,4 +32,4 @@ def test_the_core_has_loaded_neither_protocol_nor_metrics() -> None:
 
 @pytest.mark.parametrize("module", ["authz.cli.main", "authz.server.supervisor"])
 def test_neither_help_nor_serving_loads_the_linter_or_envoys_types(module: str) -> None:
-    assert not {name for name in _loaded(module) if name.startswith(("authz.lint", "envoy_data_plane"))}
+    assert not {name for name in _loaded(module) if name.startswith(("authz.tools.lint", "envoy_data_plane"))}

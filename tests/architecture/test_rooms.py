@@ -76,8 +76,8 @@ def test_the_sources_know_of_no_other_room_than_the_core(module: str) -> None:
 
 def test_no_room_knows_of_the_commands_or_of_the_demo() -> None:
     asking = {
-        name for name in modules() if below(imports(name), "authz.cli") or below(imports(name), "authz.demo")
-    } - below(modules(), "authz.demo")
+        name for name in modules() if below(imports(name), "authz.cli") or below(imports(name), "authz.tools.demo")
+    } - below(modules(), "authz.tools.demo")
 
     assert asking <= below(modules(), "authz.cli") | {"authz.__main__"}
 
@@ -94,7 +94,7 @@ def test_only_the_two_data_planes_and_their_self_test_know_grpc() -> None:
     assert who == {"authz.server.loop", "authz.server.public", "authz.server.selftest"}
 
 
-@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve"])
+@pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve_command"])
 def test_nothing_the_supervisor_ever_imports_leads_to_grpc(module: str) -> None:
     """A process that has loaded grpc must not fork, and the supervisor starts the workers."""
     assert not below(closure(module), "grpc")
@@ -110,7 +110,7 @@ def test_nothing_a_worker_loads_at_its_start_leads_to_yaml_or_prometheus() -> No
 
 
 def test_the_product_imports_neither_its_tests_nor_its_tools() -> None:
-    plugin = "authz.testing.plugin"  # for those who have pytest; pytest loads it, nothing of ours does
+    plugin = "authz.tools.policy_tests.plugin"  # for those who have pytest; pytest loads it, nothing of ours does
     names = {name for module in modules() if module != plugin for name in imports(module)}
 
     assert plugin not in names

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from authz.demo.stack import running
+from authz.tools.demo.stack import running
 
 
 def _chromium() -> str:

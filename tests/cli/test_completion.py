@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.cli.completion import read
+from authz.cli.completion_command import read
 from authz.cli.main import build, main
 
 _ASK_BASH = """\

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from authz.cli.main import main
-from authz.programs.children import Children, child_environment
-from authz.programs.machine import free_port
+from authz.tools.processes.children import Children, child_environment
+from authz.tools.processes.machine import free_port
 from tests.fakes.keys import ec_key, jwk, jwks
 from tests.fakes.keyserver import KeyServer
 from tests.fakes.waiting import until

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from authz.demo.client import Client
-from authz.demo.provision import User
+from authz.tools.demo.client import Client
+from authz.tools.demo.provision import User
 from tests.clients.pages import CALLBACK, Application
 
 REGION, OTHER_REGION = "ap-northeast-1", "eu-west-1"

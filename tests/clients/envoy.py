@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from authz.demo.proxy import Place
+from authz.tools.demo.proxy import Place
 from tests.clients.directory import COMPANY, FEDERATION, Directory
 from tests.fakes import workloads
 

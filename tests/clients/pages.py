@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from authz.demo.client import Client, Exchange
+from authz.tools.demo.client import Client, Exchange
 
 MAX_STEPS = 20
 CALLBACK = "https://app.example.com/callback"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authz.demo.client import Client
-from authz.demo.provision import User
+from authz.tools.demo.client import Client
+from authz.tools.demo.provision import User
 from tests.clients.pages import CALLBACK
 from tests.clients.test_user_pools_api import IDENTITY
 from tests.clients.world import World

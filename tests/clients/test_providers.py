@@ -6,8 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from authz.demo.client import Client
-from authz.sources.surroundings import COOL_DOWN_SECONDS
+from authz.sources.environment import COOL_DOWN_SECONDS
+from authz.tools.demo.client import Client
 from tests.clients.pages import CALLBACK, Application, authorize
 from tests.clients.test_hosted_ui import READING
 from tests.clients.world import World

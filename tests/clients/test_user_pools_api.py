@@ -7,7 +7,7 @@ import json
 import pytest
 
 from authz.core.reasons import USER_POOLS_API_TEXT
-from authz.demo.client import Client
+from authz.tools.demo.client import Client
 from tests.clients.directory import PERMANENT
 from tests.clients.world import VENV, World, run, sign_in
 from tests.fakes.waiting import until

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from authz.demo.client import Client, Exchange
-from authz.demo.provision import User
-from authz.demo.proxy import Place, start_envoy
-from authz.demo.stack import start_sidecar
-from authz.demo.standin import start_standin
-from authz.demo.upstream import upstream
-from authz.programs.children import Children, child_environment
-from authz.programs.machine import free_port
+from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.cognito_emulator import start_standin
+from authz.tools.demo.echo_service import upstream
+from authz.tools.demo.provision import User
+from authz.tools.demo.proxy import Place, start_envoy
+from authz.tools.demo.stack import start_sidecar
+from authz.tools.processes.children import Children, child_environment
+from authz.tools.processes.machine import free_port
 from tests.clients.directory import OTHER_REGION, REGION, Directory, federate, set_up
 from tests.clients.envoy import ROUTES, authz, bootstrap
 from tests.clients.matrix import Row, holds

@@ -11,8 +11,8 @@ import pytest
 from authz.core.candidate import compare
 from authz.core.configuration import compile_configuration
 from authz.core.decision import Agreement, Comparison
-from authz.core.mistakes import Mistakes
-from authz.core.policy_section import Known, read_inline
+from authz.core.problems import ConfigurationError
+from authz.core.read_policy import References, read_inline
 from authz.core.reasons import Reason
 from authz.core.revocations import UNREAD, Revocations
 from tests.fakes.checks import AUTHZ, NOW, Rig, access_token, partner_token
@@ -53,26 +53,26 @@ def test_candidate_can_be_the_built_in_policy_that_judges_tokens() -> None:
     ],
 )
 def test_policy_that_cannot_be_a_candidate_is_a_mistake_at_its_place(policies: dict[str, Any]) -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         compile_configuration(_policies(**policies))
 
-    assert ("policies", "now", "candidate") in [mistake.path for mistake in mistakes.value.found]
+    assert ("policies", "now", "candidate") in [mistake.path for mistake in mistakes.value.problems]
 
 
 def test_cure_names_the_policies_that_can_be_a_candidate() -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         compile_configuration(_policies(now={"candidate": "nxet"}, next={}))
 
-    (mistake,) = mistakes.value.found
-    assert mistake.cure == "Name another policy, one without a candidate of its own: authenticated, next."
+    (mistake,) = mistakes.value.problems
+    assert mistake.fix == "Name another policy, one without a candidate of its own: authenticated, next."
 
 
 def test_policy_written_in_place_names_a_configured_candidate() -> None:
     policies = compile_configuration(_policies(now={"candidate": "next"}, next={})).policies
-    known = Known(frozenset({"idp"}), policies)
+    known = References(frozenset({"idp"}), policies)
 
     assert read_inline({"candidate": "next"}, known).candidate is policies["next"]
-    with pytest.raises(Mistakes, match="'now' cannot be the candidate"):
+    with pytest.raises(ConfigurationError, match="'now' cannot be the candidate"):
         read_inline({"candidate": "now"}, known)
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from authz.core.configuration import compile_configuration
 from authz.core.forward import DEFAULT
-from authz.core.mistakes import Mistake, Mistakes
 from authz.core.policy import BUILT_IN
+from authz.core.problems import ConfigurationError, Problem
 from tests.fakes.checks import AUTHZ, COGNITO, PARTNER, authz_with
 
 
-def _found(authz: Any) -> tuple[Mistake, ...]:
-    with pytest.raises(Mistakes) as mistakes:
+def _found(authz: Any) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigurationError) as mistakes:
         compile_configuration(authz)
-    return mistakes.value.found
+    return mistakes.value.problems
 
 
 def test_everything_that_is_written_is_there_and_the_built_in_policies_too() -> None:
@@ -53,7 +53,7 @@ def test_a_configuration_cannot_be_changed_afterwards() -> None:
 
 
 def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() -> None:
-    known = compile_configuration(AUTHZ).known
+    known = compile_configuration(AUTHZ).references
 
     assert known.issuers == {"cognito", "partner"}
     assert set(known.policies) == {*BUILT_IN, *AUTHZ["policies"]}
@@ -62,16 +62,16 @@ def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() ->
 @pytest.mark.parametrize(
     ("authz", "mistake"),
     [
-        ([], Mistake((), "a mapping is needed here, not an empty list", "Write `name: value` lines.")),
-        ({}, Mistake((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")),
-        ({"issuers": {}}, Mistake(("issuers",), "no issuer is configured", "Name at least one issuer.")),
+        ([], Problem((), "a mapping is needed here, not an empty list", "Write `name: value` lines.")),
+        ({}, Problem((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")),
+        ({"issuers": {}}, Problem(("issuers",), "no issuer is configured", "Name at least one issuer.")),
         (
             {"issuers": None},
-            Mistake(("issuers",), "a mapping is needed here, not nothing", "Write `name: value` lines."),
+            Problem(("issuers",), "a mapping is needed here, not nothing", "Write `name: value` lines."),
         ),
         (
             {"issuers": {"a b": AUTHZ["issuers"]["partner"]}},
-            Mistake(
+            Problem(
                 ("issuers", "a b"),
                 "'a b' cannot be a name here",
                 "Names are letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit.",
@@ -80,7 +80,7 @@ def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() ->
         ),
         (
             {**AUTHZ, "policies": {"x/y": {}}},
-            Mistake(
+            Problem(
                 ("policies", "x/y"),
                 "'x/y' cannot be a name here",
                 "Names are letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit.",
@@ -89,7 +89,7 @@ def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() ->
         ),
         (
             {**AUTHZ, "policies": {"public": {"scopes": "a"}}},
-            Mistake(
+            Problem(
                 ("policies", "public"),
                 "'public' is a built-in policy",
                 "Choose another name: deny, public, authenticated are always there.",
@@ -98,15 +98,15 @@ def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() ->
         ),
         (
             {**AUTHZ, "policy": {}},
-            Mistake(("policy",), "unknown field 'policy'", "Did you mean `policies`?", on_key=True),
+            Problem(("policy",), "unknown field 'policy'", "Did you mean `policies`?", on_key=True),
         ),
         (
             {**AUTHZ, "revocations_file": 5},
-            Mistake(("revocations_file",), "a string is needed, not 5", 'Write `revocations_file: "..."`.'),
+            Problem(("revocations_file",), "a string is needed, not 5", 'Write `revocations_file: "..."`.'),
         ),
     ],
 )
-def test_a_wrong_field_is_named_with_its_cure(authz: Any, mistake: Mistake) -> None:
+def test_a_wrong_field_is_named_with_its_cure(authz: Any, mistake: Problem) -> None:
     assert mistake in _found(authz)
 
 
@@ -116,7 +116,7 @@ def test_one_name_cannot_be_two_issuers(twice: str) -> None:
     owner = "partner" if twice == PARTNER else "cognito"
 
     assert _found(authz) == (
-        Mistake(
+        Problem(
             ("issuers", "another"),
             f"the issuer {twice!r} is configured twice, also as {owner}",
             "Merge the two.",
@@ -138,8 +138,8 @@ def test_each_issuer_with_the_name_of_another_is_reported() -> None:
 
 
 def test_without_issuers_there_is_one_mistake_and_a_typo_is_told_what_it_might_be() -> None:
-    assert [mistake.problem for mistake in _found({})] == ["issuers is missing"]
-    assert _found({"issuer": {}})[1].cure == "Did you mean `issuers`?"
+    assert [mistake.message for mistake in _found({})] == ["issuers is missing"]
+    assert _found({"issuer": {}})[1].fix == "Did you mean `issuers`?"
 
 
 def test_one_issuer_may_say_its_name_twice() -> None:

@@ -9,16 +9,16 @@ import pytest
 
 from authz.core.claims import ClaimName
 from authz.core.forward import DEFAULT, FAILURE_MODE_HEADER, MAX_HEADERS, MAX_VALUE_CHARACTERS, Forward, read_forward
-from authz.core.mistakes import Mistake
+from authz.core.mapping_reader import MappingReader
+from authz.core.problems import Problem
 from authz.core.reasons import Denied, Reason
-from authz.core.section import Section
 
 OWN = {"@issuer": "cognito", "@client": "c", "@scopes": "a b"}
 
 
-def _read(fields: Any) -> tuple[Forward, list[Mistake]]:
-    found: list[Mistake] = []
-    return read_forward(Section(fields, ("forward",), found)), found
+def _read(fields: Any) -> tuple[Forward, list[Problem]]:
+    found: list[Problem] = []
+    return read_forward(MappingReader(fields, ("forward",), found)), found
 
 
 def _written(source: str, claims: dict[str, Any]) -> str | None:
@@ -144,7 +144,7 @@ def test_a_name_that_means_something_else_cannot_be_forwarded(name: str) -> None
     _forward, found = _read({name: "sub"})
 
     assert found == [
-        Mistake(
+        Problem(
             ("forward", name),
             f"{name!r:.60} cannot be a forwarded header",
             "Use a lower-case name of your own, such as `x-auth-subject`.",
@@ -164,8 +164,8 @@ def test_a_name_that_means_something_else_cannot_be_forwarded(name: str) -> None
 def test_a_source_that_is_no_value_is_a_mistake_with_its_cure(source: str, problem: str) -> None:
     _forward, found = _read({"x-a": source})
 
-    cure = "Write a claim, a JSON Pointer, `@userinfo/NAME`, or one of @issuer, @scopes, @client."
-    assert found == [Mistake(("forward", "x-a"), problem, cure)]
+    fix = "Write a claim, a JSON Pointer, `@userinfo/NAME`, or one of @issuer, @scopes, @client."
+    assert found == [Problem(("forward", "x-a"), problem, fix)]
 
 
 @pytest.mark.parametrize("source", [None, "", 1, ["sub"]])
@@ -173,11 +173,11 @@ def test_a_source_that_is_no_text_is_one_mistake(source: object) -> None:
     _forward, found = _read({"x-a": source})
 
     assert [mistake.path for mistake in found] == [("forward", "x-a")]
-    assert found[0].problem.startswith("a string is needed, not ")
+    assert found[0].message.startswith("a string is needed, not ")
 
 
 def test_as_many_headers_as_the_bound_can_be_forwarded_and_no_more() -> None:
     names = [f"x-{number}" for number in range(MAX_HEADERS + 1)]
 
     assert _read(dict.fromkeys(names[1:], "sub"))[1] == []
-    assert _read(dict.fromkeys(names, "sub"))[1] == [Mistake(("forward",), "more than 32 headers", "Forward fewer.")]
+    assert _read(dict.fromkeys(names, "sub"))[1] == [Problem(("forward",), "more than 32 headers", "Forward fewer.")]

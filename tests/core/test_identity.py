@@ -62,7 +62,7 @@ def test_an_access_token_of_the_pool_says_who_for_what_and_until_when() -> None:
 
     assert (identity.issuer.alias, identity.key_id, identity.key_set) == ("cognito", COGNITO_KID, KEYS)
     assert identity.claims == claims
-    assert (identity.use, identity.is_for_us) == ("access", True)
+    assert (identity.use, identity.audience_accepted) == ("access", True)
     assert (identity.subject, identity.client) == (claims["sub"], CLIENT)
     assert (identity.groups, identity.scopes) == (frozenset({"staff"}), frozenset({"openid", "orders/read"}))
     assert (identity.expires_at, identity.not_before) == (claims["exp"], claims["iat"])
@@ -173,7 +173,7 @@ def test_scopes_are_split_on_the_blank_alone_and_what_is_no_scope_token_grants_n
 
 
 @pytest.mark.parametrize(
-    ("client_id", "aud", "is_for_us"),
+    ("client_id", "aud", "audience_accepted"),
     [
         (CLIENT, None, True),
         (OTHER, None, False),
@@ -193,13 +193,13 @@ def test_scopes_are_split_on_the_blank_alone_and_what_is_no_scope_token_grants_n
     ],
 )
 def test_an_access_token_of_the_pool_is_for_us_where_its_client_is_listed_and_its_audience_if_it_has_one(
-    client_id: str | None, aud: object, *, is_for_us: bool
+    client_id: str | None, aud: object, *, audience_accepted: bool
 ) -> None:
-    assert _identity(access_claims(client_id=client_id, aud=aud)).is_for_us is is_for_us
+    assert _identity(access_claims(client_id=client_id, aud=aud)).audience_accepted is audience_accepted
 
 
 @pytest.mark.parametrize(
-    ("client_id", "aud", "is_for_us"),
+    ("client_id", "aud", "audience_accepted"),
     [
         (None, CLIENT, True),
         (None, [CLIENT], True),
@@ -212,42 +212,42 @@ def test_an_access_token_of_the_pool_is_for_us_where_its_client_is_listed_and_it
     ],
 )
 def test_an_id_token_of_the_pool_is_for_us_where_its_audience_is_a_listed_client(
-    client_id: str | None, aud: object, *, is_for_us: bool
+    client_id: str | None, aud: object, *, audience_accepted: bool
 ) -> None:
-    assert _identity(id_claims(client_id=client_id, aud=aud)).is_for_us is is_for_us
+    assert _identity(id_claims(client_id=client_id, aud=aud)).audience_accepted is audience_accepted
 
 
 def test_audiences_of_a_pool_are_judged_beside_its_clients() -> None:
     audiences = {"audiences": [AUDIENCE]}
 
-    assert _identity(access_claims(aud=AUDIENCE), cognito=audiences).is_for_us
-    assert _identity(access_claims(aud=CLIENT), cognito=audiences).is_for_us
-    assert _identity(access_claims(), cognito=audiences).is_for_us
-    assert not _identity(access_claims(aud=OTHER), cognito=audiences).is_for_us
-    assert not _identity(access_claims(aud=AUDIENCE, client_id=OTHER), cognito=audiences).is_for_us
-    assert not _identity(id_claims(aud=AUDIENCE), cognito=audiences).is_for_us
+    assert _identity(access_claims(aud=AUDIENCE), cognito=audiences).audience_accepted
+    assert _identity(access_claims(aud=CLIENT), cognito=audiences).audience_accepted
+    assert _identity(access_claims(), cognito=audiences).audience_accepted
+    assert not _identity(access_claims(aud=OTHER), cognito=audiences).audience_accepted
+    assert not _identity(access_claims(aud=AUDIENCE, client_id=OTHER), cognito=audiences).audience_accepted
+    assert not _identity(id_claims(aud=AUDIENCE), cognito=audiences).audience_accepted
 
 
 def test_any_client_of_a_pool_is_for_us_where_the_operator_wrote_any() -> None:
     anybody = {"client_ids": "any"}
 
-    assert _identity(access_claims(client_id=OTHER), cognito=anybody).is_for_us
-    assert not _identity(access_claims(client_id=None, aud=OTHER), cognito=anybody).is_for_us
-    assert _identity(id_claims(aud=OTHER), cognito=anybody).is_for_us
-    assert _identity(access_claims(aud=AUDIENCE), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
-    assert not _identity(access_claims(aud=OTHER), cognito={**anybody, "audiences": [AUDIENCE]}).is_for_us
+    assert _identity(access_claims(client_id=OTHER), cognito=anybody).audience_accepted
+    assert not _identity(access_claims(client_id=None, aud=OTHER), cognito=anybody).audience_accepted
+    assert _identity(id_claims(aud=OTHER), cognito=anybody).audience_accepted
+    assert _identity(access_claims(aud=AUDIENCE), cognito={**anybody, "audiences": [AUDIENCE]}).audience_accepted
+    assert not _identity(access_claims(aud=OTHER), cognito={**anybody, "audiences": [AUDIENCE]}).audience_accepted
 
 
 def test_any_audience_of_a_pools_access_token_does_where_the_operator_wrote_any() -> None:
     any_audience = {"audiences": "any"}
 
-    assert _identity(access_claims(aud=OTHER), cognito=any_audience).is_for_us
-    assert not _identity(access_claims(aud=OTHER, client_id=OTHER), cognito=any_audience).is_for_us
-    assert not _identity(id_claims(aud=OTHER), cognito=any_audience).is_for_us
+    assert _identity(access_claims(aud=OTHER), cognito=any_audience).audience_accepted
+    assert not _identity(access_claims(aud=OTHER, client_id=OTHER), cognito=any_audience).audience_accepted
+    assert not _identity(id_claims(aud=OTHER), cognito=any_audience).audience_accepted
 
 
 @pytest.mark.parametrize(
-    ("aud", "is_for_us"),
+    ("aud", "audience_accepted"),
     [
         (AUDIENCE, True),
         ([AUDIENCE], True),
@@ -265,10 +265,10 @@ def test_any_audience_of_a_pools_access_token_does_where_the_operator_wrote_any(
     ],
 )
 def test_a_token_of_another_provider_is_for_us_where_one_audience_is_exactly_ours(
-    aud: object, *, is_for_us: bool
+    aud: object, *, audience_accepted: bool
 ) -> None:
-    assert _identity(partner_claims(aud=aud, client_id=CLIENT), alias="partner").is_for_us is is_for_us
-    assert _identity(partner_claims(aud=aud), alias="partner", partner={"audiences": "any"}).is_for_us
+    assert _identity(partner_claims(aud=aud, client_id=CLIENT), alias="partner").audience_accepted is audience_accepted
+    assert _identity(partner_claims(aud=aud), alias="partner", partner={"audiences": "any"}).audience_accepted
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ import pytest
 
 from authz.core.policy import (
     BUILT_IN,
-    Demand,
-    Gate,
+    Access,
     Policy,
-    for_us,
-    in_time,
+    PolicyCheck,
+    check_audience,
+    check_claims,
+    check_issuer,
+    check_max_age,
+    check_scopes,
+    check_time,
+    check_token_use,
     judge,
-    of_issuer,
-    of_use,
-    recent,
-    under_conditions,
-    within_scope,
 )
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
 from tests.fakes.checks import (
@@ -270,65 +270,65 @@ def test_a_policy_accepts_its_issuers_and_says_which_they_are() -> None:
     assert refused is not None
     assert (refused.reason, refused.detail) == (Reason.ISSUER_NOT_ACCEPTED, "the policy accepts cognito")
     with pytest.raises(Denied) as both:
-        Policy("p", issuers=frozenset({"b", "a"})).accept(Rig().configuration.issuers.by_alias["cognito"])
+        Policy("p", issuers=frozenset({"b", "a"})).require_issuer(Rig().configuration.issuers.by_alias["cognito"])
     assert both.value.detail == "the policy accepts a, b"
 
 
 def test_a_policy_takes_the_issuers_that_it_names_and_all_of_them_where_it_names_none() -> None:
     issuers = Rig().configuration.issuers.by_alias
 
-    assert [_policy(issuers="cognito").takes(issuers[alias]) for alias in issuers] == [True, False]
-    assert [_policy().takes(issuers[alias]) for alias in issuers] == [True, True]
+    assert [_policy(issuers="cognito").accepts_issuer(issuers[alias]) for alias in issuers] == [True, False]
+    assert [_policy().accepts_issuer(issuers[alias]) for alias in issuers] == [True, True]
 
 
 def test_the_built_in_policies_are_a_wall_an_open_door_and_any_good_token() -> None:
-    assert {name: policy.gate for name, policy in BUILT_IN.items()} == {
-        "deny": Gate.CLOSED,
-        "public": Gate.OPEN,
-        "authenticated": Gate.TOKEN,
+    assert {name: policy.access for name, policy in BUILT_IN.items()} == {
+        "deny": Access.CLOSED,
+        "public": Access.OPEN,
+        "authenticated": Access.TOKEN,
     }
     assert all(BUILT_IN[name].name == name for name in BUILT_IN)
-    assert BUILT_IN["public"].without_token() is Reason.PUBLIC
+    assert BUILT_IN["public"].decide_without_token() is Reason.PUBLIC
     assert [BUILT_IN[name].reads_token for name in ("deny", "public", "authenticated")] == [False, False, True]
 
 
 def test_without_a_token_only_an_optional_policy_forwards() -> None:
-    assert _policy(optional=True).without_token() is Reason.ANONYMOUS
+    assert _policy(optional=True).decide_without_token() is Reason.ANONYMOUS
     for policy, reason in (
         (BUILT_IN["authenticated"], Reason.TOKEN_MISSING),
         (_policy(optional=False), Reason.TOKEN_MISSING),
         (BUILT_IN["deny"], Reason.DENIED),
     ):
         with pytest.raises(Denied) as denied:
-            policy.without_token()
+            policy.decide_without_token()
         assert denied.value.reason is reason
 
 
 @pytest.mark.parametrize(
     ("fields", "demands"),
     [
-        ({}, [in_time, of_use, for_us]),
-        ({"issuers": "cognito"}, [of_issuer, in_time, of_use, for_us]),
-        ({"max_age": "5m"}, [in_time, of_use, for_us, recent]),
-        ({"groups": "staff"}, [in_time, of_use, for_us, under_conditions]),
-        ({"claims": {"sub": "somebody"}}, [in_time, of_use, for_us, under_conditions]),
-        ({"scopes": "orders/read"}, [in_time, of_use, for_us, within_scope]),
+        ({}, [check_time, check_token_use, check_audience]),
+        ({"issuers": "cognito"}, [check_issuer, check_time, check_token_use, check_audience]),
+        ({"max_age": "5m"}, [check_time, check_token_use, check_audience, check_max_age]),
+        ({"groups": "staff"}, [check_time, check_token_use, check_audience, check_claims]),
+        ({"claims": {"sub": "somebody"}}, [check_time, check_token_use, check_audience, check_claims]),
+        ({"scopes": "orders/read"}, [check_time, check_token_use, check_audience, check_scopes]),
         (
             {"issuers": "cognito", "max_age": "5m", "groups": "staff", "scopes": "orders/read"},
-            [of_issuer, in_time, of_use, for_us, recent, under_conditions, within_scope],
+            [check_issuer, check_time, check_token_use, check_audience, check_max_age, check_claims, check_scopes],
         ),
     ],
 )
 def test_a_policy_makes_the_demands_of_every_token_and_those_that_it_names(
-    fields: dict[str, Any], demands: list[Demand]
+    fields: dict[str, Any], demands: list[PolicyCheck]
 ) -> None:
     policy = _policy(**fields)
 
-    assert [*policy.of_the_token, *policy.of_the_identity] == demands
+    assert [*policy.token_checks, *policy.claim_checks] == demands
 
 
-@pytest.mark.parametrize("demand", [of_issuer, recent, under_conditions, within_scope])
-def test_a_demand_that_a_policy_does_not_make_is_met_by_whoever_comes(demand: Demand) -> None:
+@pytest.mark.parametrize("demand", [check_issuer, check_max_age, check_claims, check_scopes])
+def test_a_demand_that_a_policy_does_not_make_is_met_by_whoever_comes(demand: PolicyCheck) -> None:
     """`authz explain` shows every demand, whether or not the policy makes it."""
     identity = Rig().decide(access_token(scope="", auth_time=None), "any-use").identity
     assert identity is not None

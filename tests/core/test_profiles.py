@@ -22,7 +22,7 @@ def test_every_profile_accepts_asymmetric_algorithms_only() -> None:
 
 
 def test_only_cognito_has_tokens_for_clients_and_says_what_each_is_for() -> None:
-    assert [name for name, profile in PROFILES.items() if profile.by_client] == ["cognito"]
+    assert [name for name, profile in PROFILES.items() if profile.audience_is_client_id] == ["cognito"]
     assert [name for name, profile in PROFILES.items() if profile.use_claim] == ["cognito"]
 
 

@@ -17,8 +17,8 @@ from authz.core.configuration import compile_configuration
 from authz.core.forward import read_forward
 from authz.core.identity import Identity
 from authz.core.keyset import ALGORITHMS
-from authz.core.mistakes import Mistakes
 from authz.core.policy import Policy, judge
+from authz.core.problems import ConfigurationError
 from authz.core.reasons import Denied, Reason
 from tests.fakes.checks import AUTHZ, COGNITO_KEY, COGNITO_KID, NOW, Rig, access_claims, access_token, partner_token
 from tests.fakes.keys import base64url, sign_raw
@@ -295,12 +295,12 @@ YAML_VALUES = st.recursive(
 def test_no_configuration_makes_the_compiler_raise_anything_but_mistakes(changes: dict[str, Any]) -> None:
     try:
         compile_configuration({**AUTHZ, **changes})
-    except Mistakes as mistakes:
-        found = mistakes.found
+    except ConfigurationError as mistakes:
+        found = mistakes.problems
     else:
         return
     assert found
-    assert all(mistake.problem and mistake.cure.endswith((".", "?")) for mistake in found)
+    assert all(mistake.message and mistake.fix.endswith((".", "?")) for mistake in found)
 
 
 def test_a_header_that_was_read_once_is_read_alike_again() -> None:

@@ -13,7 +13,7 @@ import pytest
 from authz.core import revocations
 from authz.core.decision import Decision
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
-from authz.server.check import Check, Rules, decide
+from authz.server.check_service import Check, Rules, decide
 from authz.server.keys import Keys
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.sources.background import Background
@@ -151,7 +151,7 @@ def test_every_row_has_lawful_values(reason: Reason) -> None:
 
 
 def test_statuses_and_errors_go_together_as_rfc_6750_says() -> None:
-    """Section 3.1: invalid_request is 400, invalid_token 401, insufficient_scope 403. RFC 9470 section 3: 401."""
+    """MappingReader 3.1: invalid_request is 400, invalid_token 401, insufficient_scope 403. RFC 9470 section 3: 401."""
     status = {
         "invalid_request": 400,
         "invalid_token": 401,

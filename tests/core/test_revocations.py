@@ -8,14 +8,14 @@ import pytest
 from authz.core.candidate import compare
 from authz.core.configuration import compile_configuration
 from authz.core.decision import Agreement
-from authz.core.mistakes import Mistakes
+from authz.core.problems import ConfigurationError
 from authz.core.reasons import Denied, Reason
 from authz.core.revocations import MAX_ENTRIES, UNREAD, Revocations, parse
 from tests.fakes.checks import AUTHZ, CLIENT, NOW, Rig, access_token, id_token, partner_token
 
 
 class Listed:
-    """A revocation source whose list stands still. Implements authz.server.check.RevocationSource."""
+    """A revocation source whose list stands still. Implements authz.server.check_service.RevocationSource."""
 
     def __init__(self, current: Revocations) -> None:
         self.current = current
@@ -152,10 +152,10 @@ def test_candidate_is_held_against_the_same_list() -> None:
     ],
 )
 def test_mistake_in_a_list_is_named_with_its_place(document: bytes, path: tuple[str | int, ...], problem: str) -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         parse(document)
 
-    assert (path, problem) in [(mistake.path, mistake.problem) for mistake in mistakes.value.found]
+    assert (path, problem) in [(mistake.path, mistake.message) for mistake in mistakes.value.problems]
 
 
 ONE_IS_NEEDED = "one of jti, origin_jti, sub, client_id is needed"
@@ -181,22 +181,22 @@ ONE_IS_NEEDED = "one of jti, origin_jti, sub, client_id is needed"
 def test_mistake_in_an_entry_is_the_only_one_reported(
     entry: dict[str, Any], below: tuple[str, ...], problem: str
 ) -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         _list({"jti": "good"}, entry)
 
-    (mistake,) = mistakes.value.found
-    assert (mistake.path, mistake.problem) == (("revoked", 1, *below), problem)
+    (mistake,) = mistakes.value.problems
+    assert (mistake.path, mistake.message) == (("revoked", 1, *below), problem)
 
 
 def test_all_mistakes_of_a_list_are_reported_at_once() -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         _list({"jit": "a"}, {"sub": 7}, {"sub": "a", "issued_before": -1})
 
-    assert {mistake.path[1] for mistake in mistakes.value.found} == {0, 1, 2}
+    assert {mistake.path[1] for mistake in mistakes.value.problems} == {0, 1, 2}
 
 
 def test_list_longer_than_the_bound_is_a_mistake() -> None:
-    with pytest.raises(Mistakes, match="more than 20000 entries"):
+    with pytest.raises(ConfigurationError, match="more than 20000 entries"):
         _list(*({"jti": str(number)} for number in range(MAX_ENTRIES + 1)))
 
 
@@ -222,12 +222,12 @@ def test_unread_list_says_so_in_its_detail() -> None:
 def test_path_of_the_list_is_part_of_the_configuration() -> None:
     assert compile_configuration(AUTHZ).revocations_file == ""
     assert compile_configuration({**AUTHZ, "revocations_file": "/r.json"}).revocations_file == "/r.json"
-    with pytest.raises(Mistakes, match="revocations_file: a string is needed, not a list"):
+    with pytest.raises(ConfigurationError, match="revocations_file: a string is needed, not a list"):
         compile_configuration({**AUTHZ, "revocations_file": ["/r.json"]})
 
 
 @pytest.mark.parametrize(
-    ("entry", "cure"),
+    ("entry", "fix"),
     [
         ({}, "Write one entry for each."),
         ({"sub": "a", "issued_before": -1}, "Write seconds since 1970, as `iat` in the tokens has them."),
@@ -235,29 +235,29 @@ def test_path_of_the_list_is_part_of_the_configuration() -> None:
     ],
     ids=str,
 )
-def test_mistake_in_an_entry_says_what_to_write_instead(entry: dict[str, Any], cure: str) -> None:
-    with pytest.raises(Mistakes) as mistakes:
+def test_mistake_in_an_entry_says_what_to_write_instead(entry: dict[str, Any], fix: str) -> None:
+    with pytest.raises(ConfigurationError) as mistakes:
         _list(entry)
 
-    assert [mistake.cure for mistake in mistakes.value.found] == [cure]
+    assert [mistake.fix for mistake in mistakes.value.problems] == [fix]
 
 
 def test_list_is_read_up_to_its_bound_and_says_what_to_do_above_it() -> None:
     entries = [{"jti": str(number)} for number in range(MAX_ENTRIES)]
 
     assert len(_list(*entries)) == MAX_ENTRIES
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         _list(*entries, {"jti": "one more"})
-    (mistake,) = mistakes.value.found
-    assert (mistake.path, mistake.cure) == (("revoked",), "Drop those whose tokens have expired.")
+    (mistake,) = mistakes.value.problems
+    assert (mistake.path, mistake.fix) == (("revoked",), "Drop those whose tokens have expired.")
 
 
 @pytest.mark.parametrize("document", [b"{}", b'{"revoked": {}}', b'{"revoked": null}'])
 def test_what_is_no_list_says_what_to_write_instead(document: bytes) -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         parse(document)
 
-    assert [mistake.cure for mistake in mistakes.value.found] == ['Write `{"revoked": [...]}`.']
+    assert [mistake.fix for mistake in mistakes.value.problems] == ['Write `{"revoked": [...]}`.']
 
 
 def test_time_at_the_end_of_the_calendar_is_a_time() -> None:
@@ -274,16 +274,16 @@ def test_token_that_does_not_say_when_it_was_issued_passes_where_it_is_not_liste
 
 
 def test_text_that_is_no_json_says_how_a_list_without_entries_is_written() -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         parse(b"")
 
-    (mistake,) = mistakes.value.found
-    assert (mistake.path, mistake.problem) == ((), "not JSON")
-    assert mistake.cure == 'Write `{"revoked": []}` for a list without entries.'
+    (mistake,) = mistakes.value.problems
+    assert (mistake.path, mistake.message) == ((), "not JSON")
+    assert mistake.fix == 'Write `{"revoked": []}` for a list without entries.'
 
 
 def test_time_of_issue_is_not_offered_to_an_entry_that_goes_by_the_token() -> None:
-    with pytest.raises(Mistakes) as mistakes:
+    with pytest.raises(ConfigurationError) as mistakes:
         _list({"jti": "a", "issued_before": 5})
 
-    assert "issued_before" not in mistakes.value.found[0].cure
+    assert "issued_before" not in mistakes.value.problems[0].fix

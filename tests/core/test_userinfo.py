@@ -12,11 +12,11 @@ from authz.core.claims import ClaimName
 from authz.core.configuration import compile_configuration
 from authz.core.forward import read_forward
 from authz.core.identity import Identity, with_userinfo
-from authz.core.mistakes import Mistake, Mistakes
+from authz.core.mapping_reader import MappingReader
 from authz.core.policy import judge
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied, Reason
-from authz.core.section import Section
-from authz.core.userinfo import Asking, OtherSubject, UnusableUserinfo, parse
+from authz.core.userinfo import OtherSubject, UnusableUserinfo, UserinfoMode, parse
 from tests.fakes.checks import AUTHZ, NOW, Rig, access_token, authz_with, partner_token
 
 URI = {"userinfo_uri": "https://auth.example.com/oauth2/userInfo"}
@@ -27,10 +27,10 @@ def _with(**policies: Mapping[str, Any]) -> dict[str, Any]:
     return {**KNOWN, "policies": policies}
 
 
-def _mistakes(authz: Mapping[str, Any]) -> list[Mistake]:
-    with pytest.raises(Mistakes) as mistakes:
+def _mistakes(authz: Mapping[str, Any]) -> list[Problem]:
+    with pytest.raises(ConfigurationError) as mistakes:
         compile_configuration(authz)
-    return list(mistakes.value.found)
+    return list(mistakes.value.problems)
 
 
 def _partner() -> Identity:
@@ -84,14 +84,14 @@ def test_the_headers_of_an_identity_stay_when_userinfo_has_nothing_for_them() ->
 @pytest.mark.parametrize(
     ("written", "asking"),
     [
-        (True, Asking.REQUIRED),
-        ({"required": True}, Asking.REQUIRED),
-        ({"required": False}, Asking.OPTIONAL),
+        (True, UserinfoMode.REQUIRED),
+        ({"required": True}, UserinfoMode.REQUIRED),
+        ({"required": False}, UserinfoMode.OPTIONAL),
         (False, None),
     ],
 )
 def test_policy_says_whether_the_issuer_is_asked_and_whether_it_must_answer(
-    written: object, asking: Asking | None
+    written: object, asking: UserinfoMode | None
 ) -> None:
     assert compile_configuration(_with(asked={"userinfo": written})).policies["asked"].userinfo is asking
 
@@ -124,14 +124,14 @@ def test_asking_an_issuer_whose_endpoint_cannot_be_known_is_a_mistake_that_names
     (mistake,) = _mistakes({**AUTHZ, "policies": {"asked": {"userinfo": True}}})
 
     assert mistake.path == ("policies", "asked", "userinfo")
-    assert mistake.problem == "the userinfo endpoint is not known of issuer cognito"
-    assert "userinfo_uri" in mistake.cure
+    assert mistake.message == "the userinfo endpoint is not known of issuer cognito"
+    assert "userinfo_uri" in mistake.fix
 
 
 def test_only_the_issuers_that_the_policy_takes_need_an_endpoint() -> None:
     written = {**AUTHZ, "policies": {"asked": {"userinfo": True, "issuers": "partner"}}}
 
-    assert compile_configuration(written).policies["asked"].userinfo is Asking.REQUIRED
+    assert compile_configuration(written).policies["asked"].userinfo is UserinfoMode.REQUIRED
 
 
 def test_issuer_with_its_keys_in_a_file_has_no_endpoint_that_could_be_discovered() -> None:
@@ -160,7 +160,7 @@ def test_condition_on_an_answer_that_the_policy_does_not_ask_for_is_a_mistake() 
     (mistake,) = _mistakes(_with(plain={"claims": {"@userinfo/email_verified": True}}))
 
     assert mistake.path == ("policies", "plain", "claims", "@userinfo/email_verified")
-    assert mistake.cure == "Write `userinfo: true` in it."
+    assert mistake.fix == "Write `userinfo: true` in it."
 
 
 def test_grant_cannot_depend_on_an_answer() -> None:
@@ -168,7 +168,7 @@ def test_grant_cannot_depend_on_an_answer() -> None:
 
     (mistake,) = _mistakes(authz_with(cognito={**URI, "grants": [grant]}))
 
-    assert mistake.problem == "a grant is decided by the token alone"
+    assert mistake.message == "a grant is decided by the token alone"
 
 
 def test_candidate_with_another_userinfo_than_its_policy_is_a_mistake() -> None:
@@ -176,7 +176,7 @@ def test_candidate_with_another_userinfo_than_its_policy_is_a_mistake() -> None:
         (mistake,) = _mistakes(_with(now={"userinfo": first, "candidate": "next"}, next={"userinfo": second}))
 
         assert mistake.path == ("policies", "now", "candidate")
-        assert mistake.problem == "a candidate is judged by the answer that its policy asks for"
+        assert mistake.message == "a candidate is judged by the answer that its policy asks for"
 
 
 # --- the name of a claim from there
@@ -197,9 +197,9 @@ def test_name_without_a_pointer_behind_the_prefix_is_none(text: str) -> None:
 
 
 def test_answer_can_be_forwarded_and_an_unknown_own_value_cannot() -> None:
-    found: list[Mistake] = []
+    found: list[Problem] = []
 
-    forward = read_forward(Section({"x-auth-email": "@userinfo/email", "x-auth-x": "@userinf/email"}, (), found))
+    forward = read_forward(MappingReader({"x-auth-email": "@userinfo/email", "x-auth-x": "@userinf/email"}, (), found))
 
     assert "x-auth-email" in forward.guarded
     assert [mistake.path for mistake in found] == [("x-auth-x",)]
@@ -273,7 +273,7 @@ def test_scopes_are_never_taken_from_the_answer() -> None:
 
 
 def test_claims_of_the_answer_are_forwarded_beside_those_of_the_token() -> None:
-    forward = read_forward(Section({"x-email": "@userinfo/email", "x-sub": "sub", "x-by": "@issuer"}, (), []))
+    forward = read_forward(MappingReader({"x-email": "@userinfo/email", "x-sub": "sub", "x-by": "@issuer"}, (), []))
 
     told = with_userinfo(_partner(), {"email": "jo@example.com", "sub": "other"}, forward)
     untold = with_userinfo(_partner(), {}, forward)
@@ -283,7 +283,7 @@ def test_claims_of_the_answer_are_forwarded_beside_those_of_the_token() -> None:
 
 
 def test_answer_that_is_not_safe_in_a_header_is_refused() -> None:
-    forward = read_forward(Section({"x-name": "@userinfo/name"}, (), []))
+    forward = read_forward(MappingReader({"x-name": "@userinfo/name"}, (), []))
 
     with pytest.raises(Denied) as denied:
         with_userinfo(_partner(), {"name": "Jo\r\nx-admin: 1"}, forward)
@@ -295,7 +295,7 @@ def test_answer_that_is_not_safe_in_a_header_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "below", "problem", "cure"),
+    ("written", "below", "problem", "fix"),
     [
         (
             "yes",
@@ -307,18 +307,18 @@ def test_answer_that_is_not_safe_in_a_header_is_refused() -> None:
     ],
 )
 def test_userinfo_that_says_neither_is_a_mistake_with_its_cure(
-    written: object, below: tuple[str, ...], problem: str, cure: str
+    written: object, below: tuple[str, ...], problem: str, fix: str
 ) -> None:
     policies = {"p": {"issuers": "cognito", "userinfo": written}}
 
-    assert _mistakes(_with(**policies)) == [Mistake(("policies", "p", "userinfo", *below), problem, cure)]
+    assert _mistakes(_with(**policies)) == [Problem(("policies", "p", "userinfo", *below), problem, fix)]
 
 
 def test_an_issuer_without_an_endpoint_is_named_with_the_cure() -> None:
     policies = {"p": {"issuers": "cognito", "userinfo": True}}
 
     assert _mistakes({"issuers": {"cognito": AUTHZ["issuers"]["cognito"]}, "policies": policies}) == [
-        Mistake(
+        Problem(
             ("policies", "p", "userinfo"),
             "the userinfo endpoint is not known of issuer cognito",
             "Write `userinfo_uri` there, or name other issuers in the policy's `issuers`.",
@@ -330,7 +330,7 @@ def test_a_candidate_that_asks_otherwise_is_a_mistake_with_its_cure() -> None:
     asking = {"issuers": "cognito", "userinfo": True, "candidate": "q"}
 
     assert _mistakes(_with(p=asking, q={"issuers": "cognito"})) == [
-        Mistake(
+        Problem(
             ("policies", "p", "candidate"),
             "a candidate is judged by the answer that its policy asks for",
             "Write the same `userinfo` in both, or in neither.",

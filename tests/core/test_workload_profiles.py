@@ -9,7 +9,7 @@ import pytest
 
 from authz.core.configuration import compile_configuration
 from authz.core.issuers import Issuer
-from authz.core.mistakes import Mistakes
+from authz.core.problems import ConfigurationError
 from tests.fakes import workloads
 from tests.fakes.court import Court
 from tests.fakes.keys import ec_key, jwk, jwks, rsa_key, sign
@@ -78,7 +78,7 @@ def _issuer(**fields: Any) -> Issuer:
 
 
 def _mistakes(**fields: Any) -> str:
-    with pytest.raises(Mistakes) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         compile_configuration({"issuers": {"it": fields}})
     return str(raised.value)
 
@@ -180,7 +180,7 @@ def test_kubernetes_token_of_a_cluster_with_ecdsa_keys_is_taken() -> None:
 def test_kubernetes_issuer_without_a_name_is_the_cluster_around_us() -> None:
     issuer = _issuer(profile="kubernetes")
 
-    assert issuer.names == {"https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc"}
+    assert issuer.identifiers == {"https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc"}
     assert issuer.keys.jwks_uri == "https://kubernetes.default.svc/openid/v1/jwks"
     assert issuer.keys.ca_file == "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
     assert issuer.keys.bearer_token_file == "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -198,7 +198,7 @@ def test_keys_of_a_provider_can_be_read_from_the_api_server_next_door() -> None:
 
     issuer = _issuer(profile="kubernetes", issuer="https://oidc.example.com/id", jwks_uri=uri, ca_file="/ca.pem")
 
-    assert issuer.names == {"https://oidc.example.com/id"}
+    assert issuer.identifiers == {"https://oidc.example.com/id"}
     assert issuer.keys.ca_file == "/ca.pem"
     assert issuer.keys.bearer_token_file == "/var/run/secrets/kubernetes.io/serviceaccount/token"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authz.demo.login import _LoginForm
+from authz.tools.demo.login import _LoginForm
 
 
 def test_form_has_its_target_and_its_hidden_fields() -> None:

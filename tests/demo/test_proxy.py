@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from authz.demo.pieces import shipped_envoy_yaml
-from authz.demo.provision import Pool, User
-from authz.demo.proxy import Place, derive
+from authz.tools.demo.provision import Pool, User
+from authz.tools.demo.proxy import Place, derive
+from authz.tools.demo.requirements import shipped_envoy_yaml
 
 _NOBODY = User("nobody", "", ())
 _POOL = Pool("ap-northeast-1_Demo", "webclient", "websecret", "apiclient", _NOBODY, _NOBODY, _NOBODY)

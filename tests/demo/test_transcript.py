@@ -8,8 +8,8 @@ from http.client import HTTPMessage
 
 import pytest
 
-from authz.demo.client import Exchange
-from authz.demo.transcript import Transcript
+from authz.tools.demo.client import Exchange
+from authz.tools.demo.transcript import Transcript
 
 _TOKEN = f"eyJ{'a' * 40}.{'b' * 40}.{'c' * 40}"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from authz.demo.client import Client
-from authz.programs.children import Children, child_environment
-from authz.programs.machine import free_port
+from authz.tools.demo.client import Client
+from authz.tools.processes.children import Children, child_environment
+from authz.tools.processes.machine import free_port
 from tests.deploy.queries import Page
 from tests.fakes.keys import jwk, jwks, rsa_key
 

@@ -50,7 +50,7 @@ def headings(document: Path) -> list[tuple[int, str]]:
     return [(len(match["level"]), match["text"]) for match in _HEADING.finditer(prose(document))]
 
 
-def anchors(document: Path) -> set[str]:
+def owner_claims(document: Path) -> set[str]:
     """What a link can name after `#`: headings in lower case, without punctuation, hyphens for blanks."""
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _level, text in headings(document)}
 

@@ -9,8 +9,8 @@ import pytest
 
 from authz.core.configuration import compile_configuration
 from authz.core.keyset import ALGORITHMS
-from authz.core.mistakes import Mistakes
 from authz.core.policy import BUILT_IN
+from authz.core.problems import ConfigurationError
 from tests.docs.markdown import ROOT, prose, rows
 
 _DOCUMENT = ROOT / "docs" / "configuration.md"
@@ -23,10 +23,10 @@ _COGNITO = {"profile": "cognito", "user_pool_id": "ap-northeast-1_AbCdEfGhI", "c
 
 def _known(authz: dict[str, Any]) -> set[str]:
     """The fields that the code knows where it met one that it does not know."""
-    with pytest.raises(Mistakes) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         compile_configuration(authz)
-    (mistake,) = raised.value.found
-    return set(re.findall(r"[a-z_]+", mistake.cure.removeprefix("Known here: ")))
+    (mistake,) = raised.value.problems
+    return set(re.findall(r"[a-z_]+", mistake.fix.removeprefix("Known here: ")))
 
 
 def _documented(heading: str) -> list[str]:

@@ -28,7 +28,7 @@ def test_example_is_read_without_a_mistake(example: Block) -> None:
     data = yaml.safe_load(example.text)
     configuration = _configuration(example, data)
 
-    policies = Policies(configuration.known)
+    policies = Policies(configuration.references)
 
     named = [extensions["policy"] for extensions in _values(data, "context_extensions")]
     assert all(policies.find(text) for text in named)

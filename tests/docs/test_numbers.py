@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from authz.core import issuer_section, keyset, memory
-from authz.server import fleet, policies, supervisor, worker
-from authz.sources import schedule, surroundings
+from authz.core import keyset, read_issuer, token_cache
+from authz.server import policies, supervisor, worker, worker_pool
+from authz.sources import environment, schedule
 from tests.docs.markdown import ROOT, prose
 
 _DOCS = ROOT / "docs"
@@ -16,19 +16,19 @@ _KIB, _MIB, _DAY = 1024, 1024 * 1024, 86_400
 
 _SAID = [
     ("operations.md", f"turned within the last {supervisor.STUCK_SECONDS:g} seconds"),
-    ("operations.md", f"at most {fleet.LONGEST_PAUSE_SECONDS:g} seconds, when it keeps ending"),
+    ("operations.md", f"at most {worker_pool.LONGEST_PAUSE_SECONDS:g} seconds, when it keeps ending"),
     ("operations.md", f"new issuers get up to {worker.NEW_KEYS_SECONDS:g} seconds"),
-    ("operations.md", f"if none was begun in the last {surroundings.COOL_DOWN_SECONDS:g} seconds"),
-    ("operations.md", f"at most one fetch begins in {surroundings.COOL_DOWN_SECONDS:g} seconds"),
+    ("operations.md", f"if none was begun in the last {environment.COOL_DOWN_SECONDS:g} seconds"),
+    ("operations.md", f"at most one fetch begins in {environment.COOL_DOWN_SECONDS:g} seconds"),
     ("operations.md", f"plus or minus {schedule.JITTER:.0%}".replace("%", " %")),
-    ("operations.md", f"A fetch has {surroundings.DEADLINE_SECONDS:g} seconds in all"),
+    ("operations.md", f"A fetch has {environment.DEADLINE_SECONDS:g} seconds in all"),
     ("operations.md", f"{keyset.MAX_DOCUMENT_BYTES // _KIB} KiB and {keyset.MAX_KEYS} keys"),
-    ("operations.md", f"{memory.MAX_ENTRIES} tokens or {memory.MAX_CHARACTERS // _MIB} MiB of token text"),
+    ("operations.md", f"{token_cache.MAX_ENTRIES} tokens or {token_cache.MAX_CHARACTERS // _MIB} MiB of token text"),
     ("operations.md", f"| {supervisor.EXIT_MISTAKE} | a mistake"),
     ("operations.md", f"| {supervisor.EXIT_CANNOT_LISTEN} | an address"),
-    ("configuration.md", f"at most {issuer_section.MAX_LEEWAY_SECONDS / 60:g} minutes"),
-    ("configuration.md", f"from 1 second to {issuer_section.MAX_REFRESH_SECONDS / _DAY:g} day"),
-    ("configuration.md", f"from 1 second to {issuer_section.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
+    ("configuration.md", f"at most {read_issuer.MAX_LEEWAY_SECONDS / 60:g} minutes"),
+    ("configuration.md", f"from 1 second to {read_issuer.MAX_REFRESH_SECONDS / _DAY:g} day"),
+    ("configuration.md", f"from 1 second to {read_issuer.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
     ("configuration.md", f"At most {policies.MAX_INLINE_NAMES} such names"),
     ("scale.md", f"up to {policies.MAX_INLINE_POLICIES} different ones"),
 ]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from authz.demo.client import Client
-from authz.programs.children import Children, child_environment
-from authz.programs.machine import LOOPBACK, envoy_command, free_port
+from authz.tools.demo.client import Client
+from authz.tools.processes.children import Children, child_environment
+from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
 from tests.docs.markdown import ROOT, blocks
 
 _KUBECTL = '#!/bin/sh\necho "$@" >>calls\n'

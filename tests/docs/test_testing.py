@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.core import section
-from authz.testing.suite import read_suite
+from authz.core import mapping_reader
+from authz.tools.policy_tests.suite import read_suite
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
@@ -28,13 +28,13 @@ def test_example_of_a_file_is_read_without_a_mistake() -> None:
 
 def test_every_field_that_the_reader_knows_is_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     known: set[str] = set()
-    finish = section.Section.finish
+    finish = mapping_reader.MappingReader.finish
 
-    def gather(self: section.Section, *, also: tuple[str, ...] = ()) -> None:
+    def gather(self: mapping_reader.MappingReader, *, also: tuple[str, ...] = ()) -> None:
         known.update(self._known | self._read)
         finish(self, also=also)
 
-    monkeypatch.setattr(section.Section, "finish", gather)
+    monkeypatch.setattr(mapping_reader.MappingReader, "finish", gather)
     read_suite(_block("text").replace("expect: ok", "expect: { reason: ok }"), "t.yaml")
 
     assert {name for name in known if f"`{name}`" not in TEXT and f"{name}:" not in TEXT} == set()

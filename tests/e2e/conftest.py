@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from authz.demo.login import hosted_token, initiate_auth, tokens
-from authz.demo.stack import Stack, running
+from authz.tools.demo.login import hosted_token, initiate_auth, tokens
+from authz.tools.demo.stack import Stack, running
 from tests.e2e.handwritten import Handwritten, handwritten_envoy
 
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from authz.demo.proxy import Place, start_envoy
-from authz.demo.stack import Stack, start_sidecar
-from authz.programs.children import Child, Children
-from authz.programs.machine import free_port
+from authz.tools.demo.proxy import Place, start_envoy
+from authz.tools.demo.stack import Stack, start_sidecar
+from authz.tools.processes.children import Child, Children
+from authz.tools.processes.machine import free_port
 from tests.fakes import checks
 from tests.fakes.keys import jwk, jwks
 

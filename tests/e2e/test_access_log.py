@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from authz.demo.client import Client, Exchange
-from authz.demo.stack import Stack
+from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authz.core.reasons import USER_POOLS_API_TEXT
-from authz.demo.client import Client, Exchange
+from authz.tools.demo.client import Client, Exchange
 from tests.e2e.conftest import Tokens
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.demo.client import Client
-from authz.programs.machine import LOOPBACK, free_port
+from authz.tools.demo.client import Client
+from authz.tools.processes.machine import LOOPBACK, free_port
 
 _COMMAND = [sys.executable, "-m", "authz", "demo"]
 

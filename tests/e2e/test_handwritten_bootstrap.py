@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from authz.demo.client import Client, Exchange
+from authz.tools.demo.client import Client, Exchange
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
 

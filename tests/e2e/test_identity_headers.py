@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from authz.demo.client import Client
-from authz.demo.stack import Stack
+from authz.tools.demo.client import Client
+from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
 from tests.e2e.raw import send

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from authz.demo.client import Client
-from authz.demo.login import browse, log_in
-from authz.demo.provision import REGION
-from authz.demo.stack import Stack
+from authz.tools.demo.client import Client
+from authz.tools.demo.login import browse, log_in
+from authz.tools.demo.provision import REGION
+from authz.tools.demo.stack import Stack
 
 _JSON = {"accept": "application/json"}
 

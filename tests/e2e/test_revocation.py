@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from authz.demo.client import Client, Exchange
-from authz.demo.login import hosted_token, initiate_auth, tokens
-from authz.demo.provision import REGION
-from authz.demo.stack import Stack
+from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.login import hosted_token, initiate_auth, tokens
+from authz.tools.demo.provision import REGION
+from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
 from tests.fakes.waiting import until

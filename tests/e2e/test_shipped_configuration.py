@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from authz.demo.pieces import shipped_envoy_yaml
-from authz.programs.machine import envoy_command
+from authz.tools.demo.requirements import shipped_envoy_yaml
+from authz.tools.processes.machine import envoy_command
 
 _OURS = ("order", "AbCdEfGhI", "5onexampleclientid", "staff")
 """What stands for the reader's own names in the shipped file."""

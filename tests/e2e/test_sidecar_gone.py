@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from authz.demo.client import Client
-from authz.demo.stack import Stack, start_sidecar
+from authz.tools.demo.client import Client
+from authz.tools.demo.stack import Stack, start_sidecar
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten, handwritten_envoy
 

@@ -12,16 +12,16 @@ import pytest
 import yaml
 
 from authz.cli.main import main
-from authz.demo.client import Client
-from authz.demo.stack import Stack
 from authz.envoy.document import read
 from authz.envoy.settings import Settings, read_settings
-from authz.explain.explanation import explain
-from authz.explain.subject import Subject
-from authz.rehearsal.request import HttpRequest, parse_request
-from authz.rehearsal.stage import rehearse
 from authz.server import wire
 from authz.terminal import patience
+from authz.tools.demo.client import Client
+from authz.tools.demo.stack import Stack
+from authz.tools.envoy_run.envoy_process import rehearse
+from authz.tools.envoy_run.http_request import HttpRequest, parse_request
+from authz.tools.explain.explained_request import Subject
+from authz.tools.explain.explanation import explain
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from authz.demo.pieces import shipped_envoy_yaml
-from authz.envoy.bootstrap import MAX_SOCKET_PATH_BYTES, Bootstrap, ConfigurationError, read_bootstrap
+from authz.core.problems import ConfigurationError
+from authz.envoy.bootstrap import MAX_SOCKET_PATH_BYTES, Bootstrap, read_bootstrap
+from authz.tools.demo.requirements import shipped_envoy_yaml
 from tests.envoy.bootstraps import CLUSTER, NODE, bootstrap
 
 
@@ -16,7 +17,7 @@ def _read(text: str, *, need_endpoints: bool = True) -> Bootstrap:
 def _findings(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as wrong:
         _read(text)
-    return [str(finding) for finding in wrong.value.found]
+    return [str(finding) for finding in wrong.value.problems]
 
 
 def _endpoint(address: str) -> str:
@@ -199,7 +200,7 @@ def test_a_file_without_a_node_says_so_once(node: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         _read(node, need_endpoints=False)
 
-    assert [finding.problem for finding in wrong.value.found] == ["node is missing"]
+    assert [finding.message for finding in wrong.value.problems] == ["node is missing"]
 
 
 @pytest.mark.parametrize(

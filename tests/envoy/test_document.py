@@ -1,4 +1,4 @@
-"""The reading of YAML: values as Envoy's reader resolves them, each with its place, and Unreadable for the rest."""
+"""Reading YAML: values as Envoy's reader resolves them, each with its place, and ConfigurationError for the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.envoy.document import MAX_BYTES, MAX_DEPTH, MAX_NODES, Unreadable, read, read_all
+from authz.core.problems import ConfigurationError
+from authz.envoy.document import MAX_BYTES, MAX_DEPTH, MAX_NODES, read, read_all
 
 
 def _value(text: str) -> Any:
@@ -16,7 +17,7 @@ def _value(text: str) -> Any:
 
 
 def _refusal(text: str) -> str:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         read(text, "f")
     return str(refused.value)
 
@@ -213,8 +214,10 @@ def test_every_document_of_a_stream_is_read_with_its_own_places() -> None:
 @given(st.text(alphabet=st.sampled_from(" \n\t-:?[]{}&*!|>'\"%@`#,.~0x1ayes<\ud800\x00é\ufeff"), max_size=60))
 def test_no_text_makes_the_reader_raise_anything_else(text: str) -> None:
     try:
-        line = read(text, "f").locate(()).line
-    except Unreadable as refused:
-        line = refused.location.line
+        location = read(text, "f").locate(())
+    except ConfigurationError as refused:
+        (problem,) = refused.problems
+        assert problem.location is not None
+        location = problem.location
 
-    assert line >= 1
+    assert location.line >= 1

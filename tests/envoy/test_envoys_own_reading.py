@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from authz.envoy.document import read
-from authz.programs.children import Children, child_environment
-from authz.programs.machine import envoy_command, free_port
+from authz.tools.processes.children import Children, child_environment
+from authz.tools.processes.machine import envoy_command, free_port
 
 _CONFIG = """\
 !ignore templates:

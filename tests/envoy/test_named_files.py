@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.envoy.settings import WrongSettings, read_settings
+from authz.core.problems import ConfigurationError
+from authz.envoy.settings import read_settings
 from tests.envoy.bootstraps import NODE, bootstrap
 
 
@@ -27,7 +28,7 @@ def test_serve_begins_with_a_good_revocation_list(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (None, "revocations_file: No such file or directory"),
-        ("", "the document: not JSON"),
+        ("", "not JSON"),
         ('{"revoked": [{"jtii": "a"}]}', "revoked.0.jtii: unknown field 'jtii'. Did you mean `jti`?"),
     ],
     ids=["missing", "empty", "mistyped"],
@@ -40,14 +41,14 @@ def test_serve_does_not_begin_without_one_and_says_where_it_is_named(
         path.write_text(content)
     text = _bootstrap(path)
 
-    with pytest.raises(WrongSettings) as wrong:
+    with pytest.raises(ConfigurationError) as wrong:
         read_settings(text, "envoy.yaml", need_endpoints=True, need_files=True)
 
-    (finding,) = wrong.value.found
+    (finding,) = wrong.value.problems
     line = text[: text.index("revocations_file")].count("\n") + 1
-    assert (finding.location.line, finding.location.column) == (line, 25)
-    assert problem in finding.problem
-    assert '`{"revoked": []}`' in finding.cure
+    assert str(finding.location).endswith(f":{line}:25")
+    assert problem in finding.message
+    assert '`{"revoked": []}`' in finding.fix
 
 
 def test_reading_a_file_for_other_ends_does_not_look_for_the_list(tmp_path: Path) -> None:

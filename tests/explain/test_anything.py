@@ -10,12 +10,13 @@ import jwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authz.explain.explanation import explain
-from authz.explain.report import data, text
-from authz.explain.token_input import NotReadable, read_pasted
+from authz.core.problems import ConfigurationError
 from authz.server import wire
 from authz.server.conversation import Question
 from authz.terminal import Style
+from authz.tools.explain.explanation import explain
+from authz.tools.explain.explanation_output import data, text
+from authz.tools.explain.token_input import read_pasted
 from tests.fakes.checks import AUTHZ, COGNITO_KID, NOW, PARTNER_KID, Rig, access_claims
 from tests.fakes.keys import PrivateKey, algorithm, ec_key, rsa_key
 
@@ -75,5 +76,5 @@ def test_any_bytes_are_explained_as_they_are_decided(message: bytes) -> None:
     ["curl", "-H", "'a: b'", "-X", "GET", "https://a/", "-d", "--", "-", "\\\n", "'", '"', "--url=", "-sX", "http://["]
 )).map(" ".join)))  # fmt: skip
 def test_any_paste_is_read_or_refused_in_words(pasted: str) -> None:
-    with suppress(NotReadable):
+    with suppress(ConfigurationError):
         read_pasted(pasted)

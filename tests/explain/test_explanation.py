@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from authz.core import revocations
-from authz.core.policy import DEMANDS as CORE_DEMANDS
-from authz.core.policy import of_issuer
+from authz.core.policy import POLICY_CHECKS as CORE_DEMANDS
+from authz.core.policy import check_issuer
 from authz.core.reasons import Reason
-from authz.explain import explanation as module
-from authz.explain.advice import advise
-from authz.explain.explanation import Disagreement, Explanation, explain
-from authz.explain.report import data, text
-from authz.explain.revocation_list import FixedList
-from authz.explain.steps import _DEMANDS, DEMANDS, UNVERIFIED
 from authz.terminal import Style
+from authz.tools.explain import explanation as module
+from authz.tools.explain.advice import advise
+from authz.tools.explain.explanation import Disagreement, Explanation, explain
+from authz.tools.explain.explanation_output import data, text
+from authz.tools.explain.revocation_list import FixedList
+from authz.tools.explain.steps import _DEMANDS, DEMANDS, UNVERIFIED
 from tests.fakes.checks import COGNITO, NOW, FixedKeys, Rig, access_token, check_request, id_token, partner_token
 from tests.fakes.keys import rsa_key, sign
 
@@ -86,7 +86,7 @@ def test_every_refusal_comes_with_advice(name: str) -> None:
 
 
 def test_every_reason_of_the_table_that_refuses_has_advice() -> None:
-    from authz.explain.advice import _OF_IDENTITY, _PLAIN  # noqa: PLC0415 - what stands in the table
+    from authz.tools.explain.advice import _OF_IDENTITY, _PLAIN  # noqa: PLC0415 - what stands in the table
 
     refusing = {reason for reason in Reason if reason.row.outcome != "allow"}
 
@@ -127,7 +127,7 @@ def test_nothing_after_a_bad_signature_is_judged() -> None:
 
 
 def test_every_demand_of_the_core_is_a_step_in_the_cores_order() -> None:
-    assert list(_DEMANDS) == [demand for demand in CORE_DEMANDS if demand is not of_issuer]
+    assert list(_DEMANDS) == [demand for demand in CORE_DEMANDS if demand is not check_issuer]
     assert [step.name for step in DEMANDS[3:5]] == ["revocation", "userinfo"]
     assert len({step.name for step in (*UNVERIFIED, *DEMANDS)}) == len(UNVERIFIED) + len(DEMANDS)
 

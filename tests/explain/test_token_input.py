@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from authz.explain.token_input import NotReadable, Pasted, read_pasted
-from authz.rehearsal.request import HttpRequest
+from authz.core.problems import ConfigurationError
+from authz.tools.envoy_run.http_request import HttpRequest
+from authz.tools.explain.token_input import Pasted, read_pasted
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_curl_command_line_is_the_request_it_makes(text: str, request_: HttpRequ
     ],
 )
 def test_what_is_neither_is_a_sentence(text: str, problem: str) -> None:
-    with pytest.raises(NotReadable, match=problem):
+    with pytest.raises(ConfigurationError, match=problem):
         read_pasted(text)
 
 

@@ -15,7 +15,7 @@ from authz.core.configuration import compile_configuration
 from authz.core.decision import Decision
 from authz.core.keyset import ALGORITHMS, KeySet
 from authz.core.reasons import Reason
-from authz.server.check import Rules, decide
+from authz.server.check_service import Rules, decide
 from authz.server.keys import Keys
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.keys import PrivateKey, ec_key, jwk, jwks, rsa_key, sign

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it. Implements authz.sources.surroundings.Clock."""
+"""A clock that stands still until a test moves it. Implements authz.sources.environment.Clock."""
 
 from __future__ import annotations
 

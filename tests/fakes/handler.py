@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from authz.core.decision import Decision
-from authz.server.check import Call, Check
+from authz.server.check_service import Call, Check
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.sources.background import Background
 from tests.fakes.checks import NOW, Rig, check_request
 
 
 class FakeCall:
-    """A call of somebody who waits a while. Keeps the answer that comes later. Implements authz.server.check.Call."""
+    """A call whose client waits a while. Keeps the late answer. Implements authz.server.check_service.Call."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self.seconds = seconds

@@ -20,11 +20,11 @@ from typing import Any
 
 import grpc
 
-from authz.programs.children import Child, Children, child_environment
-from authz.programs.machine import LOOPBACK, free_port
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.pb import health_pb2
 from authz.server.worker import CHECK_METHOD, HEALTH_METHOD
+from authz.tools.processes.children import Child, Children, child_environment
+from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.fakes.checks import CLIENT, COGNITO_KEY, COGNITO_KID, POOL, access_token, check_request
 from tests.fakes.keys import jwk, jwks
 from tests.fakes.waiting import until
@@ -186,7 +186,9 @@ def sidecar(workers: int = 2, *arguments: str, configuration: object = None, **e
         text = json.dumps(configuration or bootstrap(directory, workers))
         (directory / "envoy.yaml").write_text(text, encoding="utf-8")
         admin = f"{LOOPBACK}:{free_port()}"
-        child = children.start("authz", command(directory, "--admin", admin, *arguments), surroundings(**environment))
+        child = children.start(
+            "authz", command(directory, "--admin", admin, *arguments), sidecar_environment(**environment)
+        )
         addresses = tuple(f"unix:{directory}/authz-{number}.sock" for number in range(workers))
         served = Sidecar(directory, child, admin, addresses)
         until(lambda: child.process.poll() is not None or served.is_ready(), SECONDS)
@@ -199,6 +201,6 @@ def command(directory: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "authz", "serve", "--envoy-config", str(directory / "envoy.yaml"), *arguments]
 
 
-def surroundings(**settings: str) -> dict[str, str]:
+def sidecar_environment(**settings: str) -> dict[str, str]:
     """The environment of a sidecar: this process's, without settings that would change it."""
     return child_environment(PYTHONPATH=str(Path(__file__).parents[2]), **settings)

@@ -19,9 +19,9 @@ from typing import Any
 
 import yaml
 
-from authz.programs.children import Child, Children, child_environment
-from authz.programs.machine import LOOPBACK, envoy_command, free_port
-from tests.fakes.sidecar import SECONDS, Sidecar, bootstrap, command, fresh_token, surroundings, write_keys
+from authz.tools.processes.children import Child, Children, child_environment
+from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
+from tests.fakes.sidecar import SECONDS, Sidecar, bootstrap, command, fresh_token, sidecar_environment, write_keys
 from tests.fakes.waiting import until
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
@@ -87,7 +87,7 @@ class Proxied:
     def restart_sidecar(self) -> None:
         """Start `authz serve` again after its end, and wait until it can verify tokens."""
         arguments = command(self.sidecar.directory, "--admin", self.sidecar.admin)
-        child = self.children.start("authz-again", arguments, surroundings())
+        child = self.children.start("authz-again", arguments, sidecar_environment())
         self.sidecar = replace(self.sidecar, child=child)
         until(self.sidecar.is_ready, SECONDS)
 
@@ -162,7 +162,7 @@ def proxied(*arguments: str, retry: bool = True) -> Iterator[Proxied]:
         port, envoy_admin, admin = free_port(), free_port(), f"{LOOPBACK}:{free_port()}"
         text = json.dumps(proxied_bootstrap(directory, port, envoy_admin, retry=retry))
         (directory / "envoy.yaml").write_text(text, encoding="utf-8")
-        child = children.start("authz", command(directory, "--admin", admin, *arguments), surroundings())
+        child = children.start("authz", command(directory, "--admin", admin, *arguments), sidecar_environment())
         one = Sidecar(directory, child, admin, tuple(f"unix:{directory}/authz-{number}.sock" for number in (0, 1)))
         until(lambda: child.process.poll() is not None or one.is_ready(), SECONDS)
         child.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authz.lint.examine import examine
+from authz.tools.lint.examine import examine
 
 CLEAN = (Path(__file__).parent / "AUTHZ501" / "mended.yaml").read_text(encoding="utf-8")
 

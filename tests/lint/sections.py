@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from authz.lint.examine import rules
+from authz.tools.lint.examine import rules
 
 FOLDER = Path(__file__).parent
 

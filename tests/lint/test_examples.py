@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.lint.examine import examine, rules
-from authz.programs.machine import envoy_command
+from authz.tools.lint.examine import examine, rules
+from authz.tools.processes.machine import envoy_command
 
 FOLDER = Path(__file__).parent
 CODES = sorted(path.name for path in FOLDER.glob("AUTHZ*"))
@@ -55,7 +55,7 @@ def test_failing_example_has_the_finding_on_the_marked_line_and_nothing_else(cod
 def test_mended_example_has_no_finding(code: str) -> None:
     text = (FOLDER / code / "mended.yaml").read_text(encoding="utf-8")
 
-    assert [f"{finding.location} {finding.problem}" for finding in examine(text, "mended.yaml")] == []
+    assert [f"{finding.location} {finding.message}" for finding in examine(text, "mended.yaml")] == []
 
 
 @pytest.mark.parametrize("example", sorted(_DISTINCT.values()))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from authz.lint.match import Match
-from authz.lint.view import View
+from authz.tools.lint.match import Match
+from authz.tools.lint.view import View
 
 
 def _match(text: str) -> Match:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from authz.lint.examine import examine, rules
-from authz.lint.output import FORMATS
+from authz.tools.lint.examine import examine, rules
+from authz.tools.lint.output import FORMATS
 from tests.lint.cases import changed
 
 _FINDINGS = examine(changed(("clear_route_cache: false", "clear_route_cache: true")), "dir/en,voy:1%.yaml")
@@ -30,7 +30,7 @@ def test_json_has_a_field_for_each_part() -> None:
 
     assert (found["file"], found["line"], found["column"]) == ("dir/en,voy:1%.yaml", _LINE, 34)
     assert (found["code"], found["severity"]) == ("AUTHZ502", "error")
-    assert found.keys() == {"file", "line", "column", "code", "severity", "title", "problem", "cure"}
+    assert found.keys() == {"file", "line", "column", "code", "severity", "title", "problem", "fix"}
     assert json.loads(_shown("json", nothing=True)) == {"findings": []}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from authz.lint.examine import examine
-from authz.lint.rule import Severity, rule
+from authz.tools.lint.examine import examine
+from authz.tools.lint.rule import Severity, rule
 from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, places, route, routes
 
 _GET = 'headers: [{ name: ":method", string_match: { exact: GET } }]'
@@ -89,7 +89,7 @@ def test_each_context_extension_without_a_policy_beside_it_is_noted_at_its_own_p
 
 
 @pytest.mark.parametrize(
-    ("written", "cure"),
+    ("written", "fix"),
     [
         ("/orders/", "Write `path_separated_prefix: /orders`."),
         ('"/orders//?a=b"', "Write `path_separated_prefix: /orders`."),
@@ -98,10 +98,10 @@ def test_each_context_extension_without_a_policy_beside_it_is_noted_at_its_own_p
         ('"?a"', "Write `prefix: /`."),
     ],
 )
-def test_a_path_that_envoy_refuses_is_told_as_one_that_it_takes(written: str, cure: str) -> None:
+def test_a_path_that_envoy_refuses_is_told_as_one_that_it_takes(written: str, fix: str) -> None:
     text = routes(route(f"{{ path_separated_prefix: {written} }}", "orders-read"), REST, also=_ONE_POLICY)
 
-    assert [(each.rule.code, each.cure) for each in examine(text, "f")] == [("AUTHZ406", cure)]
+    assert [(each.rule.code, each.fix) for each in examine(text, "f")] == [("AUTHZ406", fix)]
 
 
 def test_a_misspelt_key_of_another_filter_is_dropped_too() -> None:
@@ -339,7 +339,7 @@ def test_camel_case_is_read_as_snake_case() -> None:
 def test_what_serve_says_lint_says() -> None:
     text = changed(("profile: oidc", "profile: oicd"), ("{ cluster_name: authz }", "{ cluster_name: athz }"))
 
-    found = [(each.rule.code, each.problem) for each in examine(text, "f")]
+    found = [(each.rule.code, each.message) for each in examine(text, "f")]
 
     assert [code for code, _problem in found] == ["AUTHZ101", "AUTHZ101"]
     assert "oicd" in found[0][1]

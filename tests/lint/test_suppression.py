@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authz.lint.suppression import suppressions
+from authz.tools.lint.suppression import suppressions
 from tests.lint.cases import CLEAN, changed, codes
 
 _LINE = "clear_route_cache: false"

@@ -1,4 +1,4 @@
-"""Values of the wrong kind anywhere: findings, or Unreadable, and never anything else."""
+"""Values of the wrong kind anywhere: findings, or ConfigurationError, and never anything else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authz.core.mistakes import Path
-from authz.demo.pieces import shipped_envoy_yaml
-from authz.envoy.document import Unreadable
+from authz.core.problems import ConfigurationError, Path
 from authz.envoy.typed import message_of
-from authz.lint.examine import examine
-from authz.lint.rules.chain import CHANGES
+from authz.tools.demo.requirements import shipped_envoy_yaml
+from authz.tools.lint.examine import examine
+from authz.tools.lint.rules.filter_order import CHANGES
 
 _SHIPPED = yaml.safe_load(shipped_envoy_yaml())
 _STRANGE: list[Any] = [
@@ -65,9 +64,9 @@ def _changed(path: Path, strange: object) -> str:
 def test_a_strange_value_anywhere_in_the_shipped_file_crashes_nothing(path: Path, strange: object) -> None:
     try:
         found = examine(_changed(path, strange), "f")
-    except Unreadable as unreadable:
+    except ConfigurationError as unreadable:
         found = ()
-        problem = unreadable.problem
+        problem = unreadable.problems[0].message
     else:
         problem = ""
 

@@ -11,7 +11,7 @@ import pytest
 
 from authz.observe import log as module
 from authz.observe.log import Log, path_without_query
-from authz.server.check import decide
+from authz.server.check_service import decide
 from tests.fakes.checks import NOW, Rig, access_token, check_request
 from tests.fakes.handler import FakeCall
 from tests.fakes.keys import rsa_key

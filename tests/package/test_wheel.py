@@ -53,7 +53,7 @@ def test_everything_that_runs_is_in_it_and_nothing_else(wheels: tuple[Path, Path
     ours = {str(path.relative_to(_ROOT)) for path in (_ROOT / "authz").rglob("*") if path.is_file()}
     running = {name for name in ours if "__pycache__" not in name}
     metadata = {name for name in names if ".dist-info/" in name}
-    assert names - metadata == running | {"authz/demo/envoy.yaml"}
+    assert names - metadata == running | {"authz/tools/demo/envoy.yaml"}
     assert any(name.endswith("licenses/LICENSE") for name in metadata)
 
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from authz.cli.main import main
-from authz.core import section as section_module
+from authz.core import mapping_reader as section_module
 from authz.core.configuration import compile_configuration
-from authz.core.mistakes import Mistakes
-from authz.core.policy_section import read_inline
+from authz.core.problems import ConfigurationError
 from authz.core.profiles import PROFILES
-from authz.schema.documents import DOCUMENTS, envoy, policy, section
+from authz.core.read_policy import read_inline
+from authz.tools.schema.schemas import DOCUMENTS, envoy, policy, section
 from tests.fakes.checks import POOL
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
@@ -65,10 +65,10 @@ FULL: dict[str, Any] = {
 
 
 def _is_accepted(value: object) -> bool:
-    """Whether the compiler takes it. It never raises anything but Mistakes."""
+    """Whether the compiler takes it. It never raises anything but ConfigurationError."""
     try:
         compile_configuration(value if isinstance(value, Mapping) else {"": value})
-    except Mistakes:
+    except ConfigurationError:
         return False
     return True
 
@@ -199,10 +199,10 @@ def test_what_the_compiler_takes_the_schema_never_refuses(
 @settings(max_examples=300, deadline=None)
 @given(_POLICY)
 def test_policy_in_place_that_is_taken_is_never_refused(value: dict[str, Any]) -> None:
-    known = compile_configuration(FULL).known
+    known = compile_configuration(FULL).references
     try:
         read_inline(value, known)
-    except Mistakes:
+    except ConfigurationError:
         return
 
     assert [error.message for error in Draft202012Validator(policy()).iter_errors(value)] == []
@@ -227,13 +227,13 @@ def _kind(path: tuple[Any, ...]) -> str:
 def known_fields(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """What the readers of every kind of mapping know, gathered while they read."""
     known: dict[str, set[str]] = {}
-    finish = section_module.Section.finish
+    finish = section_module.MappingReader.finish
 
-    def gather(self: section_module.Section, *, also: tuple[str, ...] = ()) -> None:
+    def gather(self: section_module.MappingReader, *, also: tuple[str, ...] = ()) -> None:
         known.setdefault(_kind(self.path), set()).update(self._known | self._read | set(also))
         finish(self, also=also)
 
-    monkeypatch.setattr(section_module.Section, "finish", gather)
+    monkeypatch.setattr(section_module.MappingReader, "finish", gather)
     for profile in PROFILES:
         issuer = {"profile": profile, "grants": [{"when": {"groups": {"all_of": "g"}}, "scopes": "a"}]}
         for userinfo in (True, {"required": False}):

@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check import Call
+from authz.server.check_service import Call
 from authz.server.engine import Engine, Service, Status
 from authz.server.loop import Loop
 from authz.server.public import PublicServer

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from authz.programs.machine import free_port
 from authz.server.address import is_address, parse_tcp, require_free, socket_mode
 from authz.server.engine import CannotListen
+from authz.tools.processes.machine import free_port
 
 
 @pytest.fixture

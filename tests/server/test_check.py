@@ -16,11 +16,11 @@ from authz.core import token as token_module
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
 from authz.observe.labels import possible_checks
-from authz.server import check as check_module
+from authz.server import check_service as check_module
 from authz.server import wire
-from authz.server.check import Check, decide
 from authz.server.check_response import Renderer
-from authz.server.keys import NotYet
+from authz.server.check_service import Check, decide
+from authz.server.keys import FetchPending
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.policies import Policies
 from authz.sources.background import Background
@@ -318,7 +318,7 @@ BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(token_module, "parse", _breaks),
     lambda patch: patch.setattr(check_module, "verify", _breaks),
     lambda patch: patch.setattr(check_module, "identify", _breaks),
-    lambda patch: patch.setattr(check_module, "judge_demands", _breaks),
+    lambda patch: patch.setattr(check_module, "judge_claims", _breaks),
     lambda patch: patch.setattr(Renderer, "_write", _breaks),
 )
 
@@ -343,7 +343,7 @@ def test_errors_of_the_interpreter_are_refused_too(error: type[Exception], monke
     def fails(*_: object) -> Any:
         raise error if error is not UnicodeEncodeError else UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate")
 
-    monkeypatch.setattr(check_module, "judge_demands", fails)
+    monkeypatch.setattr(check_module, "judge_claims", fails)
 
     with handling(Rig()) as handler:
         assert handler.ask(access_token()).reason is Reason.INTERNAL_ERROR
@@ -368,7 +368,7 @@ def test_an_overloaded_call_is_answered_and_counted_without_being_read(backgroun
 def test_decide_raises_nothing_but_not_yet() -> None:
     rig, _never = _with_fetch()
 
-    with pytest.raises(NotYet):
+    with pytest.raises(FetchPending):
         decide(rig.rules, check_request(UNKNOWN), NOW, may_wait=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from authz.core.configuration import compile_configuration
 from authz.core.reasons import Denied, Reason
-from authz.server.keys import Keys, NotYet
+from authz.server.keys import FetchPending, Keys
 from tests.fakes.checks import AUTHZ, COGNITO_KEY, COGNITO_KID, FixedKeys, key_set
 
 ISSUER = compile_configuration(AUTHZ).issuers.by_alias["cognito"]
@@ -34,7 +34,7 @@ def test_known_key_comes_with_its_snapshot_and_nobody_is_asked() -> None:
 def test_unknown_key_that_a_fetch_may_bring_is_not_here_yet(current: object) -> None:
     fetch: Future[None] = Future()
 
-    with pytest.raises(NotYet) as caught:
+    with pytest.raises(FetchPending) as caught:
         Keys({"cognito": FixedKeys(current, fetch)}).find(ISSUER, "other", may_wait=True)  # type: ignore[arg-type]
 
     assert caught.value.fetch is fetch

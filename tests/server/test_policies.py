@@ -14,7 +14,7 @@ from tests.fakes.checks import AUTHZ
 
 @pytest.fixture
 def policies() -> Policies:
-    return Policies(compile_configuration(AUTHZ).known)
+    return Policies(compile_configuration(AUTHZ).references)
 
 
 def refused(policies: Policies, text: str) -> Denied:

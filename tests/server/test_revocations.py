@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.sidecar import SECONDS, Sidecar, bootstrap, command, fresh_token, sidecar, surroundings, write_keys
+from tests.fakes.sidecar import (
+    SECONDS,
+    Sidecar,
+    bootstrap,
+    command,
+    fresh_token,
+    sidecar,
+    sidecar_environment,
+    write_keys,
+)
 from tests.fakes.waiting import until
 
 JTI = "5f0c-jti"
@@ -132,7 +141,7 @@ def test_start_without_the_list_ends_with_exit_code_2_and_the_place_where_it_is_
         (directory / "envoy.yaml").write_text(written, encoding="utf-8")
 
         ended = subprocess.run(
-            command(directory), env=surroundings(), capture_output=True, text=True, timeout=SECONDS, check=False
+            command(directory), env=sidecar_environment(), capture_output=True, text=True, timeout=SECONDS, check=False
         )
 
     line = written[: written.index("missing.json")].count("\n") + 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.programs.machine import LOOPBACK, free_port
+from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.fakes.keys import rsa_key
 from tests.fakes.sidecar import (
     SECONDS,
@@ -26,7 +26,7 @@ from tests.fakes.sidecar import (
     command,
     fresh_token,
     sidecar,
-    surroundings,
+    sidecar_environment,
     write_keys,
 )
 from tests.fakes.waiting import until
@@ -58,7 +58,7 @@ def run(directory: Path, *arguments: str, **environment: str) -> subprocess.Comp
     """A `serve` that must end by itself."""
     return subprocess.run(
         command(directory, *arguments),
-        env=surroundings(**environment),
+        env=sidecar_environment(**environment),
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -286,7 +286,10 @@ def test_a_config_map_that_is_swapped_by_its_symlink_takes_effect(directory: Pat
     (directory / "envoy.yaml").symlink_to("..data/envoy.yaml")
     admin = f"{LOOPBACK}:{free_port()}"
     process = subprocess.Popen(
-        command(directory, "--admin", admin), env=surroundings(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(directory, "--admin", admin),
+        env=sidecar_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         one = Sidecar(directory, None, admin, (f"unix:{directory}/authz-0.sock",))  # type: ignore[arg-type]
@@ -423,7 +426,7 @@ def test_the_loop_that_is_forced_and_broken_ends_with_a_clear_message(directory:
     (directory / "sitecustomize.py").write_text(
         "import sys\nsys.modules['authz.server.loop'] = None\n", encoding="utf-8"
     )
-    settings = surroundings()
+    settings = sidecar_environment()
     settings["PYTHONPATH"] = f"{directory}{os.pathsep}{settings['PYTHONPATH']}"
     ended = subprocess.run(
         command(directory, "--engine", "loop", "--admin", "off"),
@@ -449,7 +452,7 @@ def test_listen_and_admin_can_be_given_without_an_envoy_cluster(directory: Path)
     listen = f"unix:{directory}/own.sock,{LOOPBACK}:{port}"
     process = subprocess.Popen(
         command(directory),
-        env=surroundings(AUTHZ_LISTEN=listen, AUTHZ_ADMIN="off"),
+        env=sidecar_environment(AUTHZ_LISTEN=listen, AUTHZ_ADMIN="off"),
         stderr=subprocess.DEVNULL,
     )
     try:

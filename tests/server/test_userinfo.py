@@ -13,12 +13,12 @@ import pytest
 from authz.core.issuers import UserinfoLocation
 from authz.core.reasons import Reason
 from authz.observe.labels import possible_checks
-from authz.server import check as check_module
+from authz.server import check_service as check_module
 from authz.server.check_response import RETRY_AFTER_SECONDS
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.sources.background import Background
-from authz.sources.surroundings import Surroundings
-from authz.sources.userinfo import UserinfoSource
+from authz.sources.environment import Environment
+from authz.sources.userinfo_source import UserinfoSource
 from tests.fakes.checks import (
     AUTHZ,
     COGNITO_KID,
@@ -89,7 +89,7 @@ def _handler(endpoint: KeyServer, background: Background, clock: FakeClock, **so
         UserinfoLocation(uri=f"{endpoint.origin}/me"),
         background,
         log=lambda _name, _fields: None,
-        surroundings=Surroundings(clock=clock, deadline_seconds=1.0),
+        environment=Environment(clock=clock, deadline_seconds=1.0),
     )
     return Handler(Rig(authz, key_sources() | sources, userinfo={"cognito": source}), background)
 

@@ -10,8 +10,8 @@ import pytest
 
 from authz.core.issuers import KeyLocation
 from authz.sources.background import Background
+from authz.sources.environment import Environment
 from authz.sources.jwks import JwksSource
-from authz.sources.surroundings import Surroundings
 from tests.fakes.clock import FakeClock
 
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
@@ -20,7 +20,7 @@ Event = tuple[str, Mapping[str, object]]
 
 
 class MakeSource(Protocol):
-    def __call__(self, *, alias: str = ..., surroundings: Surroundings = ..., **location: Any) -> JwksSource: ...
+    def __call__(self, *, alias: str = ..., environment: Environment = ..., **location: Any) -> JwksSource: ...
 
 
 @pytest.fixture
@@ -42,23 +42,23 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def still(clock: FakeClock) -> Surroundings:
+def still(clock: FakeClock) -> Environment:
     """Time stands still but for real waiting on the network, at most half a second; no jitter."""
-    return Surroundings(clock=clock, chance=lambda: 0.5, deadline_seconds=0.5)
+    return Environment(clock=clock, chance=lambda: 0.5, deadline_seconds=0.5)
 
 
 @pytest.fixture
-def make_source(background: Background, events: list[Event], still: Surroundings) -> Iterator[MakeSource]:
+def make_source(background: Background, events: list[Event], still: Environment) -> Iterator[MakeSource]:
     made: list[JwksSource] = []
 
-    def make(*, alias: str = "idp", surroundings: Surroundings = still, **location: Any) -> JwksSource:
+    def make(*, alias: str = "idp", environment: Environment = still, **location: Any) -> JwksSource:
         source = JwksSource(
             alias,
             KeyLocation(**location),
             ALGORITHMS,
             background,
             log=lambda name, fields: events.append((name, fields)),
-            surroundings=surroundings,
+            environment=environment,
         )
         made.append(source)
         return source
@@ -69,6 +69,6 @@ def make_source(background: Background, events: list[Event], still: Surroundings
 
 
 @pytest.fixture
-def quick(still: Surroundings) -> Callable[..., Surroundings]:
-    """The still surroundings with parts replaced."""
+def quick(still: Environment) -> Callable[..., Environment]:
+    """The still environment with parts replaced."""
     return lambda **parts: replace(still, **parts)

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from authz.sources.background import Background
+from authz.sources.environment import Environment
 from authz.sources.jwks import FetchResult, JwksSource
-from authz.sources.surroundings import Surroundings
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import ec_key, ed25519_key, jwk, jwks, rsa_key
@@ -323,13 +323,13 @@ def test_after_close_nothing_is_fetched_and_the_keys_stay(make_source: MakeSourc
 
 
 def test_closing_or_stopping_during_a_fetch_releases_who_waits(
-    make_source: MakeSource, background: Background, quick: Callable[..., Surroundings]
+    make_source: MakeSource, background: Background, quick: Callable[..., Environment]
 ) -> None:
     with KeyServer() as server:
         server.mode = Mode.HANG
         patient = quick(deadline_seconds=60)
-        closed = make_source(jwks_uri=server.url, surroundings=patient)
-        stopped = make_source(jwks_uri=server.url, surroundings=patient)
+        closed = make_source(jwks_uri=server.url, environment=patient)
+        stopped = make_source(jwks_uri=server.url, environment=patient)
         for source in (closed, stopped):
             source.start()
         until(lambda: server.connections == 2)

@@ -14,8 +14,8 @@ import pytest
 
 from authz.core.issuers import KeyLocation
 from authz.sources.background import Background
+from authz.sources.environment import Environment
 from authz.sources.jwks import FetchResult, JwksSource
-from authz.sources.surroundings import Surroundings
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import ec_key, jwk, jwks, rsa_key
 from tests.fakes.keyserver import DISCOVERY_PATH, KeyServer, Mode
@@ -171,7 +171,7 @@ def test_the_deadline_is_for_discovery_and_keys_together(make_source: MakeSource
 
 
 def test_http_to_another_host_than_loopback_is_refused_without_a_lookup(
-    make_source: MakeSource, quick: Callable[..., Surroundings]
+    make_source: MakeSource, quick: Callable[..., Environment]
 ) -> None:
     looked_up: list[str] = []
 
@@ -179,7 +179,7 @@ def test_http_to_another_host_than_loopback_is_refused_without_a_lookup(
         looked_up.append(host)
         return ["127.0.0.1"]
 
-    source = _started(make_source(jwks_uri="http://idp.example.com/keys", surroundings=quick(look_up=look_up)))
+    source = _started(make_source(jwks_uri="http://idp.example.com/keys", environment=quick(look_up=look_up)))
 
     assert source.report().last_result is FetchResult.URL_REFUSED
     assert looked_up == []
@@ -201,7 +201,7 @@ def test_a_hanging_endpoint_delays_no_other_issuer(make_source: MakeSource, cloc
 
 
 def test_a_hung_name_lookup_is_a_timeout_and_delays_no_other_issuer(
-    make_source: MakeSource, clock: FakeClock, quick: Callable[..., Surroundings]
+    make_source: MakeSource, clock: FakeClock, quick: Callable[..., Environment]
 ) -> None:
     release = threading.Event()
 
@@ -211,11 +211,11 @@ def test_a_hung_name_lookup_is_a_timeout_and_delays_no_other_issuer(
         return ["127.0.0.1"]
 
     # Twenty would fill the default executor of asyncio several times over.
-    surroundings = quick(look_up=look_up)
-    stuck = [make_source(jwks_uri=f"https://hung{n}.test/", surroundings=surroundings) for n in range(20)]
+    environment = quick(look_up=look_up)
+    stuck = [make_source(jwks_uri=f"https://hung{n}.test/", environment=environment) for n in range(20)]
     for source in stuck:
         source.start()
-    other = _started(make_source(jwks_uri="https://good.test:9/", surroundings=surroundings))
+    other = _started(make_source(jwks_uri="https://good.test:9/", environment=environment))
 
     assert other.report().last_result is FetchResult.CONNECT_FAILED
     until(lambda: all(source.report().last_result is FetchResult.TIMEOUT for source in stuck))
@@ -226,12 +226,12 @@ def test_a_hung_name_lookup_is_a_timeout_and_delays_no_other_issuer(
 
 @pytest.mark.parametrize("error", [OSError(-2, "Name or service not known"), UnicodeError("label too long")])
 def test_a_failed_name_lookup_is_counted(
-    make_source: MakeSource, quick: Callable[..., Surroundings], error: Exception
+    make_source: MakeSource, quick: Callable[..., Environment], error: Exception
 ) -> None:
     def look_up(_host: str, _port: int) -> list[str]:
         raise error
 
-    source = _started(make_source(jwks_uri="https://idp.test/", surroundings=quick(look_up=look_up)))
+    source = _started(make_source(jwks_uri="https://idp.test/", environment=quick(look_up=look_up)))
 
     assert source.report().last_result is FetchResult.DNS_FAILED
 
@@ -247,12 +247,12 @@ def test_a_missing_file_is_counted_and_nothing_is_sent(make_source: MakeSource, 
 
 
 def test_a_crash_of_our_own_is_counted_logged_without_its_text_and_retried(
-    make_source: MakeSource, clock: FakeClock, quick: Callable[..., Surroundings], events: list[Event]
+    make_source: MakeSource, clock: FakeClock, quick: Callable[..., Environment], events: list[Event]
 ) -> None:
     def look_up(_host: str, _port: int) -> list[str]:
         raise LookupError("secret")
 
-    source = _started(make_source(jwks_uri="https://idp.test/", surroundings=quick(look_up=look_up)))
+    source = _started(make_source(jwks_uri="https://idp.test/", environment=quick(look_up=look_up)))
 
     assert _ask(source, clock) is FetchResult.INTERNAL_ERROR
     assert source.report().fetches[FetchResult.INTERNAL_ERROR] == 2
@@ -261,13 +261,13 @@ def test_a_crash_of_our_own_is_counted_logged_without_its_text_and_retried(
 
 
 def test_chance_that_raises_does_not_end_the_refreshing(
-    make_source: MakeSource, quick: Callable[..., Surroundings], events: list[Event]
+    make_source: MakeSource, quick: Callable[..., Environment], events: list[Event]
 ) -> None:
     def chance() -> float:
         raise ArithmeticError
 
     with KeyServer(GOOD) as server:
-        source = _started(make_source(jwks_uri=server.url, surroundings=quick(chance=chance, cool_down_seconds=0.05)))
+        source = _started(make_source(jwks_uri=server.url, environment=quick(chance=chance, cool_down_seconds=0.05)))
 
         until(lambda: server.requests >= 3)
 
@@ -276,14 +276,14 @@ def test_chance_that_raises_does_not_end_the_refreshing(
 
 
 def test_a_log_that_raises_does_not_end_the_refreshing(
-    background: Background, still: Surroundings, clock: FakeClock
+    background: Background, still: Environment, clock: FakeClock
 ) -> None:
     def log(_event: str, _fields: Mapping[str, object]) -> None:
         raise BrokenPipeError
 
     with KeyServer(GOOD) as server:
         location = KeyLocation(jwks_uri=server.url)
-        source = _started(JwksSource("idp", location, ALGORITHMS, background, log=log, surroundings=still))
+        source = _started(JwksSource("idp", location, ALGORITHMS, background, log=log, environment=still))
         server.mode = Mode.ERROR_500
 
         assert _ask(source, clock) is FetchResult.HTTP_STATUS

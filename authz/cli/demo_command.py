@@ -1,0 +1,107 @@
+"""`authz demo`: the whole product on one machine, to click through or, with --once, to watch."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from authz.tools.demo.stack import Stack
+
+DEFAULT_PORT = 8000
+
+_READY = """\
+
+Open   {home}/
+and sign in as {staff.name} with the password {staff.password}
+
+Or ask as a program does:
+
+  curl -i {home}/orders
+
+  TOKEN=$(curl -s {cognito}/ -H 'content-type: application/x-amz-json-1.1' \\
+    -H 'x-amz-target: AWSCognitoIdentityProviderService.InitiateAuth' \\
+    -d '{{"AuthFlow":"USER_PASSWORD_AUTH","ClientId":"{client}",
+         "AuthParameters":{{"USERNAME":"{reader.name}","PASSWORD":"{reader.password}"}}}}' \\
+    | sed 's/.*"AccessToken": *"\\([^"]*\\)".*/\\1/')
+  curl -i {home}/orders -H "authorization: Bearer $TOKEN"
+  curl -i {home}/orders -H "authorization: Bearer $TOKEN" -d '{{}}'
+
+{reader.name} is in the group order-readers. {newcomer.name} (password {newcomer.password}) is in no group.
+
+Configuration  {place.configuration}   (deploy/envoy.yaml with this demo's addresses)
+Access log     {place.access_log}
+Metrics, keys  {admin}/metrics   {admin}/keys
+
+Ctrl-C ends everything.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command's options."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="run login, Envoy, sidecar and a service on this machine",
+        description="Start a Cognito stand-in, a service, Envoy and the sidecar on loopback, and show what they do.",
+    )
+    parser.add_argument("--once", action="store_true", help="walk the tour, check every answer, and end")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="where to listen (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo. Returns 0; 1 where the tour met a surprise; 2 where it cannot run."""
+    # Only this command needs the demo's parts: the others start without them.
+    from authz.tools.demo.stack import running  # noqa: PLC0415
+    from authz.tools.processes.machine import CannotRunError  # noqa: PLC0415
+
+    # A closed terminal and a stopped service end the demo as Ctrl-C does: through every `finally`.
+    # Ctrl-C's own signal is set as well: a shell that starts programs in the background has them ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with running(args.port, say=print) as stack:
+            return _walk(stack) if args.once else _wait(stack)
+    except CannotRunError as error:
+        print(f"authz demo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0 if not args.once else 130
+
+
+def _walk(stack: Stack) -> int:
+    from authz.tools.demo.tour import walk  # noqa: PLC0415
+    from authz.tools.demo.transcript import Transcript  # noqa: PLC0415
+
+    transcript = Transcript()
+    walk(stack, transcript)
+    if transcript.surprises:
+        print(f"\n{transcript.surprises} surprises.")
+        return 1
+    print("\nEvery answer was as promised.")
+    return 0
+
+
+def _wait(stack: Stack) -> int:
+    """Say what there is to try, and watch over the children until Ctrl-C."""
+    pool = stack.pool
+    print(
+        _READY.format(
+            home=stack.place.home,
+            place=stack.place,
+            cognito=stack.place.cognito,
+            client=pool.api_client_id,
+            staff=pool.staff,
+            reader=pool.reader,
+            newcomer=pool.newcomer,
+            admin=stack.sidecar_admin,
+        ),
+        flush=True,
+    )
+    pause = threading.Event()
+    while not pause.wait(0.5):
+        stack.children.check()
+    return 0

@@ -1,0 +1,85 @@
+"""`authz lint`: what is wrong with an Envoy configuration although everything starts with it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.core.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from authz.tools.lint.rule import Finding
+
+EXIT_FINDINGS = 1
+EXIT_UNREADABLE = 2
+
+_DESCRIPTION = """\
+Read Envoy YAML or JSON, Kubernetes ConfigMaps that hold it, or the output of Envoy's /config_dump,
+and name every line that weakens the check or does not do what it says.
+"""
+
+_EPILOG = """\
+A finding can be allowed, with a reason, by a comment beside its line or above it:
+  # authz-lint: allow AUTHZ304 because the health checker of the cloud sends no token
+Exit codes: 0 nothing to mend (notes do not count), 1 findings, 2 a file cannot be read.
+Every code is explained in docs/lint.md.
+"""
+
+
+def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "lint",
+        help="find what is wrong with an Envoy configuration",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="`-` reads standard input")
+    parser.add_argument("--output", choices=("text", "json", "sarif", "github"), default="text")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine every file and print what was found."""
+    # Only this command loads the rules and Envoy's types.
+    from authz.tools.lint.examine import is_clean, rules  # noqa: PLC0415
+    from authz.tools.lint.output import FORMATS  # noqa: PLC0415
+
+    found: list[Finding] = []
+    unreadable = 0
+    for name in options.files:
+        try:
+            found += _examine(name)
+        except _CannotReadError as error:
+            unreadable += 1
+            sys.stderr.write(f"{error}\n")
+    sys.stdout.write(FORMATS[options.output](found, len(options.files) - unreadable, rules()))
+    if unreadable:
+        return EXIT_UNREADABLE
+    return 0 if is_clean(found) else EXIT_FINDINGS
+
+
+class _CannotReadError(Exception):
+    """A file holds no Envoy configuration that can be read; in one sentence, with its place."""
+
+
+def _examine(name: str) -> tuple[Finding, ...]:
+    from authz.envoy.document import MAX_BYTES  # noqa: PLC0415 - see above
+    from authz.tools.lint.examine import examine  # noqa: PLC0415 - see above
+
+    shown = "<stdin>" if name == "-" else name
+    try:
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as stream:
+            text = stream.read(MAX_BYTES + 1).decode("utf-8")
+        return examine(text, shown)
+    except OSError as error:
+        raise _CannotReadError(f"{shown}: cannot be read: {error.strerror}. Name an Envoy YAML.") from error
+    except UnicodeDecodeError as error:
+        raise _CannotReadError(f"{shown}: it is not UTF-8 text. Name an Envoy YAML.") from error
+    except ConfigurationError as unreadable:
+        raise _CannotReadError(str(unreadable)) from unreadable

@@ -1,0 +1,110 @@
+"""`authz serve`: the sidecar itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from authz.core.mapping_reader import parse_seconds
+from authz.core.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from authz.server.supervisor import ServeOptions
+
+MAX_DRAIN_SECONDS = 3600.0
+EXIT_MISTAKE = 2
+
+
+def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand; every option can also be given as AUTHZ_<OPTION>."""
+    parser = commands.add_parser(
+        "serve",
+        help="answer Envoy's ext_authz checks",
+        description="Answer Envoy's ext_authz checks. Every option can also be given as AUTHZ_<OPTION>.",
+    )
+    _option(parser, "--envoy-config", metavar="FILE", help="the Envoy YAML, the same file that Envoy reads")
+    parser.add_argument(
+        "--listen",
+        action="append",
+        metavar="ADDRESS",
+        default=None,
+        help="serve on unix:/path or 127.0.0.1:9191 instead of the ext_authz cluster's endpoints; repeatable",
+    )
+    _option(parser, "--admin", metavar="HOST:PORT", default="127.0.0.1:9464", help="metrics and probes; `off` for none")
+    _option(parser, "--drain", metavar="TIME", default="20s", help="how long SIGTERM lets callers go elsewhere")
+    _option(parser, "--engine", choices=("auto", "loop", "public"), default="auto", help="the gRPC data plane")
+    _option(parser, "--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    _option(parser, "--log-format", choices=("json", "console"), default="json")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def _option(parser: argparse.ArgumentParser, name: str, **details: object) -> None:
+    variable = "AUTHZ_" + name.strip("-").replace("-", "_").upper()
+    default = os.environ.get(variable) or details.pop("default", None)
+    details.pop("default", None)
+    choices = details.get("choices")
+    if isinstance(choices, tuple) and default not in choices:  # argparse looks at what is typed only
+        parser.error(f"{variable}={default!s:.60}: write one of {', '.join(choices)}")
+    shown = "" if default is None else f" (default {default})"
+    details["help"] = f"{details.get('help', '')}{shown}".strip() or None
+    parser.add_argument(name, default=default, **details)  # type: ignore[arg-type]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    wanted = _serve_options(options)
+    from authz.envoy.settings import read_settings  # noqa: PLC0415 - slow to import, and not for --help
+    from authz.observe.log import Log  # noqa: PLC0415
+    from authz.server.supervisor import serve  # noqa: PLC0415
+
+    try:
+        text = wanted.file.read_text(encoding="utf-8")
+        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen, need_files=True)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        sys.stderr.write(f"{wanted.file}: cannot be read: {why}. Name the Envoy YAML with --envoy-config.\n")
+        return EXIT_MISTAKE
+    except ConfigurationError as wrong:
+        count = len(wrong.problems)
+        sys.stderr.write(
+            f"{wrong}\n{count} mistake{'s' if count != 1 else ''} in {wanted.file}; nothing was started.\n"
+        )
+        return EXIT_MISTAKE
+    log = Log(options.log_level, options.log_format)
+    try:
+        return serve(wanted, settings, log)
+    finally:
+        log.close()
+
+
+def _serve_options(options: argparse.Namespace) -> ServeOptions:
+    """Check the command line; what is wrong ends the process with exit code 2."""
+    from authz.server.address import is_address, parse_tcp  # noqa: PLC0415
+    from authz.server.supervisor import ServeOptions  # noqa: PLC0415
+    from authz.server.worker_pool import WorkerOptions  # noqa: PLC0415
+
+    parser: argparse.ArgumentParser = options.parser
+    if not options.envoy_config:
+        parser.error("--envoy-config FILE is needed: the Envoy YAML that Envoy itself reads")
+    listen = options.listen or os.environ.get("AUTHZ_LISTEN", "").replace(",", " ").split()
+    for address in listen:
+        if not is_address(address):
+            parser.error(f"--listen {address!r}: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+    admin = "" if options.admin == "off" else options.admin
+    if admin and parse_tcp(admin) is None:
+        parser.error(f"--admin {admin!r}: write 127.0.0.1:9464, or `off`")
+    drain = parse_seconds(options.drain)
+    if drain is None or not 0 <= drain <= MAX_DRAIN_SECONDS:
+        parser.error(f"--drain {options.drain!r}: write a time such as 20s")
+    return ServeOptions(
+        file=Path(options.envoy_config),
+        listen=tuple(dict.fromkeys(listen)),
+        admin=admin,
+        drain_seconds=drain or 0.0,
+        worker=WorkerOptions(options.engine, options.log_level, options.log_format, drain or 0.0),
+    )

@@ -1,0 +1,1 @@
+"""Commands beside the sidecar: lint, explain, policy tests, schemas, demo. The sidecar imports nothing from here."""

@@ -1,0 +1,79 @@
+"""Everything that runs in the demo, started in order and ended together: stand-in, service, sidecar, Envoy."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from authz.tools.demo.cognito_emulator import start_standin
+from authz.tools.demo.echo_service import upstream
+from authz.tools.demo.provision import Pool, provision
+from authz.tools.demo.proxy import Place, start_envoy, write_configuration
+from authz.tools.demo.requirements import require_packages, shipped_envoy_yaml
+from authz.tools.processes.children import Child, Children, child_environment
+from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port, port_owner
+
+MAX_DIRECTORY_LENGTH = 80
+"""Socket paths end at 107 characters; this leaves room for the socket's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running demo."""
+
+    place: Place
+    pool: Pool
+    children: Children
+    envoy: Child
+    sidecar: Child
+    sidecar_admin: str
+    """The sidecar's admin address, `http://127.0.0.1:PORT`."""
+
+
+@contextmanager
+def running(preferred_port: int = 0, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
+    """Start everything; end everything with the block. Raises CannotRunError where something is missing or fails."""
+    require_packages()
+    envoy_command()
+    with _directory() as directory, Children(directory) as children:
+        port = free_port(preferred_port)
+        if preferred_port not in (0, port):
+            owner = port_owner(preferred_port)
+            say(f"port {preferred_port} is taken{f' by {owner}' if owner else ''}: using {port}")
+        cognito = start_standin(children, directory)
+        place = Place(directory, cognito, port, admin_port=free_port(), upstream_port=free_port())
+        pool = provision(cognito, place.home)
+        write_configuration(shipped_envoy_yaml(), place, pool)
+        with upstream(place.upstream_port):
+            sidecar, admin = start_sidecar(children, place.configuration)
+            envoy = start_envoy(children, place)
+            yield Stack(place, pool, children, envoy, sidecar, admin)
+
+
+def start_sidecar(children: Children, configuration: Path, name: str = "authz") -> tuple[Child, str]:
+    """Start `authz serve` for an Envoy configuration and wait until it can verify tokens. Returns its admin address."""
+    admin = f"{LOOPBACK}:{free_port()}"
+    command = [sys.executable, "-m", "authz", "serve", "--envoy-config", str(configuration), "--admin", admin]
+    # The package this runs from, installed or not.
+    environment = child_environment(PYTHONPATH=str(Path(__file__).parents[3]))
+    sidecar = children.start(name, command, environment)
+    children.wait_until_ready(sidecar, f"http://{admin}/readyz")
+    return sidecar, f"http://{admin}"
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """A directory of our own for sockets, secrets and logs, gone at the end."""
+    path = tempfile.mkdtemp(prefix="authz-demo-")
+    if len(path) > MAX_DIRECTORY_LENGTH:
+        Path(path).rmdir()
+        path = tempfile.mkdtemp(prefix="authz-demo-", dir="/tmp")
+    try:
+        yield Path(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

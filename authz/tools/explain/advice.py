@@ -1,0 +1,128 @@
+"""What would let a refused request pass, in words for the person who has to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from authz.core.decision import Decision
+from authz.core.identity import Identity
+from authz.core.policy import Policy, wanted_use
+from authz.core.reasons import Reason
+from authz.tools.explain.wording import conditions, demand, listed, moment, quoted, span
+
+_TRAP = (
+    "The token comes from the Cognito user pools API (InitiateAuth, AdminInitiateAuth, SRP): its only scope is always "
+    "aws.cognito.signin.user.admin, and no setting of the app client changes that. Sign in through the hosted UI, "
+    "whose tokens carry the scopes that were asked for, or let the operator give the scope by a grant of the issuer"
+)
+
+
+def advise(decision: Decision, now: float) -> tuple[str, ...]:
+    """Sentences, the nearest way first; none where the request is forwarded."""
+    if decision.reason.row.outcome == "allow":
+        return ()
+    identity, policy = decision.identity, decision.policy
+    if identity is not None and policy is not None and decision.reason in _OF_IDENTITY:
+        return tuple(f"{each}." for each in _OF_IDENTITY[decision.reason](identity, policy, now) if each)
+    return (f"{_PLAIN[decision.reason]}.",)
+
+
+def _time(identity: Identity, _policy: Policy, now: float) -> list[str]:
+    ago = span(now - identity.expires_at)
+    leeway = span(identity.issuer.leeway_seconds)
+    return [f"Get a fresh token: this one expired {ago} ago, at {moment(identity.expires_at)}, and leeway is {leeway}"]
+
+
+def _early(_identity: Identity, _policy: Policy, _now: float) -> list[str]:
+    return ["Set the clocks: `nbf` or `iat` lies in the future of this machine's clock (or of --at)"]
+
+
+def _use(identity: Identity, policy: Policy, _now: float) -> list[str]:
+    wanted = wanted_use(policy, identity.issuer)
+    if identity.use == "id":
+        return [f"Send the access token: this is the ID token, which is for the client. The policy takes {wanted}"]
+    return [f"Send a token whose use is {wanted}: this one's is {quoted(identity.use)}"]
+
+
+def _audience(identity: Identity, _policy: Policy, _now: float) -> list[str]:
+    issuer = identity.issuer
+    name = "client_ids" if issuer.profile.audience_is_client_id else "audiences"
+    accepted = issuer.client_ids if issuer.profile.audience_is_client_id else issuer.audiences
+    if (
+        issuer.profile.audience_is_client_id
+        and "aud" in identity.claims
+        and identity.claims.get("client_id") in (accepted or ())
+    ):
+        name, accepted = "audiences", issuer.audiences
+    return [
+        f"Ask {issuer.alias} for a token that is meant for one of: {listed(accepted or ())}",
+        f"Or, where the token's is yours as well, add it to `{name}` of the issuer {issuer.alias}",
+    ]
+
+
+def _age(_identity: Identity, policy: Policy, _now: float) -> list[str]:
+    return [f"Sign in again: the policy's max_age is {span(policy.max_age_seconds or 0)}, and a refresh does not count"]
+
+
+def _conditions(identity: Identity, policy: Policy, _now: float) -> list[str]:
+    groups = "in no readable groups" if identity.groups is None else f"in groups {listed(identity.groups)}"
+    return [f"Bring a token that meets {conditions(policy.conditions)}: this one is {groups}"]
+
+
+def _scopes(identity: Identity, policy: Policy, _now: float) -> list[str]:
+    if policy.scopes is None:
+        return []
+    missing = policy.scopes.missing_from(identity.scopes)
+    unwanted = policy.scopes.none_of & identity.scopes
+    is_trapped = identity.is_from_user_pools_api
+    lacks = "one of" if missing <= policy.scopes.any_of and not missing <= policy.scopes.all_of else "all of"
+    return [
+        _TRAP if is_trapped else "",
+        f"Ask {identity.issuer.alias} for {lacks}: {listed(missing)}" if missing and not is_trapped else "",
+        f"Ask for a token without {listed(unwanted)}: the policy has {demand(policy.scopes)}" if unwanted else "",
+        *_grants(identity, missing),
+    ]
+
+
+def _grants(identity: Identity, missing: frozenset[object]) -> list[str]:
+    helpful = [grant for grant in identity.issuer.grants if grant.scopes & missing]
+    ways = [f"A grant gives {listed(grant.scopes & missing)} to {conditions(grant.when)}" for grant in helpful]
+    if missing and not ways:
+        ways = [f"No grant of {identity.issuer.alias} gives {listed(missing)}: the operator can add one"]
+    return ways
+
+
+_OF_IDENTITY: Mapping[Reason, Callable[[Identity, Policy, float], list[str]]] = {
+    Reason.TOKEN_EXPIRED: _time,
+    Reason.TOKEN_NOT_YET_VALID: _early,
+    Reason.TOKEN_USE_MISMATCH: _use,
+    Reason.AUDIENCE_MISMATCH: _audience,
+    Reason.TOKEN_TOO_OLD: _age,
+    Reason.CLAIM_MISMATCH: _conditions,
+    Reason.SCOPE_INSUFFICIENT: _scopes,
+}
+
+_PLAIN: Mapping[Reason, str] = {
+    Reason.OVERLOADED: "Add an endpoint to the ext_authz cluster",
+    Reason.REQUEST_MALFORMED: "Send one Authorization header with `Bearer`, one space and the token, and nothing else",
+    Reason.POLICY_MISSING: "Name a policy in the route's context_extensions, or `deny` on the virtual host",
+    Reason.POLICY_INVALID: "Mend the policy that the route names: see the detail above",
+    Reason.DENIED: "Nothing a client does: give the route another policy than `deny`",
+    Reason.TOKEN_MISSING: "Send `Authorization: Bearer TOKEN`",
+    Reason.TOKEN_MALFORMED: "Send the access token as the issuer gave it, whole and unchanged: see the detail above",
+    Reason.ISSUER_UNKNOWN: "Bring a token of a configured issuer, or add this one under `issuers`: the comparison is "
+    "exact, down to a slash at the end",
+    Reason.ISSUER_NOT_ACCEPTED: "Bring a token of an issuer that the policy accepts, or add this one to its `issuers`",
+    Reason.ALGORITHM_NOT_ALLOWED: "Have the issuer sign with one of its configured `algorithms`, or add this one there",
+    Reason.KEYS_UNAVAILABLE: "See that the issuer's JWKS can be fetched from here, or give one with --jwks FILE",
+    Reason.KEY_UNKNOWN: "Get a fresh token: its key is no longer, or not yet, among those that the issuer publishes",
+    Reason.SIGNATURE_INVALID: "Bring an unchanged token: these bytes are not what the issuer's key signed. "
+    "With --jwks, see that the file is this issuer's",
+    Reason.TOKEN_REVOKED: "Sign in again: the token is on the revocation list, or its issuer's userinfo endpoint "
+    "refused it. Cognito's refuses tokens without the scope `openid`",
+    Reason.USERINFO_UNAVAILABLE: "See that the issuer's userinfo endpoint answers from here, without --jwks, or write "
+    "`userinfo: { required: false }`",
+    Reason.REVOCATIONS_UNAVAILABLE: "Put the revocation list where `revocations_file` says: until then every token is "
+    "refused",
+    Reason.INTERNAL_ERROR: "Report it: the sidecar failed to decide",
+}

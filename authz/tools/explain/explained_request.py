@@ -1,0 +1,142 @@
+"""What is explained: a credential, and the route it meets, as a policy that was named or as Envoy's own match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from authz.core.decision import Decision
+from authz.core.reasons import Reason
+from authz.envoy.document import Document, read
+from authz.envoy.settings import Settings
+from authz.server import wire
+from authz.server.check_response import Renderer
+from authz.server.check_service import Rules
+from authz.server.conversation import Question
+from authz.server.keys import Keys
+from authz.sources.background import Background
+from authz.sources.userinfo_source import UserinfoSource
+from authz.tools.envoy_run.http_request import HttpRequest
+from authz.tools.explain.issuers_word import Asked, Unasked
+from authz.tools.explain.key_sources import Live, Pinned
+from authz.tools.explain.revocation_list import read_list
+
+Patience = Callable[[str], AbstractContextManager[None]]
+"""Says what is going on where it takes a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What the request met on its way to a policy."""
+
+    message: bytes | None
+    """The CheckRequest; None where Envoy does not ask about this request."""
+    said: str = ""
+    is_forwarded: bool = False
+
+
+@dataclass(slots=True)
+class Held:
+    """Rules with the keys that were had, and why others were not."""
+
+    rules: Rules
+    sources: list[Live | Pinned]
+    note: str
+    """What is left out of the explanation; empty where nothing is."""
+
+    @property
+    def problem(self) -> str:
+        """Why keys are missing; empty where none was missed."""
+        return "; ".join(source.problem for source in self.sources if source.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One request to be explained."""
+
+    authorization: str | None = field(repr=False)
+    policy: str | None
+    request: HttpRequest | None
+    jwks: bytes | None
+    now: float
+
+    def meet(self, settings: Settings) -> Met:
+        """The CheckRequest about it.
+
+        Raises ConfigurationError or CannotRunError if Envoy is needed and cannot run these routes.
+        """
+        request = self.request or HttpRequest("GET", "", "/")
+        headers = dict(request.headers)
+        if self.authorization is not None:
+            headers["authorization"] = self.authorization
+        if self.policy is not None:
+            return Met(wire.write_request(Question(self.policy, request.method, request.path, headers)))
+        asked = HttpRequest(request.method, request.host, request.path, request.port, headers)
+        return _rehearsed(asked, read(settings.text, "the Envoy YAML"), settings)
+
+    @contextmanager
+    def rules(self, settings: Settings, patience: Patience) -> Iterator[Held]:
+        """Rules to decide by, with the keys of whichever issuer the token names."""
+        issuers = settings.configuration.issuers.by_alias
+        with ExitStack() as stack:
+            sources: dict[str, Live | Pinned] = {}
+            userinfo: dict[str, Asked | Unasked] = dict.fromkeys(issuers, Unasked())
+            if self.jwks is not None:
+                sources = {alias: Pinned(self.jwks, issuer) for alias, issuer in issuers.items()}
+            else:
+                background = Background()
+                stack.callback(background.stop)
+
+                def say(alias: str) -> None:
+                    stack.enter_context(patience(f"fetching the keys of {alias}"))
+
+                for alias, issuer in issuers.items():
+                    live = sources[alias] = Live(issuer, background, say)
+                    stack.callback(live.close)
+                    if issuer.userinfo is not None:
+                        asked = UserinfoSource(alias, issuer.userinfo, background, log=_say_nothing)
+                        userinfo[alias] = Asked(asked)
+            revocations, note = read_list(settings.configuration.revocations_file)
+            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations, userinfo)
+            yield Held(rules, list(sources.values()), note)
+
+
+def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
+    """What the log would say stands in the explanation."""
+
+
+def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:
+    from authz.tools.envoy_run.envoy_process import rehearse  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
+
+    refused = Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
+    with rehearse(document, lambda _message: refused) as stage:
+        reply = stage.ask(request)
+    trace = stage.traces[0]
+    route = next((each for each in stage.routes if trace and each.name == trace.route), None)
+    details = trace.details if trace else ""
+    where = f"route {route.name.partition(' ')[0]} at line {route.location.line}" if route else "no route"
+    without = f", without {', '.join(stage.left_out)}" if stage.left_out else ""
+    if reply.question is not None:
+        named = wire.parse(reply.question).policy or "no policy"
+        return Met(reply.question, f"Envoy matches {where}{without}, and names {named}.")
+    if reply.reached_upstream:
+        said = f"Envoy forwards this request without asking: {where}{without} has no ext_authz check."
+        return Met(None, said, is_forwarded=True)
+    return Met(
+        None, f"Envoy answers {reply.status} itself and asks nobody: {where}, {details or 'no details'}{without}."
+    )
+
+
+def parse_moment(text: str) -> float:
+    """Seconds since 1970 of an ISO 8601 time (UTC where it names no zone) or of a number. Raises ValueError."""
+    try:
+        return float(text) if text.replace(".", "", 1).isdigit() else _iso(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("--at: write a time such as 2026-01-31T12:00:00Z, or seconds since 1970") from error
+
+
+def _iso(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,65 @@
+"""One file through all rules: its findings in the order of the text, without those that the operator allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+
+from authz.core.problems import Location
+from authz.envoy.document import Document
+from authz.tools.lint.envoy_config import EnvoyConfig
+from authz.tools.lint.input_forms import bootstraps
+from authz.tools.lint.rule import RULES, Finding, Rule, Severity
+from authz.tools.lint.rules import RULE_FILES
+from authz.tools.lint.suppression import Suppression, suppressions
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule by its code, in the order of the codes."""
+    for subject in RULE_FILES:
+        import_module(f"authz.tools.lint.rules.{subject}")
+    return dict(sorted(RULES.items()))
+
+
+def examine(text: str, file: str) -> tuple[Finding, ...]:
+    """Every finding in a file. Raises ConfigurationError where it is no Envoy configuration."""
+    known = rules()
+    found = [finding for document in bootstraps(text, file) for finding in _broken(document, known.values())]
+    allowed = tuple(suppressions(text))
+    left = [finding for finding in found if not any(_allows(each, finding) for each in allowed)]
+    left += _about_suppressions(allowed, found, file, known)
+    return tuple(sorted(dict.fromkeys(left), key=_order))
+
+
+def _broken(document: Document, known: Iterable[Rule]) -> Iterator[Finding]:
+    envoy = EnvoyConfig(document)
+    for rule in known:
+        for found in rule.check(envoy):
+            location = document.locate(found.path, on_key=found.on_key)
+            yield Finding(location, rule, found.message, found.fix)
+
+
+def _allows(suppression: Suppression, finding: Finding) -> bool:
+    return finding.location.line == suppression.about and finding.rule.code in suppression.codes
+
+
+def _about_suppressions(
+    allowed: tuple[Suppression, ...], found: list[Finding], file: str, known: dict[str, Rule]
+) -> Iterator[Finding]:
+    for each in allowed:
+        place = Location(file, each.line, each.column)
+        if not each.codes:
+            fix = "Write `# authz-lint: allow AUTHZ304 because ...`, with the code and your reason."
+            yield Finding(place, known["AUTHZ902"], "this suppression is not understood", fix)
+        for code in each.codes:
+            if not any(_allows(each, finding) and finding.rule.code == code for finding in found):
+                yield Finding(place, known["AUTHZ903"], f"no {code} is found on line {each.about}", "Remove it.")
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    return finding.location.line, finding.location.column, finding.rule.code, finding.message
+
+
+def is_clean(findings: Iterable[Finding]) -> bool:
+    """Whether there is nothing to mend: notes do not count."""
+    return all(finding.rule.severity is Severity.INFO for finding in findings)

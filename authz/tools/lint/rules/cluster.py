@@ -1,0 +1,97 @@
+"""The cluster of sidecar workers that ext_authz asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from authz.tools.lint.envoy_config import EnvoyConfig
+from authz.tools.lint.rule import Found, Severity, rule
+from authz.tools.lint.view import View
+
+_MANY = 1024
+"""Envoy's default for pending and active requests."""
+
+_FEW_RETRIES = 3
+"""Envoy's default for concurrent retries."""
+
+
+@rule("AUTHZ801", Severity.ERROR, "the sidecar is not spoken to in HTTP/2")
+def not_http2(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Envoy refuses to start with it: gRPC needs HTTP/2, and a cluster speaks HTTP/1.1 unless told otherwise."""
+    for cluster in envoy.authz_clusters:
+        options = _protocol(cluster)
+        if not _speaks_http2(options) and cluster.raw("http2_protocol_options") is None:
+            fix = "Write explicit_http_config: { http2_protocol_options: {} } in HttpProtocolOptions."
+            yield Found(cluster.path, "the cluster does not speak HTTP/2", fix)
+
+
+@rule("AUTHZ802", Severity.WARNING, "a worker that went away is asked all the same")
+def no_health_checks(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Every worker answers gRPC health checks on its own socket, and says that it is leaving before it leaves."""
+    for cluster in envoy.authz_clusters:
+        if not any(True for _ in cluster.each("health_checks")):
+            fix = "Add health_checks with grpc_health_check: {}."
+            yield Found(cluster.path, "the cluster has no health checks", fix)
+
+
+@rule("AUTHZ803", Severity.WARNING, "health checks are a minute apart until there is traffic")
+def slow_first_checks(envoy: EnvoyConfig) -> Iterator[Found]:
+    """`no_traffic_interval` is a minute where it is not set: a worker that failed the first check, because Envoy was
+    quicker, is left out for that long.
+    """
+    for cluster in envoy.authz_clusters:
+        for check in cluster.each("health_checks"):
+            if check.raw("no_traffic_interval") is None:
+                fix = "Write `no_traffic_interval: 1s`."
+                yield Found(check.path, "no_traffic_interval is a minute", fix)
+
+
+@rule("AUTHZ804", Severity.WARNING, "keepalive pings end the connection")
+def keepalive(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Servers of gRPC answer frequent HTTP/2 pings with GOAWAY (`too_many_pings`). The sidecar is on the same machine:
+    a socket that is gone is noticed without pings.
+    """
+    for cluster in envoy.authz_clusters:
+        for options in _http2(cluster):
+            if options.raw("connection_keepalive") is not None:
+                problem = "keepalive pings make the sidecar close the connection"
+                yield Found(options.where("connection_keepalive"), problem, "Remove it.", on_key=True)
+
+
+@rule("AUTHZ805", Severity.WARNING, "Envoy's own limits turn checks into errors")
+def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
+    """By default a cluster has room for 1024 requests and 3 retries. What is past that is an error of the check, so
+    the request is refused; three retries are used up the moment a worker goes away.
+    """
+    for cluster in envoy.authz_clusters:
+        thresholds = next(iter(cluster.get("circuit_breakers").each("thresholds")), View({}, cluster.path))
+        few = [
+            name
+            for name, default in (
+                ("max_requests", _MANY),
+                ("max_pending_requests", _MANY),
+                ("max_retries", _FEW_RETRIES),
+            )
+            if (_number(thresholds.raw(name)) or default) <= default
+        ]
+        if few:
+            fix = "Write max_requests: 4096, max_pending_requests: 4096 and max_retries: 256 under circuit_breakers."
+            yield Found(thresholds.path, f"{', '.join(few)} {'are' if len(few) > 1 else 'is'} at the default", fix)
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _protocol(cluster: View) -> View:
+    options = cluster.get("typed_extension_protocol_options")
+    return next((view for _name, view in options.members() if view.kind == "HttpProtocolOptions"), View({}, ()))
+
+
+def _speaks_http2(options: View) -> bool:
+    return options.get("explicit_http_config").raw("http2_protocol_options") is not None
+
+
+def _http2(cluster: View) -> Iterator[View]:
+    yield _protocol(cluster).get("explicit_http_config", "http2_protocol_options")
+    yield cluster.get("http2_protocol_options")

@@ -1,0 +1,46 @@
+"""What a file only refers to: Envoy fetches it from elsewhere, so no rule can look at it here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from authz.tools.lint.envoy_config import EnvoyConfig
+from authz.tools.lint.rule import Found, Severity, rule
+
+_ELSEWHERE = {
+    "rds": "routes (RDS)",
+    "scoped_routes": "routes (scoped RDS)",
+    "vhds": "virtual hosts (VHDS)",
+    "config_discovery": "a filter's configuration (ECDS)",
+    "eds_cluster_config": "endpoints (EDS)",
+    "lds_config": "listeners (LDS)",
+    "cds_config": "clusters (CDS)",
+    "sds_config": "a secret (SDS)",
+}
+
+
+@rule("AUTHZ901", Severity.INFO, "a part of the configuration cannot be seen from here")
+def elsewhere(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Envoy gets it from a server or another file. `authz lint` can look at it in a running Envoy's dump: `curl -s
+    localhost:9901/config_dump > dump.json`. Only the routes' policies are hidden there: Envoy shows `[redacted]` for
+    every context extension. Secrets in files are not counted: no rule looks at a secret.
+    """
+    for path in envoy.hidden_policies[:1]:
+        yield Found(path, "Envoy does not show the routes' policies in a dump", "Lint their source as well.")
+    for view in envoy.root.inside():
+        for name, what in _ELSEWHERE.items():
+            if view.raw(name) is not None and not (name == "sds_config" and view.get(name, "path_config_source")):
+                fix = "Lint the output of a running Envoy's /config_dump as well."
+                yield Found(view.where(name), f"{what} cannot be seen from here", fix, on_key=True)
+
+
+@rule("AUTHZ902", Severity.ERROR, "a suppression is not understood")
+def misunderstood(_envoy: EnvoyConfig) -> Iterator[Found]:
+    """A comment must name the codes that it allows, and say why: `# authz-lint: allow AUTHZ304 because …`."""
+    yield from ()
+
+
+@rule("AUTHZ903", Severity.WARNING, "a suppression allows nothing that is there")
+def unused(_envoy: EnvoyConfig) -> Iterator[Found]:
+    """It was right once. Left in place it would hide the next mistake on its line."""
+    yield from ()

@@ -1,0 +1,124 @@
+"""The order and the matching of routes: which requests fall to another policy than the one that was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, Route
+from authz.tools.lint.rule import Found, Severity, rule
+
+_SEPARATED = re.compile(r"[^?#]+[^?#/]")
+"""What Envoy takes as `path_separated_prefix`: the pattern of RouteMatch in its API."""
+
+
+def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[Route, ...]]:
+    """The routes of each virtual host, in the order of matching."""
+    for manager in envoy.managers:
+        if manager.authz is not None:
+            for _host, routes in groupby(manager.routes, key=lambda route: route.host.path):
+                yield tuple(routes)
+
+
+@rule("AUTHZ401", Severity.ERROR, "a route is never reached")
+def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Envoy takes the first route that matches. One behind another that matches everything it matches is dead, and so
+    is its policy.
+    """
+    for routes in _hosts(envoy):
+        for index, route in enumerate(routes):
+            first = next((other for other in routes[:index] if other.match.covers(route.match)), None)
+            if first is not None:
+                line = envoy.document.locate(first.view.path).line
+                problem = f"every request that matches here is taken by the route in line {line}"
+                yield Found(route.view.path, problem, "Put this route before that one, or remove it.")
+
+
+@rule("AUTHZ402", Severity.ERROR, "a weaker route takes a part of a stronger one")
+def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
+    """A broad route with a condition, such as a method, stands before a narrow one that asks for more: where its
+    condition holds, the narrow route's policy is never asked.
+    """
+    for routes in _hosts(envoy):
+        for index, route in enumerate(routes):
+            for other in routes[:index]:
+                if _takes_part_of(other, route):
+                    line = envoy.document.locate(route.view.path).line
+                    problem = f"this weaker route takes requests that the one in line {line} protects"
+                    yield Found(other.view.path, problem, "Put the narrower route first.")
+
+
+def _takes_part_of(other: Route, route: Route) -> bool:
+    if other.strength is None or route.strength is None or other.strength >= route.strength:
+        return False
+    apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
+    is_narrower = other.match.path != route.match.path
+    return is_narrower and not apart and other.match.covers_path_of(route.match) and not other.match.covers(route.match)
+
+
+@rule("AUTHZ403", Severity.ERROR, "the other methods of a path fall to something weaker")
+def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
+    """A route for GET says nothing about POST: other methods go on to the next route that matches, and that one asks
+    for less.
+    """
+    for routes in _hosts(envoy):
+        for index, route in enumerate(routes):
+            following = next((other for other in routes[index + 1 :] if _takes_other_methods(other, route)), None)
+            if following is not None and _is_weaker(following, route):
+                line = envoy.document.locate(following.view.path).line
+                (method,) = route.match.methods
+                problem = f"methods other than {method} fall to the weaker route in line {line}"
+                yield Found(route.view.path, problem, "Add a route for the path without a method, with `policy: deny`.")
+
+
+def _takes_other_methods(other: Route, route: Route) -> bool:
+    return bool(route.match.methods) and other.match.covers_path_of(route.match) and not other.match.conditions
+
+
+def _is_weaker(one: Route, than: Route) -> bool:
+    return one.strength is not None and than.strength is not None and one.strength < than.strength
+
+
+@rule("AUTHZ404", Severity.WARNING, "a prefix matches more than its path")
+def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
+    """`prefix: /orders` matches `/orders-archive` and `/ordersX` too: a path that is added to the service one day gets
+    this policy without anybody having said so.
+    """
+    for routes in _hosts(envoy):
+        for route in routes:
+            kind, text = route.match.path
+            if kind == "prefix" and not text.endswith("/") and "?" not in text and route.strength != DENY:
+                problem = f"the prefix {text!r:.80} also matches `{text:.40}X`"
+                fix = f"Write `path_separated_prefix: {text:.80}`."
+                yield Found(route.match.view.where("prefix"), problem, fix, on_key=True)
+
+
+@rule("AUTHZ405", Severity.WARNING, "what no route names is not denied")
+def open_rest(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Another spelling of a protected path (`/Orders`, `/orders%2f1`, an encoding within an encoding) matches no other
+    route than the last. Where the service reads it as the protected path all the same, the last route's policy is the
+    only one that was asked: so it must be `deny`.
+    """
+    for routes in _hosts(envoy):
+        strongest = max((route.strength for route in routes if route.strength not in {None, DENY}), default=0)
+        for route in routes:
+            weak = route.strength is not None and route.strength < min(strongest or 0, DEMANDING)
+            if route.match.is_everything and weak and not route.answers_itself:
+                problem = "other spellings of the protected paths fall to this weaker route"
+                yield Found(route.view.path, problem, "Give it `policy: deny`, and name what is open.")
+
+
+@rule("AUTHZ406", Severity.ERROR, "Envoy refuses the path of a route")
+def refused_prefix(envoy: EnvoyConfig) -> Iterator[Found]:
+    """`path_separated_prefix` brings its own slash, and knows neither query nor fragment: with one at its end, `/`
+    alone, or `?` or `#` in it, Envoy does not start.
+    """
+    for manager in envoy.managers:
+        for route in manager.routes:
+            kind, text = route.match.path
+            if kind == "path_separated_prefix" and not _SEPARATED.fullmatch(text):
+                meant = re.split("[?#]", text)[0].rstrip("/")
+                fix = f"Write `path_separated_prefix: {meant:.80}`." if len(meant) > 1 else "Write `prefix: /`."
+                problem = f"Envoy refuses the path_separated_prefix {text!r:.80}"
+                yield Found(route.match.view.where("path_separated_prefix"), problem, fix)

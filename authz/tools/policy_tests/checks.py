@@ -1,0 +1,90 @@
+"""One check in this process: the user's own configuration, tokens minted here, the sidecar's own `decide`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authz.core.decision import Decision
+from authz.envoy.settings import Settings
+from authz.server import wire
+from authz.server.check_service import Rules, decide
+from authz.server.conversation import Answer, Question
+from authz.server.keys import Keys
+from authz.tools.policy_tests.mint import TestKeys, Token, mint
+from authz.tools.policy_tests.told import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one request came to."""
+
+    decision: str
+    """`allow`, `deny` or `error`; `none` where Envoy answered without asking."""
+    reason: str
+    """The label of the reason table; empty where nobody was asked."""
+    policy: str
+    """The policy's name; empty where it was not found."""
+    status: int
+    headers: Mapping[str, str]
+    """What the service gets where the request is forwarded, what the client gets where it is not."""
+    body: str = ""
+    detail: str = ""
+    """What the sidecar's log would say."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the request is forwarded."""
+        return self.decision == "allow"
+
+
+class UnknownIssuer(LookupError):
+    """No issuer of that alias is configured, or several are and none was named. Says which there are."""
+
+
+class Checks:
+    """Checks against one configuration. Made once, asked many times."""
+
+    def __init__(self, settings: Settings, jwks: Mapping[str, bytes] | None = None) -> None:
+        """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet where one has no usable key."""
+        self.configuration = settings.configuration
+        self._issuers = settings.configuration.issuers.by_alias
+        sources = {alias: TestKeys(issuer, (jwks or {}).get(alias)) for alias, issuer in self._issuers.items()}
+        self._told = Told()
+        told = dict.fromkeys(self._issuers, self._told)
+        self.rules = Rules.of(settings.configuration, settings.realm, Keys(sources), userinfo=told)
+
+    def mint(self, issuer: str | None, token: Token, now: float) -> str:
+        """A token of the issuer of that alias, or of the only one there is. Raises UnknownIssuer."""
+        known = ", ".join(self._issuers)
+        if issuer is None and len(self._issuers) > 1:
+            raise UnknownIssuer(f"say which issuer the token is from: {known}")
+        alias = issuer if issuer is not None else next(iter(self._issuers))
+        if alias not in self._issuers:
+            raise UnknownIssuer(f"no issuer is called {alias!r:.60}: there are {known}")
+        text = mint(self._issuers[alias], token, now)
+        self._told.tell(text, token.userinfo, is_refused=token.is_refused)
+        return text
+
+    def ask(self, question: Question, now: float) -> Outcome:
+        """Decide one request."""
+        return outcome(*self.answer(wire.write_request(question), now))
+
+    def answer(self, message: bytes, now: float) -> tuple[Decision, bytes]:
+        """Decide one CheckRequest: the decision and the CheckResponse."""
+        decision = decide(self.rules, message, now, may_wait=False)
+        return decision, self.rules.renderer.render(decision)
+
+
+def outcome(decision: Decision, response: bytes) -> Outcome:
+    """A decision and its answer as an outcome."""
+    answer: Answer = wire.read_answer(response)
+    return Outcome(
+        decision=decision.reason.row.outcome,
+        reason=decision.reason.row.label,
+        policy=decision.policy.name if decision.policy else "",
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+        detail=decision.detail,
+    )

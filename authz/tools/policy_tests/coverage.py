@@ -1,0 +1,90 @@
+"""What the tests of one configuration reach, and which routes, policies and reasons none of them does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from authz.core.configuration import Configuration
+from authz.core.policy import BUILT_IN
+from authz.core.reasons import Reason
+from authz.tools.envoy_run.derived_bootstrap import Route
+from authz.tools.policy_tests.checks import Outcome
+
+OUT_OF_REACH = frozenset(
+    {
+        Reason.OVERLOADED,
+        Reason.KEYS_UNAVAILABLE,
+        Reason.REVOCATIONS_UNAVAILABLE,
+        Reason.INTERNAL_ERROR,
+    }
+)
+"""Reasons that come of the sidecar's surroundings: no test of a policy can bring them about."""
+
+
+OF_USERINFO = frozenset({Reason.TOKEN_REVOKED, Reason.USERINFO_UNAVAILABLE})
+"""Reasons that a test can bring about only where a policy asks the issuer's userinfo endpoint."""
+
+
+@dataclass(slots=True)
+class Reached:
+    """What the tests of one configuration have met so far."""
+
+    configuration: Configuration
+    reasons: set[str] = field(default_factory=set)
+    forwarded: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    routes: tuple[Route, ...] | None = None
+    """None where no test went through Envoy."""
+    met_routes: set[str] = field(default_factory=set)
+
+    def note(self, met: Outcome) -> None:
+        """One test came to this."""
+        self.reasons.add(met.reason)
+        (self.forwarded if met.is_allowed else self.refused).add(met.policy)
+
+    def note_routes(self, routes: tuple[Route, ...], met: set[str]) -> None:
+        """Tests went through Envoy and met these routes."""
+        self.routes = routes
+        self.met_routes |= met
+
+    def missing(self) -> Missing:
+        """What no test reaches."""
+        names = [name for name in self.configuration.policies if name not in BUILT_IN]
+        asks_userinfo = any(policy.userinfo for policy in self.configuration.policies.values())
+        out_of_reach = OUT_OF_REACH if asks_userinfo else OUT_OF_REACH | OF_USERINFO
+        labels = [reason.row.label for reason in Reason if reason not in out_of_reach]
+        return Missing(
+            policies=tuple(name for name in names if name not in self.forwarded | self.refused),
+            never_forwarded=tuple(name for name in names if name in self.refused - self.forwarded),
+            never_refused=tuple(name for name in names if name in self.forwarded - self.refused),
+            reasons=tuple(label for label in labels if label not in self.reasons),
+            routes=None
+            if self.routes is None
+            else tuple(route for route in self.routes if route.name not in self.met_routes),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What no test reaches."""
+
+    policies: tuple[str, ...]
+    never_forwarded: tuple[str, ...]
+    """Policies that only refused: perhaps nobody can meet them."""
+    never_refused: tuple[str, ...]
+    """Policies that only let through: perhaps they demand nothing."""
+    reasons: tuple[str, ...]
+    routes: tuple[Route, ...] | None
+    """None where no test went through Envoy, so that nothing is known."""
+
+    def data(self) -> dict[str, Any]:
+        """The same for programs."""
+        routes = None if self.routes is None else [str(route.location) for route in self.routes]
+        return {
+            "policies": list(self.policies),
+            "policies_never_forwarded": list(self.never_forwarded),
+            "policies_never_refused": list(self.never_refused),
+            "reasons": list(self.reasons),
+            "routes": routes,
+        }

@@ -1,0 +1,133 @@
+"""Tokens of any configured issuer, signed with throw-away keys that only this process trusts.
+
+A minted token passes every check of the sidecar as it stands: what a test changes is what the test is about.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1, EllipticCurve
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
+from jwt.algorithms import Algorithm, get_default_algorithms
+
+from authz.core.issuers import Issuer
+from authz.core.keyset import KeySet, parse
+
+KEY_ID = "authz-test"
+LIFETIME_SECONDS = 3600
+SUBJECT = "test-subject"
+
+_PREFERRED = ("ES256", "EdDSA", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+"""Every algorithm that can be configured, those whose keys are made quickly first."""
+
+_CURVES: Mapping[str, EllipticCurve] = {"ES256": SECP256R1(), "ES384": SECP384R1(), "ES512": SECP521R1()}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token is to be: everything that is not said is as the issuer would have it."""
+
+    claims: Mapping[str, Any]
+    """Replace or add; None leaves one out."""
+    age_seconds: float = 0.0
+    """How long ago it was issued, and the person signed in; negative for a token from the future."""
+    lifetime_seconds: float = LIFETIME_SECONDS
+    header: Mapping[str, Any] | None = None
+    """Replace or add header parameters; None leaves one out."""
+    is_forged: bool = False
+    """Whether another key signs under the same key id."""
+    userinfo: Mapping[str, Any] | None = None
+    """What the issuer's userinfo endpoint says of it; None where it gives no answer."""
+    is_refused: bool = False
+    """Whether that endpoint refuses it."""
+
+
+def mint(issuer: Issuer, token: Token, now: float) -> str:
+    """A signed token of this issuer."""
+    name = next(each for each in _PREFERRED if each in issuer.algorithms)
+    header = _kept({"alg": name, "kid": KEY_ID, "typ": "JWT", **(token.header or {})})
+    claims = _kept({**_usual_claims(issuer, token, now - token.age_seconds), **token.claims})
+    signed = f"{_segment(header)}.{_segment(claims)}"
+    implementation = get_default_algorithms()[name]
+    signature = implementation.sign(signed.encode("ascii"), _private_key(name, is_forged=token.is_forged))
+    return f"{signed}.{_base64url(signature)}"
+
+
+class TestKeys:
+    """An issuer's throw-away keys, and those of a document beside them. Implements authz.server.keys.KeySource."""
+
+    __test__ = False  # its name begins like those that pytest collects
+
+    def __init__(self, issuer: Issuer, document: bytes | None = None) -> None:
+        """Raises UnusableKeySet where the document has no key to use."""
+        name = next(each for each in _PREFERRED if each in issuer.algorithms)
+        own = parse(json.dumps({"keys": [_public_jwk(name)]}).encode(), issuer.algorithms)
+        other = parse(document, issuer.algorithms) if document is not None else KeySet({})
+        self.current: KeySet | None = KeySet({**other.keys, **own.keys}, other.dropped)
+
+    def ask(self) -> Future[None] | None:
+        """Nothing more will come."""
+        return None
+
+
+def _usual_claims(issuer: Issuer, token: Token, issued_at: float) -> dict[str, Any]:
+    """What every token of this kind carries, as the issuer's profile has it."""
+    claims: dict[str, Any] = {
+        "iss": min(issuer.identifiers, key=lambda name: (len(name), name)),
+        "sub": SUBJECT,
+        "iat": int(issued_at),
+        "exp": int(issued_at + token.lifetime_seconds),
+    }
+    for required in issuer.profile.required_claims:
+        _put(claims, required.tokens, SUBJECT)
+    if not issuer.profile.audience_is_client_id:
+        return claims | ({"aud": min(issuer.audiences)} if issuer.audiences else {})
+    client = min(issuer.client_ids) if issuer.client_ids else "test-client"
+    said = token.claims.get(issuer.profile.use_claim) if issuer.profile.use_claim else ""
+    meant_for = {"aud": client} if said == "id" else {"client_id": client}
+    return claims | meant_for | {"token_use": "access", "auth_time": int(issued_at)}
+
+
+def _put(claims: dict[str, Any], names: tuple[str, ...], value: str) -> None:
+    for name in names[:-1]:
+        claims = claims.setdefault(name, {})
+    claims.setdefault(names[-1], value)
+
+
+def _kept(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _segment(value: Mapping[str, Any]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+@cache
+def _private_key(algorithm: str, *, is_forged: bool) -> Any:
+    del is_forged  # another value is another key
+    if algorithm in _CURVES:
+        return generate_ec_key(_CURVES[algorithm])
+    if algorithm == "EdDSA":
+        return Ed25519PrivateKey.generate()
+    return generate_rsa_key(public_exponent=65537, key_size=2048)
+
+
+def _public_jwk(algorithm: str) -> dict[str, Any]:
+    implementation: Algorithm = get_default_algorithms()[algorithm]
+    to_jwk: Callable[..., Any] = implementation.to_jwk
+    jwk = to_jwk(_private_key(algorithm, is_forged=False).public_key(), as_dict=True)
+    kept = {name: value for name, value in jwk.items() if name != "key_ops"}
+    return kept | {"kid": KEY_ID, "use": "sig", "alg": algorithm}

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authz.core import exposure
+from authz.core.configuration import Configuration, compile_configuration
+from authz.core.exposure import Exposure
+from authz.core.problems import ConfigurationError
+from tests.fakes.workloads import AUDIENCE, CIRCLECI, CIRCLECI_PROJECT, SUB_BY_ID, SUB_BY_NAME
+
+_PROFILES = ("github-actions", "gitlab-ci", "circleci", "kubernetes")
+
+
+def _configuration(profile: str, policy: dict[str, Any] | None = None, **issuer: Any) -> Configuration:
+    ci: dict[str, Any] = {"profile": profile, "audiences": [AUDIENCE], **issuer}
+    if profile == "circleci":
+        ci.setdefault("issuer", CIRCLECI)
+    return compile_configuration({"issuers": {"ci": ci}, "policies": {"deploy": policy or {}}})
+
+
+def _reach(profile: str, policy: dict[str, Any], **issuer: Any) -> Exposure:
+    configuration = _configuration(profile, policy, **issuer)
+    return exposure.exposure_of_policy(configuration.policies["deploy"], configuration.issuers.by_alias["ci"])
+
+
+def _mistakes(profile: str, when: dict[str, Any], **issuer: Any) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        _configuration(profile, grants=[{"when": when, "scopes": ["orders/deploy"]}], **issuer)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("profile", "claims", "expected"),
+    [
+        ("github-actions", {"repository_id": "4242"}, Exposure.IMMUTABLE),
+        ("github-actions", {"repository_owner_id": "9919", "ref": "refs/heads/main"}, Exposure.IMMUTABLE),
+        ("github-actions", {"repository": "octo-org/orders"}, Exposure.NAME),
+        ("github-actions", {"repository_owner": "octo-org"}, Exposure.NAME),
+        ("github-actions", {"sub": SUB_BY_NAME}, Exposure.NAME),
+        ("github-actions", {"sub": SUB_BY_ID}, Exposure.IMMUTABLE),
+        ("github-actions", {"sub": [SUB_BY_NAME, SUB_BY_ID]}, Exposure.NAME),
+        ("github-actions", {"sub": "repository_owner_id:9919:environment:production"}, Exposure.IMMUTABLE),
+        ("github-actions", {"sub": "environment:production"}, Exposure.ANYONE),
+        ("github-actions", {"sub": [SUB_BY_NAME, "ref:refs/heads/main"]}, Exposure.ANYONE),
+        ("github-actions", {"ref": "refs/heads/main", "environment": "production"}, Exposure.ANYONE),
+        ("github-actions", {"actor_id": "583231"}, Exposure.ANYONE),
+        ("github-actions", {"job_workflow_ref": "octo-org/orders/.github/workflows/x.yml@main"}, Exposure.ANYONE),
+        ("github-actions", {"repository_id": {"none_of": ["1"]}}, Exposure.ANYONE),
+        ("github-actions", {"repository_id": {"any_of": ["4242"], "none_of": ["1"]}}, Exposure.IMMUTABLE),
+        ("github-actions", {"repository_id": 4242}, Exposure.NOBODY),
+        ("github-actions", {"enterprise_id": "7"}, Exposure.IMMUTABLE),
+        ("github-actions", {"workflow_ref": "octo-org/orders/.github/workflows/x.yml@refs/heads/main"}, Exposure.NAME),
+        ("gitlab-ci", {"job_project_id": "20"}, Exposure.ANYONE),
+        ("gitlab-ci", {"project_id": "20"}, Exposure.IMMUTABLE),
+        ("gitlab-ci", {"namespace_path": "shop"}, Exposure.NAME),
+        ("gitlab-ci", {"sub": "project_path:shop/orders:ref_type:branch:ref:main"}, Exposure.NAME),
+        ("gitlab-ci", {"ref": "main", "ref_protected": "true"}, Exposure.ANYONE),
+        ("gitlab-ci", {"user_id": "1"}, Exposure.ANYONE),
+        ("circleci", {"oidc.circleci.com/project-id": CIRCLECI_PROJECT}, Exposure.IMMUTABLE),
+        ("circleci", {"oidc.circleci.com/vcs-ref": "refs/heads/main"}, Exposure.ANYONE),
+        ("kubernetes", {"sub": "system:serviceaccount:shop:checkout"}, Exposure.IMMUTABLE),
+        ("kubernetes", {"/kubernetes.io/namespace": "shop"}, Exposure.IMMUTABLE),
+        ("kubernetes", {"/kubernetes.io/serviceaccount/name": "default"}, Exposure.ANYONE),
+        ("github-actions", {"repository_id": {"all_of": ["4242"]}}, Exposure.IMMUTABLE),
+    ],
+    ids=str,
+)
+def test_only_some_claims_say_whose_workload_it_is(profile: str, claims: dict[str, Any], expected: Exposure) -> None:
+    assert _reach(profile, {"claims": claims}) is expected
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_policy_without_conditions_can_be_met_by_anyone(profile: str) -> None:
+    assert _reach(profile, {}) is Exposure.ANYONE
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({"scopes": "orders/deploy"}, Exposure.IMMUTABLE),
+        ({"scopes": {"any_of": ["orders/deploy", "orders/name"]}}, Exposure.NAME),
+        ({"scopes": "orders/never"}, Exposure.NOBODY),
+        ({"scopes": {"none_of": ["readonly"]}}, Exposure.ANYONE),
+        ({"scopes": {"none_of": ["readonly"]}, "claims": {"repository_id": "1"}}, Exposure.IMMUTABLE),
+        ({"groups": "staff"}, Exposure.NOBODY),
+        ({"groups": {"none_of": ["staff"]}}, Exposure.ANYONE),
+        ({"token_use": "access"}, Exposure.NOBODY),
+        ({"token_use": "id"}, Exposure.NOBODY),
+    ],
+    ids=str,
+)
+def test_policy_reaches_as_far_as_the_grants_it_needs(policy: dict[str, Any], expected: Exposure) -> None:
+    grants = [
+        {"when": {"claims": {"repository_id": "4242"}}, "scopes": ["orders/deploy"]},
+        {"when": {"claims": {"repository": "octo-org/orders"}}, "scopes": ["orders/name"]},
+    ]
+
+    assert _reach("github-actions", policy, grants=grants) is expected
+
+
+def test_policy_for_other_issuers_reaches_nobody_here() -> None:
+    configuration = compile_configuration(
+        {
+            "issuers": {
+                "ci": {"profile": "github-actions", "audiences": [AUDIENCE]},
+                "people": {"profile": "cognito", "user_pool_id": "eu-west-1_AbC", "client_ids": "any"},
+            },
+            "policies": {"staff": {"issuers": ["people"]}},
+        }
+    )
+    policies, issuers = configuration.policies, configuration.issuers.by_alias
+
+    assert exposure.exposure_of_policy(policies["staff"], issuers["ci"]) is Exposure.NOBODY
+    assert exposure.exposure_of_policy(policies["staff"], issuers["people"]) is Exposure.IMMUTABLE
+    assert exposure.exposure_of_policy(policies["deny"], issuers["ci"]) is Exposure.NOBODY
+    assert exposure.exposure_of_policy(policies["public"], issuers["ci"]) is Exposure.ANYONE
+
+
+@pytest.mark.parametrize(
+    ("profile", "when"),
+    [
+        ("github-actions", {"claims": {"ref": "refs/heads/main"}}),
+        ("github-actions", {"claims": {"repository_owner_id": {"none_of": ["1"]}}}),
+        ("gitlab-ci", {"claims": {"ref_protected": "true"}}),
+    ],
+    ids=str,
+)
+def test_grant_that_any_customer_of_a_shared_issuer_can_meet_is_a_mistake(profile: str, when: dict[str, Any]) -> None:
+    told = _mistakes(profile, when)
+
+    assert "issuers.ci.grants.0.when: the condition can be met by anyone's workload" in told
+    assert "_id`" in told
+
+
+@pytest.mark.parametrize("profile", ["github-actions", "gitlab-ci"])
+def test_grant_to_every_workload_of_an_issuer_of_ones_own_is_no_mistake(profile: str) -> None:
+    grants = [{"when": {"claims": {"ref_protected": "true"}}, "scopes": ["orders/deploy"]}]
+
+    configuration = _configuration(profile, issuer="https://ci.example.com/_services/token", grants=grants)
+
+    assert not exposure.is_multi_tenant(configuration.issuers.by_alias["ci"])
+
+
+@pytest.mark.parametrize("when", [{"groups": ["staff"]}, {"claims": {"repository_id": 4242}}], ids=str)
+def test_grant_that_no_token_of_the_kind_can_meet_is_a_mistake(when: dict[str, Any]) -> None:
+    assert "no github-actions token can meet the condition" in _mistakes("github-actions", when)
+
+
+def test_grant_that_depends_on_scopes_could_grant_itself_and_is_a_mistake() -> None:
+    told = _mistakes("github-actions", {"claims": {"repository_id": "1"}, "scopes": ["orders/deploy"]})
+
+    assert "a grant cannot depend on scopes" in told

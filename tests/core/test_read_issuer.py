@@ -1,0 +1,456 @@
+"""An issuer as operators write it: what each field means, and what is said where it is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authz.core.issuers import Issuer, KeyLocation
+from authz.core.keyset import ALGORITHMS
+from authz.core.mapping_reader import MappingReader
+from authz.core.problems import Problem
+from authz.core.read_issuer import is_loopback, is_web_url, read_issuer
+from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
+
+POOL_FIELDS = {"profile": "cognito", "user_pool_id": POOL, "client_ids": [CLIENT]}
+PARTNER_FIELDS = {"profile": "oidc", "issuer": PARTNER, "audiences": ["orders"]}
+
+
+def _read(fields: Any) -> tuple[Issuer | None, list[Problem]]:
+    found: list[Problem] = []
+    return read_issuer(MappingReader(fields, (), found), "idp"), found
+
+
+def _good(fields: dict[str, Any]) -> Issuer:
+    issuer, found = _read(fields)
+    assert found == []
+    assert issuer is not None
+    return issuer
+
+
+def _wrong(fields: Any) -> list[tuple[Any, str, str]]:
+    return [(mistake.path, mistake.message, mistake.fix) for mistake in _read(fields)[1]]
+
+
+def test_a_user_pool_needs_its_id_and_its_clients_and_nothing_else() -> None:
+    issuer = _good(POOL_FIELDS)
+
+    assert issuer.alias == "idp"
+    assert issuer.profile.name == "cognito"
+    assert issuer.identifiers == {COGNITO, f"https://issuer-cognito-idp.ap-northeast-1.amazonaws.com/{POOL}"}
+    assert (issuer.client_ids, issuer.audiences) == (frozenset({CLIENT}), frozenset())
+    assert (issuer.algorithms, issuer.leeway_seconds, issuer.grants) == (frozenset({"RS256"}), 10.0, ())
+    assert issuer.keys == KeyLocation(jwks_uri=f"{COGNITO}/.well-known/jwks.json")
+
+
+def test_another_provider_needs_its_name_and_our_audiences_and_is_asked_where_its_keys_are() -> None:
+    issuer = _good(PARTNER_FIELDS)
+
+    assert issuer.identifiers == {PARTNER}
+    assert (issuer.client_ids, issuer.audiences) == (None, frozenset({"orders"}))
+    assert issuer.algorithms == {"RS256", "ES256"}
+    assert issuer.keys == KeyLocation(discovery=PARTNER)
+
+
+def test_where_and_how_long_keys_may_be_had_can_be_said() -> None:
+    given = {"ca_file": "/ca.pem", "bearer_token_file": "/token", "refresh": "1m", "max_stale": "2h", "leeway": 0}
+
+    issuer = _good({**PARTNER_FIELDS, **given, "jwks_uri": "https://keys.example.com/jwks"})
+
+    assert issuer.leeway_seconds == 0
+    assert issuer.keys == KeyLocation(
+        jwks_uri="https://keys.example.com/jwks",
+        ca_file="/ca.pem",
+        bearer_token_file="/token",
+        refresh_seconds=60,
+        max_stale_seconds=7200,
+    )
+    assert _good({**POOL_FIELDS, "jwks_file": "/keys.json"}).keys == KeyLocation(jwks_file="/keys.json")
+
+
+def test_the_times_are_five_minutes_and_a_day_where_nothing_is_said() -> None:
+    keys = _good(PARTNER_FIELDS).keys
+
+    assert (keys.refresh_seconds, keys.max_stale_seconds) == (300, 86_400)
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("leeway", [0, "5m"], [-1, "301s", "6m", ".nan", True]),
+        ("refresh", ["1s", "1d"], [0, "999ms", "25h"]),
+        ("max_stale", ["1s", "7d"], [0, "169h", "8d"]),
+    ],
+)
+def test_times_have_bounds(field: str, good: list[Any], bad: list[Any]) -> None:
+    for value in good:
+        _good({**PARTNER_FIELDS, field: value})
+    for value in bad:
+        assert [path for path, _problem, _cure in _wrong({**PARTNER_FIELDS, field: value})] == [(field,)]
+
+
+def test_names_of_a_provider_can_be_several_and_keys_are_where_the_first_one_says() -> None:
+    issuer = _good({"profile": "cognito", "issuer": [COGNITO + "/", "https://b.example"], "client_ids": "any"})
+
+    assert issuer.identifiers == {COGNITO + "/", "https://b.example"}
+    assert issuer.keys.jwks_uri == f"{COGNITO}/.well-known/jwks.json"
+    assert issuer.client_ids is None
+
+
+def test_a_pools_written_name_stands_in_place_of_those_that_its_id_gives() -> None:
+    assert _good({**POOL_FIELDS, "issuer": "https://login.example.com"}).identifiers == {"https://login.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {},
+            (
+                (),
+                "profile is missing",
+                "Write `profile:` with one of cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes.",
+            ),
+        ),
+        (
+            {"profile": "okta"},
+            (
+                ("profile",),
+                "'okta' is not one of cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes",
+                "Known here: cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes.",
+            ),
+        ),
+    ],
+)
+def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected: tuple[Any, str, str]) -> None:
+    assert _read(fields)[0] is None
+    assert _wrong(fields) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "expected"),
+    [
+        (
+            POOL_FIELDS,
+            {"client_ids": None},
+            ((), "client_ids is missing", "List the accepted ones, or write `client_ids: any` to accept all."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"audiences": None},
+            ((), "audiences is missing", "List the accepted ones, or write `audiences: any` to accept all."),
+        ),
+        (
+            POOL_FIELDS,
+            {"user_pool_id": None},
+            ((), "user_pool_id is missing", "Write `user_pool_id: REGION_ID`, as the console shows it."),
+        ),
+        (
+            POOL_FIELDS,
+            {"user_pool_id": "AbCdEfGhI"},
+            (
+                ("user_pool_id",),
+                "'AbCdEfGhI' is not a user pool id",
+                "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`.",
+            ),
+        ),
+        (
+            POOL_FIELDS,
+            {"user_pool_id": 5},
+            (("user_pool_id",), "a string is needed, not 5", 'Write `user_pool_id: "..."`.'),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"issuer": None},
+            ((), "issuer is missing", 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.'),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"issuer": "http://idp.example.com"},
+            (("issuer",), "'http://idp.example.com' is not an https URL", 'Write `issuer: "https://..."`.'),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"issuer": [PARTNER, 5]},
+            (("issuer",), "5 is not an https URL", 'Write `issuer: "https://..."`.'),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"issuer": "https://*.example.com"},
+            (("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"audiences": ["a*"]},
+            (("audiences",), "'a*' stands in a list of exact values", "Or write `audiences: any` alone."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"audiences": ["any", "a"]},
+            (("audiences",), "'any' stands in a list of exact values", "Or write `audiences: any` alone."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"audiences": []},
+            (("audiences",), "the list is empty", "Name at least one value, or leave the field out."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"algorithms": ["RS256", "HS256"]},
+            (
+                ("algorithms",),
+                "'HS256' is not an accepted algorithm",
+                f"Asymmetric ones only: {', '.join(ALGORITHMS)}.",
+            ),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"algorithms": "none"},
+            (("algorithms",), "'none' is not an accepted algorithm", f"Asymmetric ones only: {', '.join(ALGORITHMS)}."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"algorithms": []},
+            (("algorithms",), "the list is empty", "Name at least one value, or leave the field out."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"jwks_uri": "http://keys.example.com"},
+            (("jwks_uri",), "'http://keys.example.com' is not an https URL", "http is taken for loopback hosts only."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"jwks_uri": "https://keys.example.com", "jwks_file": "/keys"},
+            (("jwks_file",), "jwks_uri and jwks_file are both set", "Keep one of them."),
+        ),
+        (PARTNER_FIELDS, {"jwk_uri": "x"}, (("jwk_uri",), "unknown field 'jwk_uri'", "Did you mean `jwks_uri`?")),
+        (
+            PARTNER_FIELDS,
+            {"grants": {}},
+            (("grants",), "a list is needed, not a mapping", "Write one `- ` line per entry."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {"groups": "a"}}]},
+            (("grants", 0), "scopes is missing", "Write the scopes that the grant gives."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {"groups": "a"}, "scopes": "a b"}]},
+            (("grants", 0, "scopes"), "'a b' is not one scope", "Write one scope per entry, without spaces."),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {}, "scopes": "a"}]},
+            (
+                ("grants", 0, "when"),
+                "the condition is empty",
+                "Name groups or claims, so that not everybody gets the scopes.",
+            ),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {"scopes": "a", "groups": "b"}, "scopes": "a"}]},
+            (
+                ("grants", 0, "when", "scopes"),
+                "a grant cannot depend on scopes",
+                "Name groups or claims: a grant that looks at scopes could grant itself.",
+            ),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {"groups": "b"}, "scopes": "a", "scope": "a"}]},
+            (("grants", 0, "scope"), "unknown field 'scope'", "Did you mean `scopes`?"),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": {"group": "b", "groups": "b"}, "scopes": "a"}]},
+            (("grants", 0, "when", "group"), "unknown field 'group'", "Did you mean `groups`?"),
+        ),
+        (
+            PARTNER_FIELDS,
+            {"grants": [{"when": None, "scopes": "a"}]},
+            (("grants", 0, "when"), "a mapping is needed here, not nothing", "Write `name: value` lines."),
+        ),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_cure(
+    base: dict[str, Any], changes: dict[str, Any], expected: tuple[Any, str, str]
+) -> None:
+    fields = {name: value for name, value in {**base, **changes}.items() if value is not None}
+
+    assert expected in _wrong(fields)
+
+
+CI = {"profile": "circleci", "audiences": ["orders"]}
+
+
+def test_a_name_that_no_issuer_of_the_kind_has_is_named_with_the_cure_of_the_kind() -> None:
+    assert _wrong({**CI, "issuer": "https://oidc.circleci.com/org/orders"}) == [
+        (
+            ("issuer",),
+            "'https://oidc.circleci.com/org/orders' is not the name of a circleci issuer",
+            'Write `issuer: "https://oidc.circleci.com/org/ORGANIZATION_ID"`, the id being a UUID.',
+        )
+    ]
+
+
+def test_tokens_of_workloads_are_not_taken_with_any_audience() -> None:
+    assert _wrong({"profile": "github-actions", "audiences": "any"}) == [
+        (
+            ("audiences",),
+            "github-actions tokens cannot be taken with any audience: one made for another service would count",
+            "List the audience that jobs ask for when they come here.",
+        )
+    ]
+
+
+def test_an_empty_list_of_names_is_a_mistake_at_its_place() -> None:
+    assert _wrong({**POOL_FIELDS, "issuer": []})[0][:2] == (("issuer",), "the list is empty")
+
+
+def test_of_wrong_algorithms_none_is_taken_even_while_the_reading_goes_on() -> None:
+    issuer, found = _read({**PARTNER_FIELDS, "algorithms": ["RS256", "HS256"]})
+
+    assert found
+    assert issuer is not None
+    assert issuer.algorithms == {"RS256"}
+
+
+@pytest.mark.parametrize("name", ["https://b.example/X", "https://b.example/X/", "https://b.example/X//"])
+def test_keys_of_a_pool_are_below_its_name_whether_or_not_it_ends_in_a_slash(name: str) -> None:
+    keys = _good({"profile": "cognito", "issuer": name, "client_ids": "any"}).keys
+
+    assert keys == KeyLocation(jwks_uri="https://b.example/X/.well-known/jwks.json")
+
+
+def test_keys_of_the_cluster_are_had_from_its_api_server_alone() -> None:
+    keys = _good({"profile": "kubernetes", "audiences": ["orders"]}).keys
+
+    assert (keys.jwks_uri, keys.discovery) == ("https://kubernetes.default.svc/openid/v1/jwks", "")
+
+
+def test_where_userinfo_is_can_be_said_or_is_asked_for_with_the_keys() -> None:
+    uri = "https://idp.example.com/userinfo"
+    said = _good({**PARTNER_FIELDS, "userinfo_uri": uri, "ca_file": "/ca.pem"}).userinfo
+    asked = _good(PARTNER_FIELDS).userinfo
+
+    assert said is not None
+    assert (said.uri, said.discovery, said.ca_file) == (uri, "", "/ca.pem")
+    assert asked is not None
+    assert (asked.uri, asked.discovery, asked.ca_file) == ("", PARTNER, "")
+    assert _good(POOL_FIELDS).userinfo is None
+    assert _wrong({**PARTNER_FIELDS, "userinfo_uri": "http://idp.example.com"}) == [
+        (("userinfo_uri",), "'http://idp.example.com' is not an https URL", "http is taken for loopback hosts only.")
+    ]
+
+
+def test_a_pool_id_of_a_wrong_type_is_not_called_missing_as_well() -> None:
+    wrong = _wrong({**POOL_FIELDS, "user_pool_id": 5})
+
+    assert [problem for _path, problem, _cure in wrong] == ["a string is needed, not 5"]
+
+
+def test_a_field_of_another_profile_is_unknown() -> None:
+    assert [wrong[:2] for wrong in _wrong({**PARTNER_FIELDS, "client_ids": ["a"]})] == [
+        (("client_ids",), "unknown field 'client_ids'")
+    ]
+
+
+def test_a_field_that_is_null_is_there_and_wrong() -> None:
+    assert _wrong({**PARTNER_FIELDS, "audiences": None}) != []
+    assert _wrong({**PARTNER_FIELDS, "issuer": None}) != []
+    assert _wrong({**PARTNER_FIELDS, "jwks_uri": None}) != []
+
+
+def _grant_mistakes(when: dict[str, Any], profile: dict[str, Any] = PARTNER_FIELDS) -> list[Problem]:
+    return _read({**profile, "grants": [{"when": when, "scopes": "a"}]})[1]
+
+
+def test_a_grant_that_looks_at_scopes_is_one_mistake_at_the_key() -> None:
+    fix = "Name groups or claims: a grant that looks at scopes could grant itself."
+    place = ("grants", 0, "when", "scopes")
+
+    assert _grant_mistakes({"scopes": "a", "groups": "b"}) == [
+        Problem(place, "a grant cannot depend on scopes", fix, on_key=True)
+    ]
+
+
+def test_a_grant_that_looks_at_userinfo_says_what_to_name_instead() -> None:
+    (mistake,) = _grant_mistakes({"claims": {"@userinfo/department": "sales"}})
+
+    assert mistake.fix == "Name a claim of the token."
+
+
+def test_a_condition_of_unknown_fields_alone_is_not_called_empty_as_well() -> None:
+    assert [mistake.message for mistake in _grant_mistakes({"group": "b"})] == ["unknown field 'group'"]
+
+
+def test_a_grant_that_no_token_can_meet_says_how_it_could_be_met() -> None:
+    fields = {"profile": "github-actions", "audiences": ["orders"]}
+
+    (mistake,) = _grant_mistakes({"groups": "staff"}, fields)
+
+    assert mistake == Problem(
+        ("grants", 0, "when"),
+        "no github-actions token can meet the condition",
+        "These tokens have no groups, and `sub`, `repository_id`, `repository_owner_id` are strings: "
+        "put numbers in quotes.",
+    )
+
+
+def test_a_grant_is_its_conditions_and_its_scopes() -> None:
+    grants = _good(
+        {**POOL_FIELDS, "grants": [{"when": {"groups": "a", "claims": {"x": 1}}, "scopes": ["b", "c"]}]}
+    ).grants
+
+    assert [grant.scopes for grant in grants] == [{"b", "c"}]
+    assert grants[0].when.unmet({"x": 1}, frozenset({"a"})) == ""
+    assert grants[0].when.unmet({"x": 2}, frozenset({"a"})) == "claim x"
+    assert grants[0].when.unmet({"x": 1}, frozenset()) == "groups"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://idp.example.com",
+        "https://idp.example.com:8443/a/b?c=d",
+        "https://[2001:db8::1]/x",
+        "http://localhost:9000/x",
+        "http://127.0.0.1/x",
+        "http://127.255.0.1:1",
+        "http://[::1]:9000",
+        "HTTPS://idp.example.com",
+    ],
+)
+def test_an_https_url_or_a_loopback_one_is_a_web_url(url: str) -> None:
+    assert is_web_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "https", "https://", "https:///x", "idp.example.com", "//idp.example.com", "/x", "file:///etc/passwd"),
+        *("ftp://localhost", "http://idp.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"),
+        *("http://127.1", "http://127.0.0.1234", "http://2130706433", "http://[::2]", "http://0.0.0.0", "http://127."),
+        *("https://user@idp.example.com", "https://u:p@idp.example.com", "https://idp.example.com/#a", "https://a b"),
+        *("https://idp.example.com/\n", "https://idp.example.com/\t", "https://idp.example.com/\u00e9", "https://[::1"),
+        *("https://idp.example.com:port", "https://idp.example.com:99999", " https://idp.example.com", "https://a\x7f"),
+        *("https://idp.example.com/#", "https://@idp.example.com", "http://127.0.0.\u0661"),
+    ],
+)
+def test_any_other_url_is_none(url: str) -> None:
+    assert not is_web_url(url)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_these_hosts_never_leave_the_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "127", "127.0.0", "128.0.0.1", "x127.0.0.1", "127.0.0.1.", "127.a.b.c", "::", "LOCALHOST"]
+)
+def test_any_other_host_may(host: str) -> None:
+    assert not is_loopback(host)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from authz.core.keyset import DroppedKey, KeySet, parse
+from authz.sources.key_events import MAX_SHOWN, KeyEvents
+from tests.fakes.keys import ec_key, jwk, jwks
+
+
+def _logged(before: KeySet | None, now: KeySet) -> list[tuple[str, Mapping[str, object]]]:
+    events: list[tuple[str, Mapping[str, object]]] = []
+    journal = KeyEvents("idp", lambda name, fields: events.append((name, fields)))
+    journal.refreshed(before, now, recovered=False)
+    return events
+
+
+def test_strange_and_many_key_ids_are_shown_escaped_short_and_few() -> None:
+    key_set = parse(jwks(*(jwk(ec_key(), f"{n}\x1b[31m\n" + "x" * 240) for n in range(50))), {"ES256"})
+
+    ((_, fields),) = _logged(None, key_set)
+
+    added = fields["added"]
+    assert isinstance(added, list)
+    assert fields["keys"] == 50
+    assert len(added) == MAX_SHOWN
+    assert all(len(one) < 100 and one.isprintable() for one in added)
+
+
+def test_many_dropped_keys_are_counted_and_few_are_shown() -> None:
+    good = parse(jwks(jwk(ec_key(), "a")), {"ES256"})
+    now = KeySet(good.keys, tuple(DroppedKey(f"\n{n}", "its use is not sig") for n in range(50)))
+
+    events = _logged(good, now)
+
+    assert [name for name, _ in events] == ["jwks_refreshed", "jwks_key_dropped"]
+    shown = events[1][1]["dropped"]
+    assert isinstance(shown, list)
+    assert (events[1][1]["count"], len(shown), shown[0]) == (50, MAX_SHOWN, r"'\n0': its use is not sig")
+
+
+def test_dropped_keys_that_were_told_before_are_not_told_again() -> None:
+    weak = jwk(ec_key(), "weak", use="enc")
+    before = parse(jwks(jwk(ec_key(0), "a"), weak), {"ES256"})
+    now = parse(jwks(jwk(ec_key(1), "b"), weak), {"ES256"})
+
+    assert [name for name, _ in _logged(before, now)] == ["jwks_refreshed"]
