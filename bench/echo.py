@@ -1,4 +1,4 @@
-"""The loop with a part of a check behind it, from nothing at all to nearly all: what gRPC costs, and what parts add.
+"""The engine with a part of a check behind it, from nothing at all to nearly all: what HTTP/2 costs, what parts add.
 
 `python -m bench.echo ADDRESS ANSWER_FILE [STEP AUTHZ_FILE]`. Whatever the step does, the answer is the same bytes,
 which authz gave once, so that all carry the same sizes.
@@ -16,7 +16,7 @@ from pathlib import Path
 from authz.server import wire
 from authz.server.check_service import decide
 from authz.server.engine import Handler, Service
-from authz.server.loop import Loop
+from authz.server.http2_engine import Http2Engine
 from authz.server.pb import ext_authz_pb2 as pb
 from bench.inside import rules_of
 from bench.pool import CHECK_PATH
@@ -54,9 +54,9 @@ def _handler(answer: bytes, step: str, authz: Path) -> Handler:
 def main() -> None:
     address, answer = sys.argv[1], Path(sys.argv[2]).read_bytes()
     step, authz = (sys.argv[3], Path(sys.argv[4])) if len(sys.argv) > 3 else (NOTHING, Path())
-    loop = Loop(address, Service({CHECK_PATH: _handler(answer, step, authz)}, lambda _call: answer))
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: loop.stop(0.0))
-    loop.serve()
+    engine = Http2Engine(address, Service({CHECK_PATH: _handler(answer, step, authz)}, lambda _call: answer))
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: engine.stop(0.0))
+    engine.serve()
 
 
 if __name__ == "__main__":

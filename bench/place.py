@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from authz.server.engine import CORE_ENVIRONMENT
 from authz.tools.processes.machine import free_port
 from bench import traffic
 from bench.echo import NOTHING
@@ -82,7 +81,7 @@ class Place:
 
     @contextlib.contextmanager
     def sidecar(
-        self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = "loop"
+        self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = "h2"
     ) -> Iterator[Sidecar]:
         """The sidecar as people start it, with one worker on each of its sockets."""
         node = {"id": "bench", "cluster": "orders-api", "metadata": {"authz": authz or self.authz()}}
@@ -106,13 +105,13 @@ class Place:
 
     @contextlib.contextmanager
     def echo(self, answer: bytes, step: str = NOTHING, name: str = "echo") -> Iterator[tuple[Program, Path]]:
-        """The loop with that much of a check behind it, under the same core settings as a worker."""
+        """The engine with that much of a check behind it."""
         name = f"{name}-{step.partition(':')[0].replace(' ', '-')}"
         socket, path = self.folder / f"{name}.sock", self.folder / f"{name}.bin"
         path.write_bytes(answer)
         authz = self.write(f"{name}.json", self.authz())
         command = [sys.executable, "-m", "bench.echo", f"unix:{socket}", str(path), step, str(authz)]
-        with program(name, command, self.folder, (socket,), CORE_ENVIRONMENT) as running:
+        with program(name, command, self.folder, (socket,)) as running:
             yield running, socket
 
     def write(self, name: str, value: Any) -> Path:

@@ -49,13 +49,13 @@ PROMISES = (
     Promise(
         "the same, against the public `grpc.server` running authz's own handler",
         "straight",
-        _rate(straight.KNOWN, straight.PUBLIC),
+        _rate(straight.KNOWN, straight.ON_GRPC),
         2.5,
         is_least=True,
         unit="x",
     ),
     Promise(
-        "CPU per check, known token, against a bare C-core echo through the same loop",
+        "CPU per check, known token, against a bare echo through the same engine",
         "straight",
         lambda table: table.ratio("cpu_microseconds", straight.KNOWN, straight.ECHO),
         1.5,

@@ -18,11 +18,11 @@ from bench.progress import Progress
 from bench.results import Row, Table
 from bench.streams import send_checks
 
-ECHO = "C-core echo through the same loop"
+ECHO = "echo through the same engine"
 KNOWN = "authz, known token"
 NEW = "authz, every token new"
 REFUSED = "authz, refused"
-PUBLIC = "authz on grpc.server, known token"
+ON_GRPC = "authz on grpc.server, known token"
 PLAIN = "grpc.aio + jwt.decode"
 PLAIN_NEW = "grpc.aio + jwt.decode, every token new"
 LATENCY_ROUNDS = 3
@@ -60,8 +60,10 @@ def throughput(place: Place, progress: Progress) -> Table:
 
 
 def steps(place: Place, progress: Progress) -> Table:
-    """The same loop with ever more of a check behind it, in turns: what each part adds under load."""
-    table = Table("steps", "CPU time per call with ever more of a check behind the loop, straight gRPC, a known token")
+    """The same engine with ever more of a check behind it, in turns: what each part adds under load."""
+    table = Table(
+        "steps", "CPU time per call with ever more of a check behind the engine, straight gRPC, a known token"
+    )
     answer = known_answer(place)
     for round_number in range(place.plan.rounds):
         with contextlib.ExitStack() as stack:
@@ -115,14 +117,14 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
     """All servers at once: those that are not asked cost nothing."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(place.sidecar("authz"))
-        public = stack.enter_context(place.sidecar("public", engine="public"))
+        on_grpc = stack.enter_context(place.sidecar("grpc", engine="grpc"))
         plain, plain_socket = stack.enter_context(place.baseline())
         echo, echo_socket = stack.enter_context(place.echo(known_answer(place)))
         yield [
             Subject(ECHO, echo, echo_socket, place.known),
             Subject(KNOWN, ours.program, ours.sockets[0], place.known),
             Subject(PLAIN, plain, plain_socket, place.known),
-            Subject(PUBLIC, public.program, public.sockets[0], place.known),
+            Subject(ON_GRPC, on_grpc.program, on_grpc.sockets[0], place.known),
             Subject(REFUSED, ours.program, ours.sockets[0], place.refused),
             Subject(NEW, ours.program, ours.sockets[0], place.known, is_new=True),
             Subject(PLAIN_NEW, plain, plain_socket, place.known, is_new=True),

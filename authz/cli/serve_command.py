@@ -37,7 +37,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     _option(parser, "--admin", metavar="HOST:PORT", default="127.0.0.1:9464", help="metrics and probes; `off` for none")
     _option(parser, "--drain", metavar="TIME", default="20s", help="how long SIGTERM lets callers go elsewhere")
-    _option(parser, "--engine", choices=("auto", "loop", "public"), default="auto", help="the gRPC data plane")
+    _option(parser, "--engine", choices=("h2", "grpc"), default="h2", help="the data plane")
     _option(parser, "--log-level", choices=("debug", "info", "warning", "error"), default="info")
     _option(parser, "--log-format", choices=("json", "console"), default="json")
     parser.set_defaults(run=run, parser=parser)

@@ -1,35 +1,18 @@
-"""Which data plane carries the calls: the loop where its private calls behave, else grpcio's public server."""
+"""Which data plane carries the calls: our own HTTP/2 server half, or grpcio's public server."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from authz.server.engine import Engine, Service
 
-from authz.server.engine import CannotListen, Engine, Service
-from authz.server.selftest import grpcio, loop_fault
-
-CHOICES = ("auto", "loop", "public")
+CHOICES = ("h2", "grpc")
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An engine that is bound to its address."""
+def start(choice: str, address: str, service: Service) -> Engine:
+    """Bind an engine to the address. Raises CannotListen."""
+    if choice == "grpc":
+        from authz.server.grpc_engine import GrpcEngine  # noqa: PLC0415 - 20 MiB and 0.1 s that only this choice costs
 
-    engine: Engine
-    name: str
-    fault: str
-    """Why it is not the loop; empty where that was not wanted, or it is."""
+        return GrpcEngine(address, service)
+    from authz.server.http2_engine import Http2Engine  # noqa: PLC0415 - no part of the other choice
 
-
-def start(choice: str, address: str, service: Service) -> Started:
-    """Bind an engine to the address. Raises CannotListen, also where the loop is demanded and does not work."""
-    fault = None if choice == "public" else loop_fault()
-    if choice != "public" and fault is None:
-        from authz.server.loop import Loop  # noqa: PLC0415 - its import is part of what can fail
-
-        return Started(Loop(address, service), "loop", "")
-    fault = f"the loop does not work with {grpcio()}: {fault}" if fault else ""
-    if choice == "loop":
-        raise CannotListen(f"{fault}. Leave --engine at `auto`, which serves with grpcio's public server instead")
-    from authz.server.public import PublicServer  # noqa: PLC0415 - only where it is used
-
-    return Started(PublicServer(address, service), "public", fault)
+    return Http2Engine(address, service)

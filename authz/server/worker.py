@@ -82,7 +82,6 @@ class Worker:
         self._check: Check | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
-        self._engine_name = ""
         self._draining = False
         self._stopped = Event()
 
@@ -117,14 +116,12 @@ class Worker:
         require_free(self._address)
         service = Service({CHECK_METHOD: check, HEALTH_METHOD: self._health}, check.overloaded)
         with socket_mode():
-            started = engines.start(self._engine_choice, self._address, service)
-        if started.fault:
-            self._log.event("warning", "engine_fallback", {"engine": started.name, "problem": started.fault})
-        self._log.event("info", "serving", {"address": self._address, "engine": started.name})
-        self._engine_name, self._engine = started.name, started.engine
+            engine = engines.start(self._engine_choice, self._address, service)
+        self._log.event("info", "serving", {"address": self._address, "engine": self._engine_choice})
+        self._engine = engine
         if self._stopped.is_set():  # told to end while the engine was being started
-            self._engine.stop(0.0)
-        self._engine.serve()
+            engine.stop(0.0)
+        engine.serve()
 
     def _health(self, message: bytes, _call: Call) -> bytes | Status:
         if not wire.names_service(message):
@@ -225,7 +222,7 @@ class Worker:
         engine = self._engine
         return {
             **self._tally.snapshot(),
-            "engine": self._engine_name,
+            "engine": self._engine_choice if engine is not None else "",
             "serving": engine is not None and not self._draining,
             "in_flight": engine.in_flight if engine is not None else 0,
             "turns": engine.turns if engine is not None else 0,

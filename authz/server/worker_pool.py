@@ -19,7 +19,6 @@ from typing import Any
 
 from authz.observe.exposition import Exposition
 from authz.observe.log import Log
-from authz.server.engine import CORE_ENVIRONMENT
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -133,7 +132,7 @@ class WorkerPool:
                 json.dumps(options),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=CORE_ENVIRONMENT | os.environ,
+                env=os.environ,
             )
 
     async def _follow(self, slot: int, process: asyncio.subprocess.Process, ours: socket.socket) -> int:

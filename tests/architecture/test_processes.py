@@ -22,8 +22,11 @@ def test_the_supervisor_has_not_loaded_grpc(module: str) -> None:
     assert "grpc" not in _loaded(module)
 
 
-def test_a_worker_has_loaded_no_reader_of_yaml_and_no_metrics_library() -> None:
-    assert not _loaded("authz.server.worker") & {"yaml", "envoy_data_plane", "betterproto2", "prometheus_client"}
+def test_a_worker_has_loaded_no_reader_of_yaml_no_metrics_library_and_no_grpc() -> None:
+    unwanted = {"yaml", "envoy_data_plane", "betterproto2", "prometheus_client", "grpc", "h2", "logging.config"}
+
+    assert not _loaded("authz.server.worker") & unwanted
+    assert not _loaded("authz.server.http2_engine") & unwanted
 
 
 def test_the_core_has_loaded_neither_protocol_nor_metrics() -> None:

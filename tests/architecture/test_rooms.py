@@ -88,10 +88,17 @@ def test_only_the_two_ends_of_the_wire_know_protobuf() -> None:
     assert who - below(modules(), "authz.server.pb") == {"authz.server.wire", "authz.server.check_response"}
 
 
-def test_only_the_two_data_planes_and_their_self_test_know_grpc() -> None:
+def test_only_the_engine_on_grpcio_knows_grpc() -> None:
     who = {name for name in modules() if below(imports(name), "grpc")}
 
-    assert who == {"authz.server.loop", "authz.server.public", "authz.server.selftest"}
+    assert who == {"authz.server.grpc_engine"}
+
+
+@pytest.mark.parametrize("module", sorted(below(modules(), "authz.http2")))
+def test_the_protocol_object_imports_no_other_room_and_nothing_of_the_world(module: str) -> None:
+    outside = {name for name in imports(module) if not below([name], "authz.http2")}
+
+    assert outside <= CORE_MAY_IMPORT | {"hpack", "struct", "urllib.parse"}
 
 
 @pytest.mark.parametrize("module", ["authz.server.supervisor", "authz.cli.serve_command"])

@@ -17,6 +17,6 @@ def worker_status(tally: Tally | None = None, **parts: Any) -> dict[str, Any]:
         "in_flight": 0,
         "serving": True,
         "turns": 1,
-        "engine": "loop",
+        "engine": "h2",
     }
     return (tally or Tally()).snapshot() | said | parts

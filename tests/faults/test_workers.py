@@ -12,7 +12,7 @@ from tests.fakes.sidecar import SECONDS
 from tests.fakes.waiting import until
 from tests.faults.proxied import Load, Proxied, proxied, proxied_bootstrap
 
-REQUESTS = {"loop": 10_000, "public": 4_000}
+REQUESTS = {"h2": 10_000, "grpc": 4_000}
 
 
 @pytest.mark.parametrize("engine", REQUESTS)

@@ -36,7 +36,7 @@ def status(*decisions: Decision, seconds: float = 0.0001, **changes: Any) -> dic
         "lines_dropped": 0,
         "in_flight": 0,
         "serving": True,
-        "engine": "loop",
+        "engine": "h2",
         "userinfo": {},
         "revocations": None,
     }
@@ -116,8 +116,8 @@ def test_every_combination_is_there_at_zero() -> None:
 
 def test_engine_that_serves_is_named() -> None:
     exposition = Exposition(Totals(), Reloads())
-    exposition.live = {0: status(), 1: status(engine="public"), 2: status(engine="")}
+    exposition.live = {0: status(), 1: status(engine="grpc"), 2: status(engine="")}
 
     samples = [sample for metric in exposition.collect() for sample in metric.samples if "build" in sample.name]
 
-    assert [sample.labels["engine"] for sample in samples] == ["loop+public"]
+    assert [sample.labels["engine"] for sample in samples] == ["grpc+h2"]

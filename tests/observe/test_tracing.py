@@ -183,7 +183,7 @@ def test_trace_id_is_taken_from_what_is_well_formed_only(traceparent: str, expec
     assert tracing.trace_id(traceparent) == expected
 
 
-@pytest.mark.parametrize("engine", ["loop", "public"])
+@pytest.mark.parametrize("engine", ["h2", "grpc"])
 def test_running_sidecar_traces_calls_that_carry_a_sampled_traceparent(collector: Collector, engine: str) -> None:
     settings = {name: os.environ[name] for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_BSP_SCHEDULE_DELAY")}
     with sidecar(1, "--engine", engine, **settings) as one, grpc.insecure_channel(one.addresses[0]) as channel:

@@ -14,10 +14,10 @@ import grpc
 
 from authz.server.check_service import Call
 from authz.server.engine import Engine, Service, Status
-from authz.server.loop import Loop
-from authz.server.public import PublicServer
+from authz.server.grpc_engine import GrpcEngine
+from authz.server.http2_engine import Http2Engine
 
-ENGINES: dict[str, Callable[..., Engine]] = {"loop": Loop, "public": PublicServer}
+ENGINES: dict[str, Callable[..., Engine]] = {"h2": Http2Engine, "grpc": GrpcEngine}
 
 ECHO, LATER, JAM, REFUSE = "/t.T/Echo", "/t.T/Later", "/t.T/Jam", "/t.T/Refuse"
 SECONDS = 10.0
@@ -59,10 +59,10 @@ def method(channel: grpc.Channel, name: str) -> Any:
 
 
 @contextmanager
-def running(make: Callable[..., Engine], max_in_flight: int = 1024) -> Iterator[Running]:
-    """Serve until the block is left."""
+def running(make: Callable[..., Engine], max_in_flight: int = 1024, address: str = "") -> Iterator[Running]:
+    """Serve until the block is left, on a socket of its own or on the address."""
     with tempfile.TemporaryDirectory(prefix="authz-test-") as folder:
-        address = f"unix:{Path(folder) / 'engine.sock'}"
+        address = address or f"unix:{Path(folder) / 'engine.sock'}"
         waiting: list[Call] = []
         handled: list[bytes] = []
         gate = threading.Event()

@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import pytest
 
-from authz.server.engine import MAX_MESSAGE_BYTES, MAX_STREAMS_PER_CONNECTION, Engine, Service
-from authz.server.loop import ANSWERED_TOGETHER, Loop, LoopCall
-from authz.server.public import THREADS, PublicServer
+from authz.http2.limits import MAX_MESSAGE_BYTES, MAX_STREAMS_PER_CONNECTION
+from authz.server.engine import Engine, Service
+from authz.server.grpc_engine import THREADS, GrpcEngine
 from tests.fakes.waiting import until
 from tests.server.serving import ECHO, ENGINES, JAM, LATER, REFUSE, SECONDS, Running, method, running
 
@@ -253,7 +253,7 @@ def test_a_flood_is_shed_and_every_call_of_it_gets_an_answer(make: Callable[...,
 
 def test_a_burst_is_seen_as_one_before_any_of_it_is_handled() -> None:
     """Taken up one by one, every call of it would be served, and most after their callers had given up."""
-    with running(ENGINES["loop"], max_in_flight=50) as served, served.channel() as channel:
+    with running(ENGINES["h2"], max_in_flight=50) as served, served.channel() as channel:
         jam = method(channel, JAM).future(b"", timeout=SECONDS)
         until(lambda: served.engine.in_flight, SECONDS)
         burst = [method(channel, ECHO).future(b"abc", timeout=SECONDS) for _ in range(300)]
@@ -266,43 +266,12 @@ def test_a_burst_is_seen_as_one_before_any_of_it_is_handled() -> None:
         assert jam.result() == b""
 
 
-def test_a_burst_is_decided_in_parts_and_each_part_is_answered_before_the_next(tmp_path: Path) -> None:
-    loop = Loop(f"unix:{tmp_path}/engine.sock", Service({}, lambda _call: b""))
-    call = Watched()
-    loop._ready = [(cast("LoopCall", call), b"")] * (ANSWERED_TOGETHER + 8)
-    loop._handle_ready()
-    loop._handle_ready()
-    loop.stop(0.0)
-    loop.serve()
-
-    first, rest = ANSWERED_TOGETHER, 8
-    assert call.seen == ["decided"] * first + ["answered"] * first + ["decided"] * rest + ["answered"] * rest
-    assert loop._ready == []
-
-
-class Watched:
-    """A call that notes what is done with it. Implements what the loop uses of a LoopCall that was read."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def seconds_left(self) -> float:
-        return 1.0
-
-    def handler(self, message: bytes, _call: object) -> bytes:
-        self.seen.append("decided")
-        return message
-
-    def finish(self, _answer: bytes) -> None:
-        self.seen.append("answered")
-
-
 def test_a_call_whose_deadline_passed_before_it_was_looked_at_is_never_handled(make: Callable[..., Engine]) -> None:
     with running(make) as served, served.channel() as channel, served.channel() as another:
         # On two connections, for there are more threads to hold than streams in one.
         both = (channel, another)
         jam = [method(both[number % 2], JAM).future(b"", timeout=SECONDS) for number in range(THREADS)]
-        held = THREADS if make is PublicServer else 1
+        held = THREADS if make is GrpcEngine else 1
         until(lambda: served.engine.in_flight >= held, SECONDS)
         late = [method(channel, ECHO).future(b"late", timeout=0.2) for _ in range(5)]
         assert {future.exception(SECONDS).code() for future in late} == {grpc.StatusCode.DEADLINE_EXCEEDED}

@@ -87,10 +87,10 @@ def test_sockets_are_for_owner_and_group_only(served: Sidecar) -> None:
     assert modes == {0o660}
 
 
-def test_supervisor_never_loads_grpc(served: Sidecar) -> None:
+def test_neither_the_supervisor_nor_its_workers_load_grpc(served: Sidecar) -> None:
     maps = [Path(f"/proc/{pid}/maps").read_text() for pid in (served.child.process.pid, *served.workers())]
 
-    assert ["cygrpc" in text for text in maps] == [False, True, True]
+    assert ["cygrpc" in text for text in maps] == [False, False, False]
 
 
 def test_probes_answer(served: Sidecar) -> None:
@@ -133,7 +133,7 @@ def test_every_label_is_there_before_it_is_needed(served: Sidecar) -> None:
         assert f'authz_checks_total{{issuer="cognito",outcome="allow",policy="{policy}",reason="ok"}}' in names
     assert 'authz_checks_total{issuer="",outcome="deny",policy="deny",reason="denied"}' in names
     assert 'authz_checks_total{issuer="",outcome="error",policy="",reason="internal_error"}' in names
-    assert any(name.startswith("authz_build_info{") and 'engine="loop"' in name for name in names)
+    assert any(name.startswith("authz_build_info{") and 'engine="h2"' in name for name in names)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
@@ -158,7 +158,7 @@ def test_a_stranger_adds_no_series(served: Sidecar) -> None:
     assert set(served.metrics()) == before
 
 
-@pytest.mark.parametrize("engine", ["loop", "public"])
+@pytest.mark.parametrize("engine", ["h2", "grpc"])
 def test_either_engine_serves_where_it_is_asked_for(engine: str) -> None:
     with sidecar(1, "--engine", engine) as one:
         assert one.check(fresh_token()) == "ok"
@@ -378,7 +378,7 @@ def test_all_mistakes_are_reported_at_once_with_their_places(directory: Path) ->
         (("--drain", "soon"), {}, "--drain 'soon'"),
         (("--drain", "2h"), {}, "--drain '2h'"),
         (("--engine", "turbo"), {}, "invalid choice: 'turbo'"),
-        ((), {"AUTHZ_ENGINE": "turbo"}, "AUTHZ_ENGINE=turbo: write one of auto, loop, public"),
+        ((), {"AUTHZ_ENGINE": "turbo"}, "AUTHZ_ENGINE=turbo: write one of h2, grpc"),
         ((), {"AUTHZ_LOG_LEVEL": "loud"}, "AUTHZ_LOG_LEVEL=loud"),
         ((), {"AUTHZ_LOG_FORMAT": "xml"}, "AUTHZ_LOG_FORMAT=xml"),
         ((), {"AUTHZ_LISTEN": "127.0.0.1"}, "--listen '127.0.0.1'"),
@@ -420,26 +420,6 @@ def test_an_admin_port_that_is_taken_is_said_by_whom(directory: Path) -> None:
 
     assert ended.returncode == 3
     assert f"is taken by process {os.getpid()} (" in ended.stderr
-
-
-def test_the_loop_that_is_forced_and_broken_ends_with_a_clear_message(directory: Path) -> None:
-    (directory / "sitecustomize.py").write_text(
-        "import sys\nsys.modules['authz.server.loop'] = None\n", encoding="utf-8"
-    )
-    settings = sidecar_environment()
-    settings["PYTHONPATH"] = f"{directory}{os.pathsep}{settings['PYTHONPATH']}"
-    ended = subprocess.run(
-        command(directory, "--engine", "loop", "--admin", "off"),
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-    assert ended.returncode == 3
-    assert "the loop does not work with grpcio" in ended.stderr
-    assert "Leave --engine at `auto`" in ended.stderr
 
 
 # --- overrides

@@ -19,7 +19,7 @@ from authz.server import worker_pool as module
 from authz.server.worker_pool import WorkerOptions, WorkerPool
 from tests.fakes.sidecar import SECONDS, bootstrap, write_keys
 
-OPTIONS = WorkerOptions("loop", "error", "json", 1.0)
+OPTIONS = WorkerOptions("h2", "error", "json", 1.0)
 
 
 class Fleets:

@@ -16,7 +16,7 @@ import yaml
 
 from authz.envoy.document import Document
 from authz.server.engine import Service
-from authz.server.public import PublicServer
+from authz.server.http2_engine import Http2Engine
 from authz.tools.envoy_run.derived_bootstrap import CASE_HEADER, Route, RunPaths, derive
 from authz.tools.envoy_run.entrances import Entrance, choose, entrances
 from authz.tools.envoy_run.fixed_upstream import MARK, echo
@@ -134,7 +134,6 @@ def rehearse(document: Document, decide: Decide) -> Iterator[Stage]:
         arguments += ["--file-flush-interval-msec", FLUSH_MILLISECONDS]
         envoy = children.start("envoy", [command, *arguments], child_environment())
         children.wait_until_ready(envoy, f"http://{LOOPBACK}:{paths.admin_port}/ready")
-        # Only now: a process that carries gRPC calls should not fork.
         stack.enter_context(_sidecar(paths.sidecar, stage, decide))
         yield stage
 
@@ -147,7 +146,7 @@ def _sidecar(path: str, stage: Stage, decide: Decide) -> Iterator[None]:
         stage.question = message
         return decide(message)
 
-    server = PublicServer(f"unix:{path}", Service({CHECK_METHOD: check}, lambda _call: b""))
+    server = Http2Engine(f"unix:{path}", Service({CHECK_METHOD: check}, lambda _call: b""))
     thread = threading.Thread(target=server.serve, name="rehearsal", daemon=True)
     thread.start()
     try:

@@ -108,7 +108,7 @@ def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
 
 
 def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:
-    from authz.tools.envoy_run.envoy_process import rehearse  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
+    from authz.tools.envoy_run.envoy_process import rehearse  # noqa: PLC0415 - only where Envoy is asked
 
     refused = Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
     with rehearse(document, lambda _message: refused) as stage:

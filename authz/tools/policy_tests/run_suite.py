@@ -153,7 +153,7 @@ def _through_envoy(
     asked: list[_Ready], checks: Checks, now: float, done: Run, document: Document, reached: Reached
 ) -> Iterator[tuple[int, Result]]:
     """Every test that names a request, one after the other."""
-    from authz.tools.envoy_run.envoy_process import Reply, Stage, rehearse  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
+    from authz.tools.envoy_run.envoy_process import Reply, Stage, rehearse  # noqa: PLC0415 - only where Envoy is asked
 
     last: list[tuple[Decision, bytes]] = []
 

@@ -1,4 +1,4 @@
-"""The same handlers on grpcio's public server: slower, and sure to work where loop.py's private calls do not.
+"""The same handlers on grpcio's public server: a second opinion in tests, and a fallback that is slower.
 
 One weakness is grpc.server's own: a call whose message never comes holds a thread until its deadline or its end.
 """
@@ -13,11 +13,11 @@ from typing import Any
 
 import grpc
 
+from authz.http2.limits import MAX_MESSAGE_BYTES, MAX_STREAMS_PER_CONNECTION
 from authz.server.check_service import MAX_WAITING
 from authz.server.engine import (
     DEADLINE_EXCEEDED,
     MAX_IN_FLIGHT,
-    OPTIONS,
     UNAVAILABLE,
     CannotListen,
     Handler,
@@ -29,13 +29,26 @@ THREADS = 2 * MAX_WAITING + 8
 """A call that waits, for a key or for an issuer's word, holds its thread, so there is one for each that may, and some
 for the others. Threads are made when no other is free; the lock of the interpreter allows no more than one to run."""
 
+MAX_PENDING = 65_536
+"""Calls that gRPC holds before the engine takes them up. Past its own default of 1000 it refuses streams by chance, and
+a refused stream is an error to Envoy, not an answer; what bounds it here is the streams of the connections."""
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+    ("grpc.server.max_pending_requests", MAX_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
+    ("grpc.so_reuseport", 0),
+)
+"""Channel arguments."""
+
 LONGEST_WAIT_SECONDS = 30.0
 """For a reply that comes later, where the caller sets no deadline."""
 
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class PublicCall:
+class GrpcCall:
     """One call of the public server."""
 
     def __init__(self, context: Any) -> None:
@@ -91,7 +104,7 @@ class CountingPool(ThreadPoolExecutor):
             self.unfinished -= 1
 
 
-class PublicServer:
+class GrpcEngine:
     """Serves one address until it is stopped, on grpc.server."""
 
     def __init__(self, address: str, service: Service, max_in_flight: int = MAX_IN_FLIGHT) -> None:
@@ -136,14 +149,14 @@ class PublicServer:
 
     def handle(self, handler: Handler, message: bytes, context: Any) -> bytes:
         """Run one call on a thread of the pool."""
-        call = PublicCall(context)
+        call = GrpcCall(context)
         answer = self._answer(handler, message, call)
         if isinstance(answer, bytes):
             return answer
         context.abort(_CODES[answer.code], answer.message)
         return b""  # never reached, for abort raises
 
-    def _answer(self, handler: Handler, message: bytes, call: PublicCall) -> bytes | Status:
+    def _answer(self, handler: Handler, message: bytes, call: GrpcCall) -> bytes | Status:
         if call.seconds_left() <= 0:
             return DEADLINE_EXCEEDED
         if self._pool.unfinished > self._max_in_flight:
@@ -162,7 +175,7 @@ def _over() -> threading.Event:
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generic when it runs
     """The method table; what is not in it is UNIMPLEMENTED."""
 
-    def __init__(self, server: PublicServer, service: Service) -> None:
+    def __init__(self, server: GrpcEngine, service: Service) -> None:
         self._server = server
         self._service = service
 

@@ -1,0 +1,68 @@
+"""The listening socket of a worker: a Unix socket or a TCP port, bound once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from authz.server.address import parse_tcp
+from authz.server.engine import CannotListen
+
+BACKLOG = 1024
+"""Connections that the kernel holds until they are accepted."""
+
+
+class Listener:
+    """A bound socket that accepts without blocking."""
+
+    def __init__(self, address: str) -> None:
+        self._path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+        self._inode = 0
+        tcp = parse_tcp(address)
+        if self._path is None and tcp is None:
+            raise CannotListen(f"{address!r} is not an address: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+        family = socket.AF_UNIX if tcp is None else socket.AF_INET6 if ":" in tcp[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self._bind(tcp)
+        except OSError as error:
+            self.socket.close()
+            raise CannotListen(f"cannot listen on {address}: {error.strerror}") from error
+
+    def _bind(self, tcp: Any) -> None:
+        if self._path is not None:
+            self.socket.bind(os.fspath(self._path))
+            self._inode = self._path.stat().st_ino
+        else:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind(tcp)
+        self.socket.listen(BACKLOG)
+        self.socket.setblocking(False)  # noqa: FBT003 - positional only
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 for a Unix socket."""
+        return 0 if self._path is not None else int(self.socket.getsockname()[1])
+
+    def accept(self) -> socket.socket | None:
+        """The next connection, None if there is none now. Raises OSError if there is no file descriptor for it."""
+        try:
+            accepted, _peer = self.socket.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        accepted.setblocking(False)  # noqa: FBT003 - positional only
+        if self._path is None:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return accepted
+
+    def close(self) -> None:
+        """Accept no more. The socket file goes too, unless another process has put its own in its place."""
+        self.socket.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                if self._path.stat().st_ino == self._inode:
+                    self._path.unlink()
