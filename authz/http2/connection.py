@@ -8,6 +8,8 @@ unfinished message stay in the connection's window until it is finished. Time is
 
 from __future__ import annotations
 
+from struct import Struct
+
 from authz.http2 import limits
 from authz.http2.control import Control
 from authz.http2.frames import (
@@ -37,6 +39,9 @@ from authz.http2.stream import RECEIVED, RECEIVING, Request
 
 _WINDOW_STEP = limits.CONNECTION_WINDOW // 4
 """Bytes that are given back to the peer at once: a WINDOW_UPDATE for every message would be a frame for every call."""
+
+_PREFIX = Struct(">BI").unpack_from
+"""gRPC's prefix of a message: whether it is compressed, and its length."""
 
 _NO_MESSAGE = status_response(DEADLINE_EXCEEDED, "no message came in time")
 _NO_ROOM = status_response(RESOURCE_EXHAUSTED, "too many unfinished messages")
@@ -231,18 +236,21 @@ class Connection(Control):
             self._consumed += size - len(payload)
             self._outbox.frames.append(window_update(stream_id, size - len(payload)))
             size = len(payload)
-        if (
-            flags & END_STREAM
-            and size >= PREFIX_BYTES
-            and not request.received
-            and request.head.is_plain
-            and not payload[0]
-            and int.from_bytes(payload[1:PREFIX_BYTES], "big") == size - PREFIX_BYTES
-        ):  # the whole message in one frame, as nearly all are
-            self._consumed += size
-            self._shared.unfinished_calls -= 1
-            self._hand_over(request, payload[PREFIX_BYTES:])
-            return
+        if flags & END_STREAM and not request.received and size >= PREFIX_BYTES:
+            head = request.head
+            flag, length = _PREFIX(payload)
+            if (
+                not flag
+                and length == size - PREFIX_BYTES
+                and head.response is None
+                and (head.content_length is None or head.content_length == size)
+            ):  # the whole message in one frame, as nearly all are
+                self._consumed += size
+                self._shared.unfinished_calls -= 1
+                request.message = payload[PREFIX_BYTES:]
+                request.state = RECEIVED
+                self._events.append(request)
+                return
         self._on_part(flags, request, payload)
 
     def _on_stray_data(self, stream_id: int, size: int) -> None:
@@ -258,8 +266,8 @@ class Connection(Control):
             self._spend("empty_frames", limits.MAX_EMPTY_FRAMES)
         request.received += len(payload)
         if request.head.response is None:
-            request.message = request.message or bytearray()
-            request.message += payload
+            request.body = request.body or bytearray()
+            request.body += payload
             self._shared.unfinished_bytes += len(payload)
         else:
             self._consumed += len(payload)
@@ -268,7 +276,7 @@ class Connection(Control):
         elif request.head.response is not None:
             if request.received > limits.MAX_MESSAGE_BYTES:
                 self._end_early(request, http_response(413, b""))
-        elif fault := message_fault(request.message, is_whole=False):
+        elif request.body and (fault := message_fault(request.body, is_whole=False)):
             self._end_early(request, fault)
         elif self._shared.unfinished_bytes > limits.MAX_UNFINISHED_BYTES:
             self._shared.ended["unfinished_bytes"] += 1
@@ -276,22 +284,19 @@ class Connection(Control):
 
     def _complete(self, request: Request) -> None:
         """The peer has sent all of its request: hand it over, or answer it."""
-        head, body = request.head, request.message
+        head, body = request.head, request.body or bytearray()
         if head.content_length not in {None, request.received}:
             self._reset(request.stream_id, ErrorCode.PROTOCOL_ERROR)
             return
         self._release(request)
         response = head.response or message_fault(body, is_whole=True)
         if response is None:
-            self._hand_over(request, bytes(body[PREFIX_BYTES:]))
+            request.message = bytes(body[PREFIX_BYTES:])
+            request.state = RECEIVED
+            self._events.append(request)
         else:
             request.state = RECEIVED
             self.respond(request, response)
-
-    def _hand_over(self, request: Request, message: bytes) -> None:
-        request.message = message
-        request.state = RECEIVED
-        self._events.append(request)
 
     # Answers
 

@@ -223,11 +223,11 @@ class Control:
 
     def _release(self, request: Request) -> None:
         """Give back what an unfinished message takes."""
-        size = len(request.message)
+        size = len(request.body) if request.body else 0
         self._shared.unfinished_calls -= 1
         self._shared.unfinished_bytes -= size
         self._consumed += size
-        request.message = b""
+        request.body = None
 
     def _return_window(self) -> None:
         self._outbox.frames.append(frames.window_update(0, self._consumed))

@@ -40,8 +40,6 @@ class RequestHead:
     content_length: int | None
     response: Response | None
     """The answer to a request that is no gRPC call, or one that cannot be read; None for a gRPC call."""
-    is_plain: bool
-    """Whether it is a gRPC call whose bytes need not be counted."""
 
 
 def read_request_head(fields: Iterable[tuple[bytes, bytes]]) -> RequestHead:
@@ -64,7 +62,6 @@ def read_request_head(fields: Iterable[tuple[bytes, bytes]]) -> RequestHead:
         traceparent=regular.get(b"traceparent", b"").decode("latin-1"),
         content_length=length,
         response=response,
-        is_plain=length is None and response is None,
     )
 
 

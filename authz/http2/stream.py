@@ -16,7 +16,7 @@ CLOSED = 3
 class Request:
     """A gRPC call. As an event of a connection it is complete; a later event with the same object took it back."""
 
-    __slots__ = ("head", "message", "received", "since", "state", "stream_id", "trailers", "unsent", "window")
+    __slots__ = ("body", "head", "message", "received", "since", "state", "stream_id", "trailers", "unsent", "window")
 
     def __init__(self, stream_id: int, head: RequestHead, since: float) -> None:
         self.stream_id = stream_id
@@ -24,7 +24,10 @@ class Request:
         self.since = since
         """When its first frame came; later, when its answer began to wait."""
         self.state = RECEIVING
-        self.message: bytes | bytearray = b""
+        self.message = b""
+        """Without gRPC's prefix, once it is complete."""
+        self.body: bytearray | None = None
+        """What has come of a message that is not complete."""
         self.received = 0
         """Bytes of DATA without padding."""
         self.window = 0

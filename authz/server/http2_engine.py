@@ -55,14 +55,13 @@ DRAIN_ACK_SECONDS = 1.0
 class Http2Call:
     """One call: received, answered once."""
 
-    __slots__ = ("_engine", "deadline", "handler", "message", "peer", "request")
+    __slots__ = ("_engine", "deadline", "handler", "peer", "request")
 
     def __init__(self, engine: Http2Engine, peer: Peer, request: Request, handler: Handler) -> None:
         self._engine = engine
         self.peer = peer
         self.request = request
         self.handler = handler
-        self.message = bytes(request.message)
         self.deadline = request.since + request.head.timeout_seconds
 
     def seconds_left(self) -> float:
@@ -185,7 +184,7 @@ class Http2Engine:
             if call.deadline <= time.monotonic():  # nobody would read a decision
                 self._answer(call, DEADLINE_EXCEEDED)
                 continue
-            answer = call.handler(call.message, call)
+            answer = call.handler(call.request.message, call)
             if answer is not None:
                 self._answer(call, answer)
             if number % FLUSH_AFTER == 0:
