@@ -143,7 +143,7 @@ def _literal(name: str, value: str) -> bytes:
     return b"\x00%c%b%c%b" % (len(name), name.encode(), len(value), value.encode())
 
 
-_HEADER_BLOCK = b"".join(
+_HEADER_BLOCK = b"\x20" + b"".join(  # a table of size 0, which a server may demand to hear (RFC 9113 section 4.3.1)
     _literal(name, value)
     for name, value in {
         ":method": "POST",

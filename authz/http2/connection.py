@@ -271,7 +271,10 @@ class Connection(Control):
             self._shared.unfinished_bytes += len(payload)
         else:
             self._consumed += len(payload)
-        if flags & END_STREAM:
+        declared = request.head.content_length
+        if declared is not None and request.received > declared:
+            self._reset(request.stream_id, ErrorCode.PROTOCOL_ERROR)
+        elif flags & END_STREAM:
             self._complete(request)
         elif request.head.response is not None:
             if request.received > limits.MAX_MESSAGE_BYTES:

@@ -148,7 +148,7 @@ class Control:
     def _on_rst_stream(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self._require_used(stream_id)
         _require_size(len(payload) == 4)  # noqa: PLR2004 - RFC 9113 section 6.4
-        self._spend("resets", limits.MAX_RESETS)
+        self._spend("resets", limits.MAX_RESETS, per_answer=1)
         self._ignored.pop(stream_id, None)
         request = self._streams.get(stream_id)
         if request is not None:
@@ -192,7 +192,7 @@ class Control:
             self._drop(request)
         self._outbox.frames.append(frames.rst_stream(stream_id, code))
         self._ignore(stream_id)
-        self._spend("resets", limits.MAX_RESETS)
+        self._spend("resets", limits.MAX_RESETS, per_answer=1)
 
     def _end_early(self, request: Request, response: Response) -> None:
         """Answer before the request is complete, and ask for no more of it (RFC 9113 section 8.1)."""
@@ -202,7 +202,7 @@ class Control:
         del self._streams[request.stream_id]
         self._outbox.frames.append(frames.rst_stream(request.stream_id, ErrorCode.NO_ERROR))
         self._ignore(request.stream_id)
-        self._spend("resets", limits.MAX_RESETS)
+        self._spend("resets", limits.MAX_RESETS, per_answer=1)
 
     def _ignore(self, stream_id: int) -> None:
         """Drop what the peer sent on a stream before it learned that the stream has ended (RFC 9113 section 5.1)."""
@@ -239,10 +239,10 @@ class Control:
         for request in list(self._streams.values()):
             self._drop(request)
 
-    def _spend(self, cause: str, limit: int) -> None:
-        """Count a frame that is no call; too many of them beyond the calls that were answered are an attack."""
+    def _spend(self, cause: str, limit: int, per_answer: int = limits.FRAMES_PER_ANSWER) -> None:
+        """Count a frame that is no call; too many of them beside the calls that were answered are an attack."""
         self._spent[cause] += 1
-        if self._spent[cause] > limit + self._answered:
+        if self._spent[cause] > limit + per_answer * self._answered:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"too many {cause.replace('_', ' ')}", cause)
 
 

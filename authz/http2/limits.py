@@ -43,23 +43,26 @@ MAX_REMEMBERED_BLOCKS = 512
 MAX_REMEMBERED_BLOCK_BYTES = 1024
 """Header blocks whose meaning is remembered for all connections, and the longest of them: at most a megabyte."""
 
+FRAMES_PER_ANSWER = 8
+"""Frames of each kind below that one answered call allows. grpcio sends about two WINDOW_UPDATE for every answer."""
+
 MAX_RESETS = 1024
-"""Streams that end by RST_STREAM from either side, beyond the calls that were answered (CVE-2023-44487, CVE-2019-9514,
-CVE-2025-8671). Twice the streams of a connection: an Envoy that times out on all of them twice is no attacker."""
+"""Streams that end by RST_STREAM from either side, beyond one for each call that was answered (CVE-2023-44487,
+CVE-2019-9514, CVE-2025-8671). Twice the streams of a connection: an Envoy that times out on all of them twice is no
+attacker."""
 
 MAX_PINGS = 256
-"""PING frames beyond the calls that were answered (CVE-2019-9512). A client that probes its bandwidth sends one per
-answer at most."""
+"""PING frames beyond those that answers allow (CVE-2019-9512). A client that probes its bandwidth sends one per answer
+at most."""
 
 MAX_SETTINGS = 64
-"""SETTINGS frames beyond the calls that were answered (CVE-2019-9515). Peers send one or two in a lifetime."""
+"""SETTINGS frames beyond those that answers allow (CVE-2019-9515). Peers send one or two in a lifetime."""
 
 MAX_EMPTY_FRAMES = 64
-"""DATA frames without a byte and without END_STREAM, beyond the calls that were answered (CVE-2019-9518)."""
+"""DATA frames without a byte and without END_STREAM, beyond those that answers allow (CVE-2019-9518)."""
 
 MAX_IDLE_FRAMES = 4096
-"""PRIORITY, WINDOW_UPDATE and unknown frames beyond the calls that were answered (CVE-2019-9511, CVE-2019-9513).
-nghttp2 may send two window updates for each answer; only those that grow faster than the answers count."""
+"""PRIORITY, WINDOW_UPDATE, GOAWAY and unknown frames beyond those that answers allow (CVE-2019-9511, CVE-2019-9513)."""
 
 SETTINGS_ACK_SECONDS = 10.0
 """For the peer to open the connection and to acknowledge our settings (RFC 9113 section 6.5.3)."""

@@ -20,6 +20,7 @@ def _literal(index: bytes, value: bytes) -> bytes:
 
 
 _CALL = (
+    b"\x20"  # a dynamic table of size 0
     b"\x83\x86"  # :method POST, :scheme http
     + _literal(b"\x04", b"/envoy.service.auth.v3.Authorization/Check")
     + _literal(b"\x01", b"localhost")
@@ -46,3 +47,20 @@ def begin(stream: int) -> bytes:
 def reset(stream: int) -> bytes:
     """The end of a call, as somebody who changed his mind."""
     return frame(_RST_STREAM, 0, stream, _CANCEL.to_bytes(4, "big"))
+
+
+def ends_read(connection: socket.socket, wanted: int) -> int:
+    """How many RST_STREAM frames have come, when there are so many or nothing comes any more."""
+    data, at, found = b"", 0, 0
+    while found < wanted:
+        try:
+            more = connection.recv(65_536)
+        except TimeoutError:
+            break
+        if not more:
+            break
+        data += more
+        while len(data) - at >= 9 and len(data) - at >= 9 + int.from_bytes(data[at : at + 3], "big"):
+            found += data[at + 3] == _RST_STREAM
+            at += 9 + int.from_bytes(data[at : at + 3], "big")
+    return found
