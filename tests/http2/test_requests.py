@@ -154,7 +154,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_not_one_whole_message_is_refused_with_a_status(what: str, in_parts: bool) -> None:
+def test_what_is_not_one_whole_message_is_refused_with_a_status(what: str, *, in_parts: bool) -> None:
     sent, status = REFUSED[what]
     talk = Talk()
     parts = [data(1, sent[at : at + 1], 0) for at in range(len(sent))] if in_parts else []
