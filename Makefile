@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,8 +74,12 @@ $(NODE_CLIENTS): tests/clients/package-lock.json
 clients: $(READY) $(CLIENTS)/.ready $(NODE_CLIENTS) ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and more OpenID providers
 	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
 
-coverage: $(READY) ## every branch of the deciding core is reached by its own tests
+coverage: $(READY) ## every branch of the deciding core and of the HTTP/2 protocol object is reached by its own tests
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100
+	@$(BIN)/python -m pytest -q tests/http2 --cov=authz.http2 --cov-branch --cov-fail-under=100
+
+h2spec: $(READY) ## the conformance suite of HTTP/2 against the engine (needs Go to build it)
+	@$(BIN)/python -m tests.h2spec.run $(VENV)/h2spec
 
 CHILDREN ?= 2
 mutants: $(READY) ## change the deciding core in every small way and see that a test notices (takes some minutes)

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HARNESSES = ("token", "authorization", "claims", "jwks", "policy", "check")
+HARNESSES = ("token", "authorization", "claims", "jwks", "policy", "check", "http2")
 SLOW_INPUT_SECONDS = 5
 """One input that takes so long is a finding: nothing that a stranger sends may stall."""
 
