@@ -100,6 +100,7 @@ class Http2Engine:
         self._has_ended = False
         self._cancel_at = float("inf")
         self._is_draining = False
+        self._is_deaf = False  # whether connections wait because there is no file descriptor for them
         self._finish_drain_at = 0.0
         self._look_at = 0.0
         self._epoll.register(self._wake, select.EPOLLIN)
@@ -205,8 +206,10 @@ class Http2Engine:
         try:
             accepted = self._listener.accept()
         except OSError:  # no file descriptor is left
-            accepted = None
-            self._make_room()
+            if not self._make_room():
+                self._epoll.unregister(self._listener.socket)  # until the next look at the time: it would wake us now
+                self._is_deaf = True
+            return
         if accepted is None:
             return
         if len(self._peers) >= MAX_CONNECTIONS and not self._make_room():
@@ -298,6 +301,9 @@ class Http2Engine:
     def _look_at_time(self, now: float) -> None:
         """What takes too long ends: messages, answers that nobody reads, calls past their deadline."""
         self._look_at = now + self._patience()
+        if self._is_deaf and not self._is_draining:
+            self._epoll.register(self._listener.socket, select.EPOLLIN)
+            self._is_deaf = False
         for peer in list(self._peers.values()):
             self._take_up(peer, peer.connection.expire(now))
             if peer.connection.has_output:

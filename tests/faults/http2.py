@@ -7,6 +7,7 @@ import socket
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADERS, _RST_STREAM, _SETTINGS = 1, 3, 4
 _END_HEADERS = 4
+_DATA, _END_STREAM = 0, 1
 _CANCEL = 8
 
 
@@ -44,6 +45,11 @@ def begin(stream: int) -> bytes:
     return frame(_HEADERS, _END_HEADERS, stream, _CALL)
 
 
+def whole(stream: int) -> bytes:
+    """A call with an empty message, which is refused."""
+    return begin(stream) + frame(_DATA, _END_STREAM, stream, bytes(5))
+
+
 def reset(stream: int) -> bytes:
     """The end of a call, as somebody who changed his mind."""
     return frame(_RST_STREAM, 0, stream, _CANCEL.to_bytes(4, "big"))
@@ -64,3 +70,14 @@ def ends_read(connection: socket.socket, wanted: int) -> int:
             found += data[at + 3] == _RST_STREAM
             at += 9 + int.from_bytes(data[at : at + 3], "big")
     return found
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Whether the trailers of an answer come before the connection falls silent."""
+    data = b""
+    while b"grpc-status" not in data:
+        more = connection.recv(65_536)
+        if not more:
+            return False
+        data += more
+    return True

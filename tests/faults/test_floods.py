@@ -186,6 +186,36 @@ def test_half_open_connections_and_calls_leave_good_calls_answered(engine: str) 
         assert one.check(fresh_token()) == "ok"
 
 
+def test_slow_writers_and_clients_that_do_not_read_leave_good_calls_answered() -> None:
+    """grpc.server is left out: it keeps every answer that is not read, some 300 MiB of them here."""
+    with sidecar(1) as one, ExitStack() as stack:
+        (worker,) = one.workers()
+        path, before, good = one.addresses[0].removeprefix("unix:"), rss(worker), GoodCalls(one)
+        writers = [stack.enter_context(http2.connect(path)) for _ in range(50)]
+        readers = [stack.enter_context(http2.connect(path)) for _ in range(8)]
+        for reader in readers:
+            reader.settimeout(0.01)
+        with good.asking():
+            for stream in range(1, 2001, 2):
+                time.sleep(0.002)
+                for reader in readers:
+                    with suppress(OSError):
+                        reader.sendall(http2.whole(stream))
+            for byte in http2.whole(1):
+                for writer in writers:
+                    writer.sendall(bytes((byte,)))
+            answered = sum(http2.is_answered(writer) for writer in writers)
+        grown = (rss(worker) - before) / MIB
+        print(good.said(f"50 one byte at a time, 8 that do not read, {grown:+.1f} MiB"))
+        assert answered == 50
+        assert set(good.reasons) == {"ok"}
+        assert grown < 64
+
+        stack.close()
+        until(lambda: one.metrics()["authz_checks_in_flight"] == 0, SECONDS)
+        assert one.check(fresh_token()) == "ok"
+
+
 def test_thirty_thousand_different_tokens_leave_the_memory_where_it_was() -> None:
     """What the worker keeps of tokens is bounded: after some thousands nothing more is added."""
     tokens, window = 30_000, 400
