@@ -191,16 +191,15 @@ def test_slow_writers_and_clients_that_do_not_read_leave_good_calls_answered() -
     with sidecar(1) as one, ExitStack() as stack:
         (worker,) = one.workers()
         path, before, good = one.addresses[0].removeprefix("unix:"), rss(worker), GoodCalls(one)
-        writers = [stack.enter_context(http2.connect(path)) for _ in range(50)]
         readers = [stack.enter_context(http2.connect(path)) for _ in range(8)]
-        for reader in readers:
-            reader.settimeout(0.01)
         with good.asking():
-            for stream in range(1, 2001, 2):
-                time.sleep(0.002)
-                for reader in readers:
-                    with suppress(OSError):
+            for reader in readers:
+                reader.settimeout(0.1)
+                with suppress(OSError):
+                    for stream in range(1, 2001, 2):
+                        time.sleep(0.0005)
                         reader.sendall(http2.whole(stream))
+            writers = [stack.enter_context(http2.connect(path)) for _ in range(50)]
             for byte in http2.whole(1):
                 for writer in writers:
                     writer.sendall(bytes((byte,)))
