@@ -19,9 +19,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from authz.http2.connection import Connection
-from authz.programs.machine import LOOPBACK, free_port
 from authz.server import http2_engine
 from authz.server.engine import Service
+from authz.tools.processes.machine import LOOPBACK, free_port
 
 MODULE = "github.com/summerwind/h2spec/cmd/h2spec@latest"
 """v2.2.1 of 2019 is the last release; the proxy does not know it by that name, for the module has no go.mod."""
