@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from authz import __version__
 from authz.core.reasons import Reason
+from authz.http2.limits import CAUSES
 from authz.observe.labels import Labels
 from authz.observe.tally import DURATION_BOUNDS_SECONDS
 
@@ -34,6 +35,7 @@ class Totals:
     """By issuer and result."""
     unknown_kids: Counter[str] = field(default_factory=Counter)
     lines_dropped: int = 0
+    peer_faults: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(CAUSES, 0)))
     candidates: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By policy and agreement."""
     api_refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -51,6 +53,7 @@ class Totals:
         self.hits += status["hits"]
         self.misses += status["misses"]
         self.lines_dropped += status["lines_dropped"]
+        self.peer_faults.update(status["peer_faults"])
         for alias, results in status["userinfo"].items():
             self.userinfo.update({(alias, result): count for result, count in results.items()})
         if status["revocations"] is not None:
@@ -178,6 +181,11 @@ class Exposition(Collector):
         last = self._reloads.last_success_seconds
         yield _gauge("authz_config_last_success_timestamp_seconds", "When the running configuration was read.", last)
         yield CounterMetricFamily("authz_log_lines_dropped", "Lines nobody took.", value=totals.lines_dropped)
+        text = "Connections and streams that a worker ended because of its peer, by cause."
+        ended = CounterMetricFamily("authz_peer_faults", text, labels=("cause",))
+        for cause, count in sorted(totals.peer_faults.items()):
+            ended.add_metric((cause,), count)
+        yield ended
         yield _gauge("authz_workers", "Workers that serve.", self._sum("serving"))
         build = GaugeMetricFamily("authz_build_info", "Always 1.", labels=("version", "python", "engine"))
         engines = {str(status["engine"]) for status in self.live.values() if status["engine"]}

@@ -52,6 +52,10 @@ class Engine(Protocol):
     def turns(self) -> int:
         """Grows at least every second while the engine is alive."""
 
+    @property
+    def ended(self) -> Mapping[str, int]:
+        """Connections and streams that were ended on this side, by cause; empty if the engine does not say."""
+
     def serve(self) -> None:
         """Carry calls until `stop`, then finish those that are in flight."""
 

@@ -128,6 +128,11 @@ class GrpcEngine:
         """Calls accepted and not yet answered, those that no thread has taken up included."""
         return self._pool.unfinished
 
+    @property
+    def ended(self) -> dict[str, int]:
+        """Nothing: gRPC's core does not say."""
+        return {}
+
     def serve(self) -> None:
         """Carry calls until `stop`, then finish those that are in flight."""
         with self._lock:

@@ -227,6 +227,7 @@ class Worker:
             "in_flight": engine.in_flight if engine is not None else 0,
             "turns": engine.turns if engine is not None else 0,
             "lines_dropped": self._log.dropped,
+            "peer_faults": dict(engine.ended) if engine is not None else {},
             "keys": {alias: _keys(source) for alias, source in self._sources.items()},
             "userinfo": {alias: source.report() for alias, source in self._userinfo.items()},
             "revocations": self._revocations.report() if self._revocations is not None else None,

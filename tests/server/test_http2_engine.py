@@ -100,7 +100,7 @@ def test_a_client_that_does_not_read_is_not_read_and_is_closed_in_time(
         assert echoes(served)
         assert sent < 500
 
-        until(lambda: served.engine.ended["unread_socket"] == 1, SECONDS)  # type: ignore[attr-defined]
+        until(lambda: served.engine.ended["unread_socket"] == 1, SECONDS)
 
 
 def test_answers_of_a_burst_are_written_before_all_of_it_is_decided(served: Running) -> None:
@@ -123,7 +123,7 @@ def test_a_call_whose_message_does_not_come_ends_within_a_second(served: Running
 
         assert b"no message came in time" in seen
         assert time.monotonic() - began < SECONDS
-        assert served.engine.ended["no_message"] == 1  # type: ignore[attr-defined]
+        assert served.engine.ended["no_message"] == 1
     assert served.handled == []
 
 
@@ -174,7 +174,7 @@ def test_a_fault_of_ours_ends_one_connection(served: Running, monkeypatch: pytes
         assert goaway(0, ErrorCode.INTERNAL_ERROR, "internal error") in read_until(one, b"\0never")
 
     assert echoes(served)
-    assert served.engine.ended["internal"] == 1  # type: ignore[attr-defined]
+    assert served.engine.ended["internal"] == 1
 
 
 def test_one_connection_too_many_takes_the_place_of_the_one_that_is_idle_for_longest(
