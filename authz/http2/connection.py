@@ -32,7 +32,7 @@ from authz.http2.frames import (
     window_update,
 )
 from authz.http2.grpc_message import PREFIX_BYTES, message_fault
-from authz.http2.limits import Shared
+from authz.http2.limits import MAX_FRAME_BYTES, MAX_STREAMS_PER_CONNECTION, Shared
 from authz.http2.request_head import RequestHead, require_trailers
 from authz.http2.responses import DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, Response, http_response, status_response
 from authz.http2.stream import RECEIVED, RECEIVING, Request
@@ -124,10 +124,12 @@ class Connection(Control):
     def _take_frames(self, data: bytes, at: int) -> int:
         """Act on every whole frame. Returns where the first that is not whole begins."""
         size = len(data) if self._has_preface else 0
+        on_data, on_headers, unpack = self._on_data, self._on_headers, HEAD.unpack_from
         while size - at >= HEAD_BYTES:
-            word, flags, stream_id = HEAD.unpack_from(data, at)
-            end = at + HEAD_BYTES + (word >> 8)
-            if word >> 8 > limits.MAX_FRAME_BYTES:
+            word, flags, stream_id = unpack(data, at)
+            length = word >> 8
+            end = at + HEAD_BYTES + length
+            if length > MAX_FRAME_BYTES:
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "frame too large")
             if end > size:
                 break
@@ -137,9 +139,9 @@ class Connection(Control):
             if self._expected is not None and kind != self._expected:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "another frame was due")
             if kind == DATA:
-                self._on_data(flags, stream_id, payload)
+                on_data(flags, stream_id, payload)
             elif kind == HEADERS:
-                self._on_headers(flags, stream_id, payload)
+                on_headers(flags, stream_id, payload)
             elif kind == CONTINUATION:
                 self._on_continuation(flags, stream_id, payload)
             else:
@@ -190,7 +192,7 @@ class Connection(Control):
                 return
         if stream_id > self._last_served_id:
             self._ignore(stream_id)
-        elif len(self._streams) >= limits.MAX_STREAMS_PER_CONNECTION:
+        elif len(self._streams) >= MAX_STREAMS_PER_CONNECTION:
             self._reset(stream_id, ErrorCode.REFUSED_STREAM)
         else:
             request = self._streams[stream_id] = Request(stream_id, head, self._now)
