@@ -138,6 +138,8 @@ def is_known(raw: bytes, ours: int | None, theirs: int | None) -> bool:
     codes = (ours, theirs)
     return (
         codes == (frames.ErrorCode.COMPRESSION_ERROR, frames.ErrorCode.PROTOCOL_ERROR)  # section 4.3
+        # Section 8.1: a second message is answered before the request ends, and h2 knows of no messages.
+        or codes == (frames.ErrorCode.NO_ERROR, None)
         # Section 6.10: a CONTINUATION of nothing, whatever the state of its stream.
         or (kind == frames.CONTINUATION and codes == (frames.ErrorCode.PROTOCOL_ERROR, frames.ErrorCode.STREAM_CLOSED))
         # Section 6.4: RST_STREAM on an idle stream, which every stream of even number is.
