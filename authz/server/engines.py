@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authz.server.engine import Engine, Service
+from authz.server.http2_engine import Http2Engine
 
 CHOICES = ("h2", "grpc")
 
@@ -13,6 +14,4 @@ def start(choice: str, address: str, service: Service) -> Engine:
         from authz.server.grpc_engine import GrpcEngine  # noqa: PLC0415 - 20 MiB and 0.1 s that only this choice costs
 
         return GrpcEngine(address, service)
-    from authz.server.http2_engine import Http2Engine  # noqa: PLC0415 - no part of the other choice
-
     return Http2Engine(address, service)
