@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.promises import PROMISES, Promise, Tables
@@ -23,25 +23,34 @@ MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)?):begin -->\n).*?(<!-- \2:end -->)
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said around the numbers, in one language."""
+    """The text around the numbers in one language, and its translations of row titles and plan names."""
 
     picture: str
     head: tuple[str, str, str, str]
     told: str
     more: str
+    translations: Mapping[str, str] = field(default_factory=dict)
 
 
 ENGLISH = Words(
-    "Requests per second, each way of protecting a route beside the others",
+    "Requests per second for each way to protect a route",
     ("through one Envoy worker thread", "requests/s", "p50 us", "p99 us"),
     "A {plan} run of `make bench` on {cores} shared cores, Python {python}, grpcio {grpcio}, {day}.",
-    "More, and how to measure: [docs/performance.md](docs/performance.md).",
+    " More, and how to measure: [docs/performance.md](docs/performance.md).",
 )
 JAPANESE = Words(
     "ルートを守る方法ごとの 1 秒あたりの要求数",
     ("1 つの Envoy ワーカースレッドを通した値", "要求/秒", "p50 us", "p99 us"),
     "`make bench` ({plan}) を共有 {cores} コア、Python {python}、grpcio {grpcio} で実行した値です ({day})。",
-    "詳しくは、測り方とともに [docs/performance.md](docs/performance.md) にあります。",
+    "測り方とその他の結果は [docs/performance.md](docs/performance.md) にあります。",
+    {
+        "full": "全測定",
+        "Envoy alone": "Envoy のみ",
+        "Envoy's jwt_authn + rbac": "Envoy の jwt_authn + rbac",
+        "authz, known token": "authz、検証済みのトークン",
+        "Envoy's jwt_authn + rbac, with its jwt cache": "Envoy の jwt_authn + rbac、JWT キャッシュあり",
+        "authz with 2 workers, known token": "authz、ワーカー 2 つ、検証済みのトークン",
+    },
 )
 DOCUMENTS = {"README.md": ENGLISH, "README.ja.md": JAPANESE, "docs/performance.md": ENGLISH}
 
@@ -113,9 +122,11 @@ def promise_lines(tables: Tables, promises: Iterable[Promise]) -> list[str]:
 
 def parts(tables: Tables, words: Words) -> dict[str, str]:
     """What stands between which markers."""
-    told = words.told.format(**{**read_about(), "day": str(read_about()["when"])[:10]})
+    about = read_about()
+    plan = words.translations.get(str(about["plan"]), about["plan"])
+    told = words.told.format(**{**about, "plan": plan, "day": str(about["when"])[:10]})
     short = markdown_table(_beside(tables, words))
-    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told} {words.more}\n"}
+    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told}{words.more}\n"}
     found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{told}\n"
     for name, table in tables.items():
         found[f"bench-{name}"] = f"{table.title}.\n\n{markdown_table(cells(table))}\n"
@@ -127,7 +138,7 @@ def _beside(tables: Tables, words: Words) -> list[list[str]]:
     table = tables["envoy"]
     columns = ("per_second", "alone_p50", "alone_p99")
     return [list(words.head)] + [
-        [row.subject, *(_cell(name, row.middle(name)) for name in columns)]
+        [words.translations.get(row.subject, row.subject), *(_cell(name, row.middle(name)) for name in columns)]
         for row in table.rows
         if all(name in row.samples for name in columns)
     ]
