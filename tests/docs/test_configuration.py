@@ -49,7 +49,7 @@ def test_every_policy_field_is_described() -> None:
 def test_every_field_of_authz_is_described() -> None:
     known = _known({"issuers": {"a": _ISSUER}, _NOT_A_FIELD: 1})
 
-    assert set(_documented("What stands in `node.metadata.authz`")) == known
+    assert set(_documented("Fields of `node.metadata.authz`")) == known
 
 
 def test_every_algorithm_is_named() -> None:
