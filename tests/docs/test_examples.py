@@ -1,4 +1,4 @@
-"""Every YAML example in the documents is good: its issuers, policies and routes are read as the sidecar reads them."""
+"""Every YAML example in the documents is valid when the sidecar's own code reads it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.docs.markdown import DOCUMENTS, Block, blocks
 
 _EXAMPLES = [block for document in DOCUMENTS for block in blocks(document, "yaml")]
 _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}}}
-"""For examples that show policies alone."""
+"""For examples that contain only policies."""
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
 _READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
-"""Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
+"""Fields of examples without issuers, policies and routes: Envoy clusters, Prometheus rules."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)

@@ -1,4 +1,4 @@
-"""The figures in the documents are those that `make bench` measured last."""
+"""The documents state the figures of the last `make bench`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.docs.markdown import ROOT
 
 
 def test_documents_say_what_the_results_say() -> None:
-    """Where this fails: `python -m bench.report`."""
+    """If this fails, run `python -m bench.report`."""
     assert report.main(["--check"]) == 0
 
 
