@@ -36,6 +36,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/architecture
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m deploy.generate --check
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
@@ -55,7 +56,8 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 	@rm -rf $(VENV)/proto && mkdir -p $(PB_OUT)
 	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
 
-docs: $(READY) ## write the generated parts of the documents
+docs: $(READY) ## write the generated parts of the documents, and the Envoy files of deploy/
+	@$(BIN)/python -m deploy.generate
 	@$(BIN)/python -m docs.generate
 
 e2e: $(READY) ## only the tests that go through real Envoy

@@ -11,6 +11,7 @@ from authz.cli import (
     completion_command,
     demo_command,
     explain_command,
+    init_command,
     keys_command,
     lint_command,
     policy_test_command,
@@ -31,6 +32,7 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         serve_command,
+        init_command,
         lint_command,
         explain_command,
         policy_test_command,
