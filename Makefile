@@ -40,7 +40,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
-	@sed 's|/etc/envoy/secrets|$(SECRETS)|' deploy/envoy.yaml >$(SECRETS)/envoy.yaml
+	@sed 's|/etc/envoy/secrets|$(SECRETS)|; s|filename: /etc/envoy/\([a-z-]*\.[a-z]*\.html\)|filename: $(CURDIR)/deploy/pages/\1|' deploy/envoy.yaml >$(SECRETS)/envoy.yaml
 	@touch $$(grep -o '$(SECRETS)/[a-z-]*\.yaml' $(SECRETS)/envoy.yaml)
 	@$(BIN)/envoy --mode validate --log-level error -c $(SECRETS)/envoy.yaml
 	@$(BIN)/authz lint deploy/envoy.yaml

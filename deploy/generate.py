@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from authz.tools.init import pages
 from authz.tools.init.answers import Answers, Endpoints
 from authz.tools.init.render import render
 
@@ -57,12 +58,15 @@ FILES: Mapping[str, Answers] = MappingProxyType(
 
 def main(*, check: bool) -> int:
     """Write every file. With `check`, write nothing and return 1 if one differs."""
-    stale = [name for name, answers in FILES.items() if _differs(DEPLOY / name, render(answers))]
+    written = {name: render(answers) for name, answers in FILES.items()}
+    written |= {f"pages/{name}": text for name, text in pages.files().items()}
+    stale = [name for name, text in written.items() if _differs(DEPLOY / name, text)]
     for name in stale:
         if check:
             sys.stderr.write(f"deploy/{name} is not as `make docs` writes it\n")
         else:
-            (DEPLOY / name).write_text(render(FILES[name]), encoding="utf-8")
+            (DEPLOY / name).parent.mkdir(exist_ok=True)
+            (DEPLOY / name).write_text(written[name], encoding="utf-8")
             sys.stdout.write(f"deploy/{name}: written\n")
     return 1 if check and stale else 0
 

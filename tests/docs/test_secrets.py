@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from authz.tools.demo.client import Client
+from authz.tools.init import pages
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
 from tests.docs.markdown import ROOT, blocks
@@ -42,7 +43,7 @@ def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path)
     shipped = (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8")
     for path in folder.glob("*.yaml"):
         path.write_text(path.read_text().replace("/etc/envoy/secrets", str(folder)))
-    config = yaml.safe_load(shipped.replace("/etc/envoy/secrets", str(folder)))
+    config = yaml.safe_load(pages.local(shipped).replace("/etc/envoy/secrets", str(folder)))
     admin = config["admin"]["address"]["socket_address"]["port_value"] = free_port()
     listener = config["static_resources"]["listeners"][0]["address"]["socket_address"]
     listener |= {"address": LOOPBACK, "port_value": free_port()}

@@ -13,6 +13,7 @@ from authz.envoy.document import read
 from authz.envoy.settings import read_settings
 from authz.tools.envoy_run.envoy_process import rehearse
 from authz.tools.envoy_run.http_request import HttpRequest
+from authz.tools.init import pages
 from authz.tools.init.answers import Answers
 from authz.tools.init.render import render
 from authz.tools.lint.examine import examine
@@ -41,7 +42,8 @@ def test_envoy_accepts_a_written_file(text: str, tmp_path: Path) -> None:
     for name in re.findall(r"/etc/envoy/secrets/([a-z-]+\.yaml)", text):
         (tmp_path / name).write_text("", encoding="utf-8")
     file = tmp_path / "envoy.yaml"
-    file.write_text(text.replace("/etc/envoy/secrets", str(tmp_path)), encoding="utf-8")
+    local = text.replace("/etc/envoy/secrets", str(tmp_path))
+    file.write_text(pages.local(local, DEPLOY / "pages"), encoding="utf-8")
 
     ended = subprocess.run(
         [envoy_command(), "--mode", "validate", "-c", str(file), "--log-level", "error"],

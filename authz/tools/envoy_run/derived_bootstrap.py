@@ -39,7 +39,15 @@ _KEPT = (
 )
 """Filters that need nothing but the request. Others, such as a login, cannot be had here or would answer instead."""
 
-_LEFT_OUT = ("access_log", "access_log_options", "tracing", "upgrade_configs", "http3_protocol_options", "codec_type")
+_LEFT_OUT = (
+    "access_log",
+    "local_reply_config",
+    "access_log_options",
+    "tracing",
+    "upgrade_configs",
+    "http3_protocol_options",
+    "codec_type",
+)
 _TYPE = "type.googleapis.com/envoy."
 
 

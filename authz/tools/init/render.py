@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from authz.core.profiles import PROFILES
+from authz.tools.init import pages
 from authz.tools.init.answers import Answers
 
 TEMPLATE = Path(__file__).with_name("envoy.yaml.j2")
@@ -57,6 +58,7 @@ def _values(answers: Answers) -> dict[str, Any]:
         "marked": answers.marked,
         "name": answers.name or answers.host.partition(".")[0],
         "owner_claim": f'{profile.owner_claims[0].claim}: "4242"' if profile.owner_claims else "",
+        "pages": pages,
         "profile": answers.profile,
         "provider": PROVIDER_NAMES.get(answers.profile, "the provider"),
         "secrets": answers.login or answers.tls,
