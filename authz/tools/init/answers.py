@@ -65,7 +65,7 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything that the template asks. `problems` says what is wrong or missing."""
+    """The input of the template. `problems` lists everything wrong or missing."""
 
     profile: str
     host: str
@@ -87,7 +87,7 @@ class Answers:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """The upstreams. Those that do not parse are left out: `problems` names them."""
+        """The upstreams. `problems` names those left out because they do not parse."""
         matches = [match for text in self.upstreams if (match := _UPSTREAM.fullmatch(text))]
         return tuple(Service(match["prefix"] or "/api", match["host"], int(match["port"])) for match in matches)
 
@@ -98,7 +98,7 @@ class Answers:
 
     @property
     def login_endpoints(self) -> Endpoints | None:
-        """Where people sign in; None without a login."""
+        """The endpoints of the sign-in. None without a login."""
         if not self.login:
             return None
         if self.profile != "cognito":
