@@ -17,9 +17,9 @@ from authz.server import wire
 from authz.server.check_service import decide
 from authz.server.engine import Handler, Service
 from authz.server.loop import Loop
+from authz.server.methods import CHECK_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
 from bench.inside import rules_of
-from bench.pool import CHECK_PATH
 
 NOTHING = "nothing: the echo"
 PROTOBUF = "decode the protobuf message"
@@ -54,7 +54,7 @@ def _handler(answer: bytes, step: str, authz: Path) -> Handler:
 def main() -> None:
     address, answer = sys.argv[1], Path(sys.argv[2]).read_bytes()
     step, authz = (sys.argv[3], Path(sys.argv[4])) if len(sys.argv) > 3 else (NOTHING, Path())
-    loop = Loop(address, Service({CHECK_PATH: _handler(answer, step, authz)}, lambda _call: answer))
+    loop = Loop(address, Service({CHECK_METHOD: _handler(answer, step, authz)}, lambda _call: answer))
     signal.signal(signal.SIGTERM, lambda _signal, _frame: loop.stop(0.0))
     loop.serve()
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
 from authz.cli.input_files import read_text, settings_of
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style, patience
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         return _explain(options)
     except ConfigurationError as mistake:
         print(f"authz explain: {mistake}", file=sys.stderr)
-        return 2
+        return exit_codes.OPERATOR_ERROR
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def _explain(options: argparse.Namespace) -> int:
             note for note in (met.said, left_out, f"The keys could not be had: {problem}" if problem else "") if note
         ]
         sys.stdout.write("".join(f"{line}\n" for line in (*notes, *text(explanation, Style.of(sys.stdout)))))
-    return 0 if explanation.is_allowed else 1
+    return exit_codes.OK if explanation.is_allowed else exit_codes.FINDINGS
 
 
 def _meet(subject: Subject, settings: Settings) -> Met:
@@ -107,7 +108,7 @@ def _not_asked(said: str, *, is_forwarded: bool, output: str) -> int:
         sys.stdout.write(json.dumps({"decision": decision, "route": said}, indent=2) + "\n")
     else:
         sys.stdout.write(f"{said}\n")
-    return 0 if is_forwarded else 1
+    return exit_codes.OK if is_forwarded else exit_codes.FINDINGS
 
 
 def _subject(options: argparse.Namespace) -> Subject:

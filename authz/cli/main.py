@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from authz import __version__
+from authz import __version__, exit_codes
 from authz.cli import (
     completion_command,
     demo_command,
@@ -53,6 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except BrokenPipeError:  # a reader such as `head` has seen enough
         sys.stderr.close()
-        return 0
+        return exit_codes.OK
     except KeyboardInterrupt:
-        return 130
+        return exit_codes.INTERRUPTED

@@ -25,6 +25,7 @@ from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.key_documents import Client
 from authz.sources.key_events import Log, unforeseen
+from authz.sources.source_status import UserinfoStatus
 
 REMEMBERED_SECONDS = 60.0
 """How long an answer counts. A token that the issuer no longer honours is let in for at most so long."""
@@ -132,9 +133,9 @@ class UserinfoSource:
         self._background.submit(self._ask(token, subject, asked))
         return asked
 
-    def report(self) -> dict[str, int]:
-        """How often each result came about. Every result is present."""
-        return dict(self._results)
+    def report(self) -> UserinfoStatus:
+        """Return the number of requests by result."""
+        return UserinfoStatus(dict(self._results))
 
     async def _ask(self, token: str, subject: str, asked: Future[None]) -> None:
         try:

@@ -16,6 +16,7 @@ import yaml
 
 from authz.envoy.document import Document
 from authz.server.engine import Service
+from authz.server.methods import CHECK_METHOD
 from authz.server.public import PublicServer
 from authz.tools.envoy_run.derived_bootstrap import CASE_HEADER, Route, RunPaths, derive
 from authz.tools.envoy_run.entrances import Entrance, choose, entrances
@@ -24,7 +25,6 @@ from authz.tools.envoy_run.http_request import HttpRequest
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, CannotRunError, envoy_command, free_ports
 
-CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 REQUEST_SECONDS = 30.0
 FLUSH_MILLISECONDS = "20"
 MAX_BODY_BYTES = 1024 * 1024
