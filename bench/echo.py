@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from authz.core.check import decide
 from authz.server import wire
-from authz.server.check_service import decide
 from authz.server.engine import Handler, Service
 from authz.server.loop import Loop
 from authz.server.methods import CHECK_METHOD

@@ -16,7 +16,7 @@ from authz.terminal import Style, patience
 
 if TYPE_CHECKING:
     from authz.envoy.settings import Settings
-    from authz.tools.explain.explained_request import Met, Subject
+    from authz.tools.explain.explained_request import ExplainedRequest, Met
 
 _EXAMPLES = """\
 examples:
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from authz.tools.explain.explanation import Disagreement, explain  # noqa: PLC0415 - not for --help
+    from authz.tools.explain.explanation import explain  # noqa: PLC0415 - not for --help
     from authz.tools.explain.explanation_output import data, text  # noqa: PLC0415
 
     subject = _subject(options)
@@ -74,10 +74,7 @@ def _explain(options: argparse.Namespace) -> int:
     if met.message is None:
         return _not_asked(met.said, is_forwarded=met.is_forwarded, output=options.output)
     with subject.rules(settings, patience) as rules:
-        try:
-            explanation = explain(rules.rules, met.message, subject.now)
-        except Disagreement as fault:
-            raise ConfigurationError.because(f"this is a fault of authz, please report it: {fault}") from fault
+        explanation = explain(rules.rules, met.message, subject.now)
         problem, left_out = rules.problem, rules.note
     if options.output == "json":
         sys.stdout.write(
@@ -91,7 +88,7 @@ def _explain(options: argparse.Namespace) -> int:
     return exit_codes.OK if explanation.is_allowed else exit_codes.FINDINGS
 
 
-def _meet(subject: Subject, settings: Settings) -> Met:
+def _meet(subject: ExplainedRequest, settings: Settings) -> Met:
     from authz.tools.processes.machine import CannotRunError  # noqa: PLC0415
 
     try:
@@ -111,9 +108,9 @@ def _not_asked(said: str, *, is_forwarded: bool, output: str) -> int:
     return exit_codes.OK if is_forwarded else exit_codes.FINDINGS
 
 
-def _subject(options: argparse.Namespace) -> Subject:
+def _subject(options: argparse.Namespace) -> ExplainedRequest:
     from authz.tools.envoy_run.http_request import parse_request  # noqa: PLC0415
-    from authz.tools.explain.explained_request import Subject, parse_moment  # noqa: PLC0415
+    from authz.tools.explain.explained_request import ExplainedRequest, parse_moment  # noqa: PLC0415
     from authz.tools.explain.token_input import read_pasted  # noqa: PLC0415
 
     try:
@@ -133,7 +130,7 @@ def _subject(options: argparse.Namespace) -> Subject:
         document = jwks() if jwks else None
     except OSError as problem:
         raise ConfigurationError.because(f"{options.jwks}: cannot be read: {problem.strerror}") from problem
-    return Subject(pasted.authorization, options.policy, request, document, now)
+    return ExplainedRequest(pasted.authorization, options.policy, request, document, now)
 
 
 def _pasted(file: str | None) -> str:

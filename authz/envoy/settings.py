@@ -9,11 +9,12 @@ from typing import Any
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.mapping_reader import describe
 from authz.core.policy import Policy
+from authz.core.policy_lookup import PolicyLookup
 from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied
 from authz.envoy.bootstrap import Bootstrap, bootstrap_of, located
 from authz.envoy.document import Document, read
-from authz.server.policies import Policies
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.sources import revocations_file
 from authz.sources.fetch_result import FetchFailed
 
@@ -81,7 +82,7 @@ def _route_policies(
     bootstrap: Bootstrap, configuration: Configuration
 ) -> tuple[tuple[Policy, ...], tuple[Problem, ...]]:
     """The policies that routes write in place, and a finding for each route whose policy is wrong."""
-    policies = Policies(configuration.references)
+    policies = PolicyLookup(configuration.references, parse_inline_policy)
     inline: dict[str, Policy] = {}
     wrong = []
     for route in bootstrap.route_policies:

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from authz.server.check_service import Call
-
 MAX_IN_FLIGHT = 1024
 """Calls accepted and not yet answered. At some 100 us each, what is behind them has passed Envoy's 200 ms deadline."""
 
@@ -46,6 +44,19 @@ Without its event engine the core reads and writes sockets on the thread that po
 handing every call to threads of its own and back: two thirds of the CPU time, and half of the time a lone call takes
 (docs/performance.md). A core that does not know the name any more says so in its log and uses its threads.
 """
+
+
+class Call(Protocol):
+    """One call of the data plane."""
+
+    def seconds_left(self) -> float:
+        """Seconds until the caller's deadline."""
+
+    def reply(self, message: bytes) -> None:
+        """Send a deferred response, once. Safe to call from any thread."""
+
+    def traceparent(self) -> str:
+        """The caller's `traceparent` (W3C Trace Context), unvalidated. Empty if it sent none."""
 
 
 @dataclass(frozen=True, slots=True)

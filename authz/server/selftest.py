@@ -9,8 +9,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check_service import Call
-from authz.server.engine import UNIMPLEMENTED, Service
+from authz.server.engine import UNIMPLEMENTED, Call, Service
 
 TEST_SECONDS = 2.0
 _NOW, _LATER, _UNKNOWN = "/authz.SelfTest/Now", "/authz.SelfTest/Later", "/authz.SelfTest/Unknown"

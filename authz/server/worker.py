@@ -19,17 +19,18 @@ from authz import exit_codes
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.decision import Decision
 from authz.core.issuers import Issuer
+from authz.core.key_lookup import KeyLookup
 from authz.observe import tracing
 from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.observe.worker_status import WorkerStatus
 from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
-from authz.server.check_service import Call, Check, Rules
-from authz.server.engine import CannotListen, Engine, Service, Status
-from authz.server.keys import Keys
+from authz.server.check_service import CheckService
+from authz.server.engine import Call, CannotListen, Engine, Service, Status
 from authz.server.messages import MAX_MESSAGE_BYTES, Configure, Drain, MalformedMessage, WorkerStart, decode, encode
 from authz.server.methods import CHECK_METHOD, HEALTH_METHOD
+from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
 from authz.sources.revocations_file import RevocationsFile
@@ -73,7 +74,7 @@ class Worker:
         self._issuers: dict[str, Issuer] = {}
         self._revocations: RevocationsFile | None = None
         self._userinfo: dict[str, UserinfoSource] = {}
-        self._check: Check | None = None
+        self._check: CheckService | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
         self._engine_name = ""
@@ -165,13 +166,13 @@ class Worker:
             await _until_loaded(fresh)
         revocations = await self._revocations_of(configuration)
         userinfo = self._userinfo_of(configuration)
-        rules = Rules.of(configuration, message.realm, Keys(sources), revocations, userinfo)
+        rules = ServedRules.of(configuration, message.realm, KeyLookup(sources), revocations, userinfo)
         kept = {*sources.values(), revocations}
         abandoned = {*self._sources.values(), self._revocations} - kept
         self._revocations, self._userinfo = revocations, userinfo
         self._sources, self._issuers = sources, dict(configuration.issuers.by_alias)
         if self._check is None:
-            self._check = Check(rules, self._background, self._observe)
+            self._check = CheckService(rules, self._background, self._observe)
             self._configured.set_result(None)
         else:
             self._check.rules = rules

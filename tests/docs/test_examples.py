@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from authz.core.configuration import Configuration, compile_configuration
+from authz.core.policy_lookup import PolicyLookup
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.settings import read_settings
-from authz.server.policies import Policies
 from tests.docs.markdown import DOCUMENTS, Block, blocks
 
 _EXAMPLES = [block for document in DOCUMENTS for block in blocks(document, "yaml")]
@@ -28,7 +29,7 @@ def test_example_is_read_without_a_mistake(example: Block) -> None:
     data = yaml.safe_load(example.text)
     configuration = _configuration(example, data)
 
-    policies = Policies(configuration.references)
+    policies = PolicyLookup(configuration.references, parse_inline_policy)
 
     named = [extensions["policy"] for extensions in _values(data, "context_extensions")]
     assert all(policies.find(text) for text in named)

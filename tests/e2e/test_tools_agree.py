@@ -20,7 +20,7 @@ from authz.tools.demo.client import Client
 from authz.tools.demo.stack import Stack
 from authz.tools.envoy_run.envoy_process import rehearse
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
-from authz.tools.explain.explained_request import Subject
+from authz.tools.explain.explained_request import ExplainedRequest
 from authz.tools.explain.explanation import explain
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
@@ -83,7 +83,7 @@ def _sent(token: str) -> dict[str, str]:
 
 def _explained(settings: Settings, questions: list[bytes]) -> list[Told]:
     """What explain says, with keys that are fetched."""
-    with Subject(None, None, None, None, 0.0).rules(settings, patience) as held:
+    with ExplainedRequest(None, None, None, None, 0.0).rules(settings, patience) as held:
         explanations = [explain(held.rules, question, time.time()) for question in questions]
     return [("" if each.is_allowed else each.decision.reason.row.label, each.answer.status) for each in explanations]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
+from authz.core.key_lookup import KeyLookup
 from authz.envoy.document import Document, read
 from authz.server import wire
-from authz.server.check_service import Rules, decide
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
 from authz.tools.envoy_run.envoy_process import Stage, rehearse
 from tests.fakes.checks import FixedKeys
 
@@ -27,7 +28,7 @@ def shipped() -> Document:
 def stage(shipped: Document) -> Iterator[Stage]:
     """Decides as the sidecar would, without any key."""
     configuration = compile_configuration(shipped.data["node"]["metadata"]["authz"])
-    rules = Rules.of(configuration, "orders-api", Keys({"cognito": FixedKeys(None)}))
+    rules = ServedRules.of(configuration, "orders-api", KeyLookup({"cognito": FixedKeys(None)}))
 
     def answer(message: bytes) -> bytes:
         return rules.renderer.render(decide(rules, message, 0.0, may_wait=False))

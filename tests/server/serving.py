@@ -12,8 +12,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check_service import Call
-from authz.server.engine import Engine, Service, Status
+from authz.server.engine import Call, Engine, Service, Status
 from authz.server.loop import Loop
 from authz.server.public import PublicServer
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from authz.core.issuers import UserinfoLocation
+from authz.core.userinfo_lookup import UserinfoAnswer
 from authz.sources import userinfo_source
 from authz.sources.background import Background
 from authz.sources.environment import Environment
-from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, Answer, UserinfoSource
+from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, UserinfoSource
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.clock import FakeClock
 from tests.fakes.keyserver import KeyServer, Mode
@@ -62,7 +63,7 @@ def _ask(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> 
     asked.result(5)
 
 
-def _found(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> Answer:
+def _found(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> UserinfoAnswer:
     answer = source.find(token, subject)
     assert answer is not None
     return answer

@@ -8,20 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from authz.core.decision import Decision
+from authz.core.key_lookup import KeyLookup
 from authz.core.reasons import Reason
 from authz.envoy.document import Document, read
 from authz.envoy.settings import Settings
 from authz.server import wire
 from authz.server.check_response import Renderer
-from authz.server.check_service import Rules
 from authz.server.conversation import Question
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from authz.sources.userinfo_source import UserinfoSource
 from authz.tools.envoy_run.http_request import HttpRequest
-from authz.tools.explain.issuers_word import Asked, Unasked
-from authz.tools.explain.key_sources import Live, Pinned
-from authz.tools.explain.revocation_list import read_list
+from authz.tools.fixed_sources import FetchedKeys, FetchedUserinfo, NoUserinfo, PinnedKeys, read_revocations
 
 Patience = Callable[[str], AbstractContextManager[None]]
 """Says what is going on where it takes a while."""
@@ -41,8 +39,8 @@ class Met:
 class Held:
     """Rules with the keys that were had, and why others were not."""
 
-    rules: Rules
-    sources: list[Live | Pinned]
+    rules: ServedRules
+    sources: list[FetchedKeys | PinnedKeys]
     note: str
     """What is left out of the explanation; empty where nothing is."""
 
@@ -53,7 +51,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExplainedRequest:
     """One request to be explained."""
 
     authorization: str | None = field(repr=False)
@@ -81,10 +79,10 @@ class Subject:
         """Rules to decide by, with the keys of whichever issuer the token names."""
         issuers = settings.configuration.issuers.by_alias
         with ExitStack() as stack:
-            sources: dict[str, Live | Pinned] = {}
-            userinfo: dict[str, Asked | Unasked] = dict.fromkeys(issuers, Unasked())
+            sources: dict[str, FetchedKeys | PinnedKeys] = {}
+            userinfo: dict[str, FetchedUserinfo | NoUserinfo] = dict.fromkeys(issuers, NoUserinfo())
             if self.jwks is not None:
-                sources = {alias: Pinned(self.jwks, issuer) for alias, issuer in issuers.items()}
+                sources = {alias: PinnedKeys(self.jwks, issuer) for alias, issuer in issuers.items()}
             else:
                 background = Background()
                 stack.callback(background.stop)
@@ -93,13 +91,13 @@ class Subject:
                     stack.enter_context(patience(f"fetching the keys of {alias}"))
 
                 for alias, issuer in issuers.items():
-                    live = sources[alias] = Live(issuer, background, say)
+                    live = sources[alias] = FetchedKeys(issuer, background, say)
                     stack.callback(live.close)
                     if issuer.userinfo is not None:
                         asked = UserinfoSource(alias, issuer.userinfo, background, log=_say_nothing)
-                        userinfo[alias] = Asked(asked)
-            revocations, note = read_list(settings.configuration.revocations_file)
-            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations, userinfo)
+                        userinfo[alias] = FetchedUserinfo(asked)
+            revocations, note = read_revocations(settings.configuration.revocations_file)
+            rules = ServedRules.of(settings.configuration, settings.realm, KeyLookup(sources), revocations, userinfo)
             yield Held(rules, list(sources.values()), note)
 
 

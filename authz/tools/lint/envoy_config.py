@@ -13,12 +13,13 @@ from typing import Any
 
 from authz.core.configuration import Configuration
 from authz.core.policy import BUILT_IN, Access, Policy
+from authz.core.policy_lookup import PolicyLookup
 from authz.core.problems import ConfigurationError, Path, Problem
 from authz.core.read_policy import References
 from authz.core.reasons import Denied
 from authz.envoy.document import Document
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.settings import AUTHZ_PATH, Settings, settings_of
-from authz.server.policies import Policies
 from authz.tools.lint.match import Match
 from authz.tools.lint.view import View
 
@@ -86,7 +87,7 @@ class Route:
 class Manager:
     """One HTTP connection manager."""
 
-    def __init__(self, view: View, policies: Policies) -> None:
+    def __init__(self, view: View, policies: PolicyLookup) -> None:
         self.view = view
         self._policies = policies
         self.filters = tuple(map(Filter, view.each("http_filters")))
@@ -182,8 +183,9 @@ class EnvoyConfig:
             self.settings = settings_of(document, "", need_endpoints=bool(self.listeners))
         except ConfigurationError as wrong:
             self.refusals = wrong.problems
-        self._policies = Policies(
-            self.configuration.references if self.configuration is not None else References(frozenset(), {})
+        self._policies = PolicyLookup(
+            self.configuration.references if self.configuration is not None else References(frozenset(), {}),
+            parse_inline_policy,
         )
         everything = [view for listener in self.listeners for view in listener.inside()]
         self.managers = tuple(

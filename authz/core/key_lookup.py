@@ -1,50 +1,52 @@
-"""Finding the key that a token names: at once where it is known, later where a fetch may bring it."""
+"""Look up the key that a token names: now if the key is known, later if a fetch may bring it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from authz.core.issuers import Issuer
 from authz.core.keyset import Key, KeySet
 from authz.core.reasons import Denied, Reason
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future  # for annotations only: the core passes futures on and never waits
+
 
 class KeySource(Protocol):
-    """One issuer's keys, as far as a check needs them."""
+    """The keys of one issuer."""
 
     @property
     def current(self) -> KeySet | None:
-        """The last good snapshot, None where there is none or it is too old. Read from any thread."""
+        """The last good key set. None if there is none or it is too old. Safe to read from any thread."""
 
     def ask(self) -> Future[None] | None:
-        """A fetch that may bring a key which is not here; None where none is due. Never blocks."""
+        """Return a fetch that may bring an unknown key, None if no fetch is due. Never blocks."""
 
 
 class FetchPending(Exception):
-    """The key may come with a fetch that is under way."""
+    """A fetch is running that may bring the key."""
 
     def __init__(self, fetch: Future[None]) -> None:
         super().__init__()
         self.fetch = fetch
 
 
-class Keys:
+class KeyLookup:
     """The key sources of all issuers, by alias."""
 
     def __init__(self, sources: Mapping[str, KeySource]) -> None:
         self._sources = sources
 
     def current(self, alias: str) -> KeySet | None:
-        """The snapshot that is in force for an issuer."""
+        """Return the issuer's key set in force."""
         return self._sources[alias].current
 
     def find(self, issuer: Issuer, key_id: str, *, may_wait: bool) -> tuple[Key, KeySet]:
-        """The key and the snapshot it is from.
+        """Return the key and its key set.
 
-        Raises FetchPending where a fetch may bring it and the caller may wait, Denied(KEY_UNKNOWN) or
-        Denied(KEYS_UNAVAILABLE) otherwise.
+        Raises FetchPending if a fetch may bring the key and the caller may wait, otherwise Denied(KEY_UNKNOWN) or
+        Denied(KEYS_UNAVAILABLE).
         """
         source = self._sources[issuer.alias]
         key_set = source.current

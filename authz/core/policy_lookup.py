@@ -1,7 +1,8 @@
-"""Which policy Envoy's route names: by name, or written in place as YAML. Parsed once, remembered, bounded."""
+"""Look up the policy that Envoy's route names: a configured name, or an inline policy as YAML text."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from authz.core.policy import Policy
@@ -10,29 +11,33 @@ from authz.core.read_policy import INLINE, References, is_name, read_inline
 from authz.core.reasons import Denied, Reason
 
 MAX_INLINE_POLICIES = 1024
-"""Policies written in place that are remembered. They come from Envoy's configuration, never from a client."""
+"""Inline policies kept after parsing. They come from Envoy's configuration, never from a client."""
 
 MAX_INLINE_NAMES = 256
-"""Names of such policies that become metric labels; those beyond count as `inline`. Routes that come and go over xDS
-would otherwise add labels for ever."""
+"""Names of inline policies that become metric labels. Further ones count as `inline`. Without the bound, routes that
+come and go over xDS would add labels forever."""
 
 MAX_INLINE_CHARACTERS = 16 * 1024
-"""The longest policy text that is read."""
+"""The longest inline policy text."""
+
+ParseYaml = Callable[[str], object]
+"""Returns the data in a YAML text. Raises ConfigurationError. Passed in, so that the core loads no YAML parser."""
 
 
-class Policies:
+class PolicyLookup:
     """The policies of one configuration, found by the text of `context_extensions.policy`."""
 
-    def __init__(self, known: References) -> None:
-        self._named = known.policies
-        self._known = known
+    def __init__(self, references: References, parse_yaml: ParseYaml) -> None:
+        self._references = references
+        self._parse_yaml = parse_yaml
+        self._named = references.policies
         self._inline: dict[str, Policy | str] = {}
         self._inline_names: set[str] = set()
 
     def find(self, text: str) -> Policy:
-        """The policy of that name or text, if it lets anything through.
+        """Return the policy with this name or text.
 
-        Raises Denied: POLICY_MISSING, POLICY_INVALID with what is wrong in its detail.
+        Raises Denied: POLICY_MISSING, or POLICY_INVALID with the problem in its detail.
         """
         policy = self._named.get(text) or self._inline.get(text)
         if policy is None:
@@ -48,9 +53,11 @@ class Policies:
             raise Denied(Reason.POLICY_INVALID, f"no policy is called {text!r}")
         if len(text) > MAX_INLINE_CHARACTERS:
             raise Denied(Reason.POLICY_INVALID, f"the policy is longer than {MAX_INLINE_CHARACTERS} characters")
+        # Clearing everything is enough: a file has far fewer inline policies, and parsing again costs milliseconds.
         if len(self._inline) >= MAX_INLINE_POLICIES:
             self._inline.clear()
-        self._inline[text] = policy = self._bound_name(read_policy_text(text, self._known))
+        policy = read_policy_text(text, self._references, self._parse_yaml)
+        self._inline[text] = policy = self._bound_name(policy)
         return policy
 
     def _bound_name(self, policy: Policy | str) -> Policy | str:
@@ -62,12 +69,9 @@ class Policies:
         return policy
 
 
-def read_policy_text(text: str, references: References) -> Policy | str:
-    """A policy written in place, or what is wrong with it in words."""
-    # Only where a route has such a policy: a worker without one never loads a YAML parser.
-    from authz.envoy.document import read  # noqa: PLC0415
-
+def read_policy_text(text: str, references: References, parse_yaml: ParseYaml) -> Policy | str:
+    """Return an inline policy, or its problems as one sentence."""
     try:
-        return read_inline(read(text, "policy").data, references)
+        return read_inline(parse_yaml(text), references)
     except ConfigurationError as error:
         return "; ".join(map(str, error.problems))
