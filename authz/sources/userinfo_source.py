@@ -14,13 +14,14 @@ from dataclasses import replace
 from threading import Lock
 
 from authz.core.issuers import UserinfoLocation
+from authz.core.url import Url
 from authz.core.userinfo import MAX_DOCUMENT_BYTES, OtherSubject, UnusableUserinfo, parse
 from authz.core.userinfo_lookup import REFUSED, UserinfoAnswer
-from authz.sources import discovery, url
+from authz.sources import discovery
 from authz.sources.background import Background
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
-from authz.sources.fetch_result import FetchFailed, FetchResult
+from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
 from authz.sources.key_documents import Client
 from authz.sources.key_events import Log, unforeseen
 from authz.sources.source_status import UserinfoStatus
@@ -69,7 +70,7 @@ class UserinfoSource:
         self._environment = environment or Environment()
         self._now = self._environment.clock.monotonic
         self._client = Client(location.ca_file, BlockingWorker(), self._environment)
-        self._endpoint: url.Url | None = None
+        self._endpoint: Url | None = None
         self._discovering = asyncio.Lock()
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._lock = Lock()
@@ -140,10 +141,10 @@ class UserinfoSource:
             return UserinfoAnswer(FetchResult.INTERNAL_ERROR.value, detail=f"userinfo: {unforeseen(error).detail}")
         return UserinfoAnswer(FetchResult.OK.value, claims, size=len(document))
 
-    async def _url(self) -> url.Url:
+    async def _url(self) -> Url:
         """The endpoint's URL. One that was discovered is kept until a question fails."""
         if self._location.uri:
-            return url.parse(self._location.uri)
+            return fetchable(self._location.uri)
         async with self._discovering:
             if self._endpoint is None:
                 issuer = self._location.discovery

@@ -21,6 +21,7 @@ CORE_MAY_IMPORT = {
     "difflib",
     "enum",
     "functools",
+    "ipaddress",
     "itertools",
     "json",
     "math",
