@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.envoy.fields import Fields
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
-from authz.tools.lint.view import View
 
 _MANY = 1024
 """Envoy's default for pending and active requests."""
@@ -19,19 +19,18 @@ _FEW_RETRIES = 3
 def not_http2(envoy: EnvoyConfig) -> Iterator[Found]:
     """Envoy refuses to start with it: gRPC needs HTTP/2, and a cluster speaks HTTP/1.1 unless told otherwise."""
     for cluster in envoy.authz_clusters:
-        options = _protocol(cluster)
-        if not _speaks_http2(options) and cluster.raw("http2_protocol_options") is None:
+        if not cluster.speaks_http2:
             fix = "Write explicit_http_config: { http2_protocol_options: {} } in HttpProtocolOptions."
-            yield Found(cluster.path, "the cluster does not speak HTTP/2", fix)
+            yield Found(cluster.fields.path, "the cluster does not speak HTTP/2", fix)
 
 
 @rule("AUTHZ802", Severity.WARNING, "a worker that went away is asked all the same")
 def no_health_checks(envoy: EnvoyConfig) -> Iterator[Found]:
     """Every worker answers gRPC health checks on its own socket, and says that it is leaving before it leaves."""
     for cluster in envoy.authz_clusters:
-        if not any(True for _ in cluster.each("health_checks")):
+        if not any(True for _ in cluster.fields.each("health_checks")):
             fix = "Add health_checks with grpc_health_check: {}."
-            yield Found(cluster.path, "the cluster has no health checks", fix)
+            yield Found(cluster.fields.path, "the cluster has no health checks", fix)
 
 
 @rule("AUTHZ803", Severity.WARNING, "health checks are a minute apart until there is traffic")
@@ -40,7 +39,7 @@ def slow_first_checks(envoy: EnvoyConfig) -> Iterator[Found]:
     quicker, is left out for that long.
     """
     for cluster in envoy.authz_clusters:
-        for check in cluster.each("health_checks"):
+        for check in cluster.fields.each("health_checks"):
             if check.raw("no_traffic_interval") is None:
                 fix = "Write `no_traffic_interval: 1s`."
                 yield Found(check.path, "no_traffic_interval is a minute", fix)
@@ -52,7 +51,7 @@ def keepalive(envoy: EnvoyConfig) -> Iterator[Found]:
     a socket that is gone is noticed without pings.
     """
     for cluster in envoy.authz_clusters:
-        for options in _http2(cluster):
+        for options in cluster.http2_options:
             if options.raw("connection_keepalive") is not None:
                 problem = "keepalive pings make the sidecar close the connection"
                 yield Found(options.where("connection_keepalive"), problem, "Remove it.", on_key=True)
@@ -64,7 +63,9 @@ def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
     the request is refused; three retries are used up the moment a worker goes away.
     """
     for cluster in envoy.authz_clusters:
-        thresholds = next(iter(cluster.get("circuit_breakers").each("thresholds")), View({}, cluster.path))
+        thresholds = next(
+            iter(cluster.fields.get("circuit_breakers").each("thresholds")), Fields({}, cluster.fields.path)
+        )
         few = [
             name
             for name, default in (
@@ -81,17 +82,3 @@ def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _protocol(cluster: View) -> View:
-    options = cluster.get("typed_extension_protocol_options")
-    return next((view for _name, view in options.members() if view.kind == "HttpProtocolOptions"), View({}, ()))
-
-
-def _speaks_http2(options: View) -> bool:
-    return options.get("explicit_http_config").raw("http2_protocol_options") is not None
-
-
-def _http2(cluster: View) -> Iterator[View]:
-    yield _protocol(cluster).get("explicit_http_config", "http2_protocol_options")
-    yield cluster.get("http2_protocol_options")

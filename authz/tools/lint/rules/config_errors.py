@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authz.envoy.typed import mistakes_in, unknown_types
+from authz.envoy.typed import field_problems, unknown_types
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
 
@@ -35,6 +35,6 @@ def not_known(envoy: EnvoyConfig) -> Iterator[Found]:
     from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # noqa: PLC0415 - slow to import
 
     told = {(finding.path, finding.message) for finding in envoy.refusals}
-    for mistake in (*mistakes_in(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
+    for mistake in (*field_problems(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
         if (mistake.path, mistake.message) not in told:
             yield mistake

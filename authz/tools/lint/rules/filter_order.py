@@ -38,7 +38,7 @@ def login_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
         if "ExtAuthz" in kinds:
             for item in manager.filters[kinds.index("ExtAuthz") :]:
                 if item.kind == "OAuth2":
-                    yield Found(item.view.path, "this login runs after the check", "Put it before ext_authz.")
+                    yield Found(item.fields.path, "this login runs after the check", "Put it before ext_authz.")
 
 
 @rule("AUTHZ512", Severity.WARNING, "a filter behind the check can change what was checked")
@@ -52,4 +52,4 @@ def filter_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
             what = CHANGES.get(item.config.text("@type").partition(".filters.http.")[2])
             if what is not None:
                 problem = f"{item.name or item.kind:.80} can change {what} after the check"
-                yield Found(item.view.path, problem, "Put it before ext_authz.")
+                yield Found(item.fields.path, problem, "Put it before ext_authz.")

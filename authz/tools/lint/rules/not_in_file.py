@@ -27,11 +27,11 @@ def elsewhere(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for path in envoy.hidden_policies[:1]:
         yield Found(path, "Envoy does not show the routes' policies in a dump", "Lint their source as well.")
-    for view in envoy.root.inside():
+    for fields in envoy.resources.mappings:
         for name, what in _ELSEWHERE.items():
-            if view.raw(name) is not None and not (name == "sds_config" and view.get(name, "path_config_source")):
+            if fields.raw(name) is not None and not (name == "sds_config" and fields.get(name, "path_config_source")):
                 fix = "Lint the output of a running Envoy's /config_dump as well."
-                yield Found(view.where(name), f"{what} cannot be seen from here", fix, on_key=True)
+                yield Found(fields.where(name), f"{what} cannot be seen from here", fix, on_key=True)
 
 
 @rule("AUTHZ902", Severity.ERROR, "a suppression is not understood")

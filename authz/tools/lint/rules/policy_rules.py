@@ -43,7 +43,7 @@ def met_by_anyone(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     if envoy.configuration is None:
         return
-    for path, policy in envoy.placed_policies:
+    for path, policy in envoy.located_policies:
         for issuer in envoy.configuration.issuers.by_alias.values():
             if policy.reads_token and is_multi_tenant(issuer) and exposure_of_policy(policy, issuer) is Exposure.ANYONE:
                 problem = f"any workload with a token of {issuer.alias} and the right audience meets {policy.name}"
@@ -78,7 +78,7 @@ def owner_by_name(envoy: EnvoyConfig) -> Iterator[Found]:
             if exposure_of_conditions(issuer.profile, grant.when) is Exposure.NAME:
                 path = (*AUTHZ_PATH, "issuers", alias, "grants", index, "when")
                 yield Found(path, f"the grant of {alias} holds for whoever has the name", fix)
-        for place, policy in envoy.placed_policies:
+        for place, policy in envoy.located_policies:
             is_accepted = policy.issuers is None or alias in policy.issuers
             if (
                 policy.reads_token

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import groupby
 
-from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, Route
+from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, LintRoute
 from authz.tools.lint.rule import Found, Severity, rule
 
 _SEPARATED = re.compile(r"[^?#]+[^?#/]")
 """What Envoy takes as `path_separated_prefix`: the pattern of RouteMatch in its API."""
 
 
-def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[Route, ...]]:
+def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[LintRoute, ...]]:
     """The routes of each virtual host, in the order of matching."""
     for manager in envoy.managers:
         if manager.authz is not None:
-            for _host, routes in groupby(manager.routes, key=lambda route: route.host.path):
-                yield tuple(routes)
+            yield from manager.hosts
 
 
 @rule("AUTHZ401", Severity.ERROR, "a route is never reached")
@@ -30,9 +28,9 @@ def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
         for index, route in enumerate(routes):
             first = next((other for other in routes[:index] if other.match.covers(route.match)), None)
             if first is not None:
-                line = envoy.document.locate(first.view.path).line
+                line = envoy.document.locate(first.fields.path).line
                 problem = f"every request that matches here is taken by the route in line {line}"
-                yield Found(route.view.path, problem, "Put this route before that one, or remove it.")
+                yield Found(route.fields.path, problem, "Put this route before that one, or remove it.")
 
 
 @rule("AUTHZ402", Severity.ERROR, "a weaker route takes a part of a stronger one")
@@ -44,12 +42,12 @@ def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
         for index, route in enumerate(routes):
             for other in routes[:index]:
                 if _takes_part_of(other, route):
-                    line = envoy.document.locate(route.view.path).line
+                    line = envoy.document.locate(route.fields.path).line
                     problem = f"this weaker route takes requests that the one in line {line} protects"
-                    yield Found(other.view.path, problem, "Put the narrower route first.")
+                    yield Found(other.fields.path, problem, "Put the narrower route first.")
 
 
-def _takes_part_of(other: Route, route: Route) -> bool:
+def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
     if other.strength is None or route.strength is None or other.strength >= route.strength:
         return False
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
@@ -66,17 +64,19 @@ def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
         for index, route in enumerate(routes):
             following = next((other for other in routes[index + 1 :] if _takes_other_methods(other, route)), None)
             if following is not None and _is_weaker(following, route):
-                line = envoy.document.locate(following.view.path).line
+                line = envoy.document.locate(following.fields.path).line
                 (method,) = route.match.methods
                 problem = f"methods other than {method} fall to the weaker route in line {line}"
-                yield Found(route.view.path, problem, "Add a route for the path without a method, with `policy: deny`.")
+                yield Found(
+                    route.fields.path, problem, "Add a route for the path without a method, with `policy: deny`."
+                )
 
 
-def _takes_other_methods(other: Route, route: Route) -> bool:
+def _takes_other_methods(other: LintRoute, route: LintRoute) -> bool:
     return bool(route.match.methods) and other.match.covers_path_of(route.match) and not other.match.conditions
 
 
-def _is_weaker(one: Route, than: Route) -> bool:
+def _is_weaker(one: LintRoute, than: LintRoute) -> bool:
     return one.strength is not None and than.strength is not None and one.strength < than.strength
 
 
@@ -91,7 +91,7 @@ def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
             if kind == "prefix" and not text.endswith("/") and "?" not in text and route.strength != DENY:
                 problem = f"the prefix {text!r:.80} also matches `{text:.40}X`"
                 fix = f"Write `path_separated_prefix: {text:.80}`."
-                yield Found(route.match.view.where("prefix"), problem, fix, on_key=True)
+                yield Found(route.match.fields.where("prefix"), problem, fix, on_key=True)
 
 
 @rule("AUTHZ405", Severity.WARNING, "what no route names is not denied")
@@ -106,7 +106,7 @@ def open_rest(envoy: EnvoyConfig) -> Iterator[Found]:
             weak = route.strength is not None and route.strength < min(strongest or 0, DEMANDING)
             if route.match.is_everything and weak and not route.answers_itself:
                 problem = "other spellings of the protected paths fall to this weaker route"
-                yield Found(route.view.path, problem, "Give it `policy: deny`, and name what is open.")
+                yield Found(route.fields.path, problem, "Give it `policy: deny`, and name what is open.")
 
 
 @rule("AUTHZ406", Severity.ERROR, "Envoy refuses the path of a route")
@@ -121,4 +121,4 @@ def refused_prefix(envoy: EnvoyConfig) -> Iterator[Found]:
                 meant = re.split("[?#]", text)[0].rstrip("/")
                 fix = f"Write `path_separated_prefix: {meant:.80}`." if len(meant) > 1 else "Write `prefix: /`."
                 problem = f"Envoy refuses the path_separated_prefix {text!r:.80}"
-                yield Found(route.match.view.where("path_separated_prefix"), problem, fix)
+                yield Found(route.match.fields.where("path_separated_prefix"), problem, fix)
