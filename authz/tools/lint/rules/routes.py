@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, LintRoute
+from authz.tools.lint.route_index import RouteIndex
 from authz.tools.lint.rule import Found, Severity, rule
 
 _SEPARATED = re.compile(r"[^?#]+[^?#/]")
@@ -19,16 +20,21 @@ def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[LintRoute, ...]]:
             yield from manager.hosts
 
 
+def _index(routes: tuple[LintRoute, ...]) -> RouteIndex:
+    return RouteIndex([route.match for route in routes])
+
+
 @rule("AUTHZ401", Severity.ERROR, "a route is never reached")
 def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
     """Envoy takes the first route that matches. One behind another that matches everything it matches is dead, and so
     is its policy.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            first = next((other for other in routes[:index] if other.match.covers(route.match)), None)
+            first = known.first_cover(index)
             if first is not None:
-                line = envoy.document.locate(first.fields.path).line
+                line = envoy.document.locate(routes[first].fields.path).line
                 problem = f"every request that matches here is taken by the route in line {line}"
                 yield Found(route.fields.path, problem, "Put this route before that one, or remove it.")
 
@@ -39,8 +45,9 @@ def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
     condition holds, the narrow route's policy is never asked.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            for other in routes[:index]:
+            for other in (routes[each] for each in known.path_covers_before(index)):
                 if _takes_part_of(other, route):
                     line = envoy.document.locate(route.fields.path).line
                     problem = f"this weaker route takes requests that the one in line {line} protects"
@@ -52,7 +59,7 @@ def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
         return False
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
     is_narrower = other.match.path != route.match.path
-    return is_narrower and not apart and other.match.covers_path_of(route.match) and not other.match.covers(route.match)
+    return is_narrower and not apart and not other.match.covers(route.match)
 
 
 @rule("AUTHZ403", Severity.ERROR, "the other methods of a path fall to something weaker")
@@ -61,8 +68,10 @@ def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
     for less.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            following = next((other for other in routes[index + 1 :] if _takes_other_methods(other, route)), None)
+            after = known.next_unconditional(index) if route.match.methods else None
+            following = routes[after] if after is not None else None
             if following is not None and _is_weaker(following, route):
                 line = envoy.document.locate(following.fields.path).line
                 (method,) = route.match.methods
@@ -70,10 +79,6 @@ def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
                 yield Found(
                     route.fields.path, problem, "Add a route for the path without a method, with `policy: deny`."
                 )
-
-
-def _takes_other_methods(other: LintRoute, route: LintRoute) -> bool:
-    return bool(route.match.methods) and other.match.covers_path_of(route.match) and not other.match.conditions
 
 
 def _is_weaker(one: LintRoute, than: LintRoute) -> bool:
