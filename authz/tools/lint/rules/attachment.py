@@ -1,4 +1,4 @@
-"""Whether each route has a policy, and whether Envoy looks where it was written."""
+"""Check that each route has a policy, and that Envoy reads it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _extensions(envoy: EnvoyConfig) -> Iterator[Fields]:
 
 
 def _is_meant_for_policy(key: str, beside: Fields) -> bool:
-    """Whether a key is `policy` misspelt, or has the word in it where no `policy` stands beside."""
+    """Whether a key is a misspelt `policy`, or contains the word and there is no `policy`."""
     if get_close_matches(key.lower(), ["policy", "policies"], n=1, cutoff=0.7):
         return True
     return "polic" in key.lower() and "policy" not in beside.value
@@ -69,8 +69,8 @@ def dropped_override(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ304", Severity.ERROR, "ext_authz is switched off on a route")
 def switched_off(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Nothing is checked, and identity headers that the client made up reach the service. The policy `public` lets
-    everybody in as well, and takes those headers out.
+    """Nothing is checked, and forged identity headers reach the upstream. The policy `public` also accepts every
+    request, but removes those headers.
     """
     seen = set()
     for manager in envoy.managers:
@@ -83,8 +83,8 @@ def switched_off(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ305", Severity.ERROR, "ext_authz is switched off, or on for a part of the requests only")
 def not_always_on(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A filter that is `disabled` runs only where a route switches it on, and `filter_enabled` and
-    `filter_enabled_metadata` choose requests: all others pass unchecked.
+    """A `disabled` filter runs only if a route switches it on. `filter_enabled` and `filter_enabled_metadata` select
+    requests; all other requests pass unchecked.
     """
     for item in envoy.authz_filters:
         if item.fields.raw("disabled") is True:
@@ -105,7 +105,7 @@ def _is_everything(fraction: object) -> bool:
 
 @rule("AUTHZ306", Severity.WARNING, "requests reach a service through a chain without ext_authz")
 def without_filter(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Another listener to the same services is another way in, and nobody asks for a token there."""
+    """Another listener to the same upstreams is a second way in, without a token."""
     for manager in envoy.managers:
         if manager.authz is None and any(not route.answers_itself for route in manager.routes):
             fix = "Add envoy.filters.http.ext_authz, or let this listener do redirects only."
@@ -114,8 +114,8 @@ def without_filter(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ307", Severity.INFO, "context extensions say nothing of a policy")
 def without_policy_key(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Other keys are for whoever else reads them, and the sidecar does not: the route keeps the policy that it
-    inherits. Where a policy of its own was meant, it is missing.
+    """The sidecar does not read other keys, so the route keeps its inherited policy. If you meant to set a policy
+    here, it is missing.
     """
     for extensions in _extensions(envoy):
         if "policy" not in extensions.value:

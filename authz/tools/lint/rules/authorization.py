@@ -1,4 +1,4 @@
-"""The ext_authz filter itself: what it does when nobody answers, what it sends, how it asks again."""
+"""The ext_authz filter: failure mode, the headers it sends, and retries."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from authz.tools.lint.match import may_match
 from authz.tools.lint.rule import Found, Severity, rule
 
 DEFAULT_TIMEOUT_SECONDS = 0.2
-"""Envoy's own deadline for a check where `grpc_service.timeout` is not set."""
+"""Envoy's default timeout of a check, if `grpc_service.timeout` is not set."""
 
 
 @rule("AUTHZ501", Severity.ERROR, "requests pass when the sidecar does not answer")
 def failure_mode_allow(envoy: EnvoyConfig) -> Iterator[Found]:
-    """With `failure_mode_allow`, whoever can make the sidecar slow or unreachable is let in without a token."""
+    """With `failure_mode_allow`, requests pass without a token if the sidecar is slow or unreachable."""
     for item in envoy.authz_filters:
         if item.config.raw("failure_mode_allow") is True:
             problem = "a sidecar that does not answer lets everybody in"
@@ -92,8 +92,8 @@ def no_retries(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ507", Severity.WARNING, "a retry has no time left")
 def no_time_for_retries(envoy: EnvoyConfig) -> Iterator[Found]:
-    """`max_interval` of the back-off is also the time that each try may take. Where it is as long as the whole check
-    (`grpc_service.timeout`, 200 ms where it is not set), a worker that hangs uses up all the time.
+    """`max_interval` of the back-off also limits each try. If it is as long as the whole check (`grpc_service.timeout`,
+    200 ms by default), a worker that hangs uses the whole time.
     """
     for item in envoy.authz_filters:
         service = item.config.get("grpc_service")

@@ -17,7 +17,7 @@ _FEW_RETRIES = 3
 
 @rule("AUTHZ801", Severity.ERROR, "the sidecar is not spoken to in HTTP/2")
 def not_http2(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Envoy refuses to start with it: gRPC needs HTTP/2, and a cluster speaks HTTP/1.1 unless told otherwise."""
+    """Envoy refuses to start. gRPC needs HTTP/2, and a cluster uses HTTP/1.1 by default."""
     for cluster in envoy.authz_clusters:
         if not cluster.speaks_http2:
             fix = "Write explicit_http_config: { http2_protocol_options: {} } in HttpProtocolOptions."
@@ -35,8 +35,8 @@ def no_health_checks(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ803", Severity.WARNING, "health checks are a minute apart until there is traffic")
 def slow_first_checks(envoy: EnvoyConfig) -> Iterator[Found]:
-    """`no_traffic_interval` is a minute where it is not set: a worker that failed the first check, because Envoy was
-    quicker, is left out for that long.
+    """`no_traffic_interval` is a minute by default. If Envoy starts first, a worker fails the first check and gets no
+    requests for a minute.
     """
     for cluster in envoy.authz_clusters:
         for check in cluster.fields.each("health_checks"):
@@ -59,8 +59,8 @@ def keepalive(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ805", Severity.WARNING, "Envoy's own limits turn checks into errors")
 def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
-    """By default a cluster has room for 1024 requests and 3 retries. What is past that is an error of the check, so
-    the request is refused; three retries are used up the moment a worker goes away.
+    """A cluster allows 1024 requests and 3 retries by default. If a limit is exceeded, the check fails and the
+    request is refused. When a worker stops, three retries are not enough.
     """
     for cluster in envoy.authz_clusters:
         thresholds = next(

@@ -25,13 +25,13 @@ CHANGES = {
     "set_filter_state.v3.Config": "the route",
     "wasm.v3.Wasm": _EVERYTHING,
 }
-"""Filters that can change what was checked, and what of it."""
+"""Filters that can change a checked request, and the parts that they can change."""
 
 
 @rule("AUTHZ511", Severity.ERROR, "the login comes after the check")
 def login_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
-    """The OAuth2 filter turns the session cookie into `Authorization: Bearer`. Behind ext_authz that is too late: the
-    check sees no token, and nobody checks the one that is added.
+    """The OAuth2 filter turns the session cookie into `Authorization: Bearer`. After ext_authz that is too late: the
+    check sees no token, and the added token is never checked.
     """
     for manager in envoy.managers:
         kinds = [item.kind for item in manager.filters]
@@ -43,8 +43,8 @@ def login_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ512", Severity.WARNING, "a filter behind the check can change what was checked")
 def filter_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
-    """What the sidecar checked must be what the service gets. A filter between ext_authz and the router that changes
-    headers can undo the identity headers; one that changes the path or the route can undo the decision.
+    """The upstream must receive the request that the sidecar checked. If a filter after ext_authz changes headers, it
+    can replace the identity headers. If it changes the path or the route, the decision no longer applies.
     """
     for manager in envoy.managers:
         kinds = [item.kind for item in manager.filters]

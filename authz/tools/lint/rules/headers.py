@@ -1,4 +1,4 @@
-"""Paths in one spelling, and identity headers that only Envoy and the sidecar can say."""
+"""Path normalisation, and protection of identity headers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SAFE_SLASHES = frozenset({"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"})
 
 @rule("AUTHZ601", Severity.WARNING, "one path has several spellings")
 def normalisation(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Envoy matches routes on the path as it was sent unless told otherwise: `//admin`, `/x/../admin`, `/a%2fb` and
-    `/admin;x` match other routes than the path that the service makes of them.
+    """By default Envoy matches routes against the path as sent. `//admin`, `/x/../admin`, `/a%2fb` and `/admin;x` can
+    match another route than the path that the upstream resolves.
     """
     for manager in _checked(envoy):
         view = manager.fields
@@ -44,7 +44,7 @@ def not_stripped_early(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ603", Severity.WARNING, "a header with underscores can pose as another")
 def underscores(envoy: EnvoyConfig) -> Iterator[Found]:
-    """CGI, WSGI and their kin read `x_auth_subject` and `x-auth-subject` as the same header."""
+    """CGI, WSGI and similar interfaces read `x_auth_subject` and `x-auth-subject` as the same header."""
     for manager in _checked(envoy):
         options = manager.fields.get("common_http_protocol_options")
         if options.text("headers_with_underscores_action") not in {"REJECT_REQUEST", "DROP_HEADER"}:
@@ -54,8 +54,8 @@ def underscores(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ604", Severity.ERROR, "a route undoes the identity headers")
 def undone(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Headers that routes and virtual hosts add or remove are changed after the check: what the sidecar wrote is gone,
-    or something else stands in its place.
+    """Routes and virtual hosts add and remove headers after the check. If they name an identity header, the value
+    from the sidecar is lost.
     """
     names = frozenset(_forwarded(envoy))
     for manager in _checked(envoy):

@@ -1,4 +1,4 @@
-"""What a file only refers to: Envoy fetches it from elsewhere, so no rule can look at it here."""
+"""References to configuration outside of the file. No rule can check it here."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def misunderstood(_envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ903", Severity.WARNING, "a suppression allows nothing that is there")
 def unused(_envoy: EnvoyConfig) -> Iterator[Found]:
-    """It was right once. Left in place it would hide the next mistake on its line."""
+    """The finding no longer exists. If the suppression stays, it hides the next finding on its line."""
     yield from ()

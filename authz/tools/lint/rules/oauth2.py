@@ -15,13 +15,13 @@ _GCM = "envoy.reloadable_features.oauth2_use_gcm_encryption"
 _CBC = "envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat"
 _COOKIES = ("bearer_token", "refresh_token", "oauth_hmac", "oauth_expires", "oauth_nonce", "code_verifier")
 _NOT_REDIRECTED = ("allow_failed_matcher", "pass_through_matcher", "deny_redirect_matcher")
-"""What is sent on without a session, on its own token, or refused with 401."""
+"""Matchers of requests that are not redirected to the login."""
 
 
 @rule("AUTHZ701", Severity.ERROR, "session cookies can be altered unnoticed")
 def old_cipher(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Unless two runtime flags say otherwise the tokens in the cookies are encrypted with AES-CBC, which anybody can
-    alter without the key (CVE-2026-47775).
+    """If two runtime flags are not set, Envoy encrypts the tokens in the cookies with AES-CBC. An attacker can alter
+    them without the key (CVE-2026-47775).
     """
     layers = [layer.get("static_layer") for layer in envoy.root.get("layered_runtime").each("layers")]
     flags = {key: value for layer in layers for key, value in layer.value.items()}
@@ -34,7 +34,7 @@ def old_cipher(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ702", Severity.WARNING, "a login asks for no scopes")
 def no_scopes(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Where `auth_scopes` is missing Envoy asks for the scope `user`, which few providers know."""
+    """If `auth_scopes` is missing, Envoy requests the scope `user`, which few providers support."""
     for _manager, _item, config in envoy.oauth2_filters:
         if not config.raw("auth_scopes"):
             yield Found(config.path, "auth_scopes is missing", "Write the scopes that the policies demand.")
@@ -150,8 +150,8 @@ def pass_through_case(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ710", Severity.INFO, "a missing token is answered with the login page, and not with 401")
 def login_for_programs(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Where `allow_failed_matcher` names API paths, a route that it does not name sends a client without a token to the
-    login page: right for pages, a surprise for programs. A single path for which any token will do is taken for a page.
+    """If `allow_failed_matcher` names API paths, every other route redirects a client without a token to the login
+    page. This is right for pages and wrong for API clients. An exact path that accepts any token counts as a page.
     """
     for manager, item, config in envoy.oauth2_filters:
         let_on, *more = (tuple(_paths(config, name)) for name in _NOT_REDIRECTED)
@@ -182,7 +182,7 @@ def _is_a_page(route: LintRoute) -> bool:
 
 
 def _has_own_login(item: HttpFilter, manager: LintManager, route: LintRoute) -> bool:
-    """Whether the route, or what is around it, says something else about the login, such as `disabled`."""
+    """Whether the route, its host or its table configures the login, for example with `disabled`."""
     levels = (manager.table, route.host, route.fields)
     return any(level.get("typed_per_filter_config", item.name) for level in levels)
 
@@ -192,7 +192,7 @@ def _covers(matchers: Iterable[Fields], route: LintRoute) -> bool:
 
 
 def _may_cover(matcher: Fields, match: Match) -> bool:
-    """Whether a matcher of the path takes every path of a route; where that cannot be told, it counts as so."""
+    """Whether a path matcher matches every path of a route. If unknown, it counts as a match."""
     string = matcher.get("string_match")
     for kind in ("prefix", "exact"):
         text = string.text(kind) or matcher.text(f"{kind}_match")

@@ -1,4 +1,4 @@
-"""The order and the matching of routes: which requests fall to another policy than the one that was meant."""
+"""The order and the matches of routes: requests that get another policy than intended."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ402", Severity.ERROR, "a weaker route takes a part of a stronger one")
 def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A broad route with a condition, such as a method, stands before a narrow one that asks for more: where its
-    condition holds, the narrow route's policy is never asked.
+    """A broad route with a condition, such as a method, comes before a narrow route with a stronger policy. When the
+    condition matches, the stronger policy is not applied.
     """
     for routes in _hosts(envoy):
         known = _index(routes)
@@ -88,7 +88,7 @@ def _is_weaker(one: LintRoute, than: LintRoute) -> bool:
 @rule("AUTHZ404", Severity.WARNING, "a prefix matches more than its path")
 def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
     """`prefix: /orders` matches `/orders-archive` and `/ordersX` too: a path that is added to the service one day gets
-    this policy without anybody having said so.
+    this policy by accident.
     """
     for routes in _hosts(envoy):
         for route in routes:
@@ -102,8 +102,8 @@ def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
 @rule("AUTHZ405", Severity.WARNING, "what no route names is not denied")
 def open_rest(envoy: EnvoyConfig) -> Iterator[Found]:
     """Another spelling of a protected path (`/Orders`, `/orders%2f1`, an encoding within an encoding) matches no other
-    route than the last. Where the service reads it as the protected path all the same, the last route's policy is the
-    only one that was asked: so it must be `deny`.
+    route than the last. If the upstream resolves it to the protected path, only the last route's policy was applied.
+    So it must be `deny`.
     """
     for routes in _hosts(envoy):
         strongest = max((route.strength for route in routes if route.strength not in {None, DENY}), default=0)
