@@ -18,7 +18,7 @@ from authz.server import wire
 from authz.terminal import patience
 from authz.tools.demo.client import Client
 from authz.tools.demo.stack import Stack
-from authz.tools.envoy_run.envoy_process import rehearse
+from authz.tools.envoy_run.envoy_process import run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
 from authz.tools.explain.explained_request import ExplainedRequest
 from authz.tools.explain.explanation import explain
@@ -72,8 +72,8 @@ def _running(home: str, request: HttpRequest, token: str) -> Told:
 
 def _questions(settings: Settings, requests: list[tuple[HttpRequest, str]]) -> list[bytes]:
     """What Envoy's own routes ask about each request."""
-    with rehearse(read(settings.text, "envoy.yaml"), lambda _message: b"") as stage:
-        replies = [stage.ask(replace(request, headers=_sent(token))) for request, token in requests]
+    with run_envoy(read(settings.text, "envoy.yaml"), lambda _message: b"") as run:
+        replies = [run.ask(replace(request, headers=_sent(token))) for request, token in requests]
     return [reply.question for reply in replies if reply.question is not None]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from authz.envoy.document import read
 from authz.envoy.settings import read_settings
-from authz.tools.envoy_run.envoy_process import rehearse
+from authz.tools.envoy_run.envoy_process import run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest
 from authz.tools.init import pages
 from authz.tools.init.answers import Answers
@@ -60,7 +60,7 @@ def test_a_written_file_asks_for_a_token_and_takes_a_good_one(text: str) -> None
     checks = Checks(read_settings(text, "envoy.yaml", need_endpoints=False))
     token = checks.mint(None, Token({"scope": "orders/read"}), 1_700_000_000.0)
 
-    with rehearse(read(text, "envoy.yaml"), lambda message: checks.answer(message, 1_700_000_000.0)[1]) as run:
+    with run_envoy(read(text, "envoy.yaml"), lambda message: checks.answer(message, 1_700_000_000.0)[1]) as run:
         without = run.ask(HttpRequest("GET", "orders.example.com", "/orders"))
         reading = run.ask(_with(token, "GET", "/orders/1"))
         writing = run.ask(_with(token, "POST", "/orders"))
@@ -81,7 +81,7 @@ def test_a_page_of_an_allowed_origin_can_read_a_refusal_and_gets_its_preflight_a
     checks = Checks(read_settings(text, "envoy.yaml", need_endpoints=False))
     preflight = {"origin": "https://app.example.com", "access-control-request-method": "PUT"}
 
-    with rehearse(read(text, "envoy.yaml"), lambda message: checks.answer(message, 1.0)[1]) as run:
+    with run_envoy(read(text, "envoy.yaml"), lambda message: checks.answer(message, 1.0)[1]) as run:
         answered = run.ask(HttpRequest("OPTIONS", "orders.example.com", "/orders", None, preflight))
         refused = run.ask(
             HttpRequest("GET", "orders.example.com", "/orders", None, {"origin": "https://app.example.com"})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from authz.core.decision import Decision
 from authz.core.key_lookup import KeyLookup
 from authz.core.reasons import Reason
-from authz.envoy.document import Document, read
+from authz.envoy.document import YamlDocument, read
 from authz.envoy.settings import Settings
 from authz.server import wire
 from authz.server.check_response import Renderer
@@ -72,7 +72,7 @@ class ExplainedRequest:
         if self.policy is not None:
             return Met(wire.write_request(Question(self.policy, request.method, request.path, headers)))
         asked = HttpRequest(request.method, request.host, request.path, request.port, headers)
-        return _rehearsed(asked, read(settings.text, "the Envoy YAML"), settings)
+        return _run_in_envoy(asked, read(settings.text, "the Envoy YAML"), settings)
 
     @contextmanager
     def rules(self, settings: Settings, patience: Patience) -> Iterator[Held]:
@@ -105,17 +105,17 @@ def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
     """What the log would say stands in the explanation."""
 
 
-def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:
-    from authz.tools.envoy_run.envoy_process import rehearse  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
+def _run_in_envoy(request: HttpRequest, document: YamlDocument, settings: Settings) -> Met:
+    from authz.tools.envoy_run.envoy_process import run_envoy  # noqa: PLC0415 - loads grpc, and only where Envoy is asked
 
     refused = Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
-    with rehearse(document, lambda _message: refused) as stage:
-        reply = stage.ask(request)
-    trace = stage.traces[0]
-    route = next((each for each in stage.routes if trace and each.name == trace.route), None)
+    with run_envoy(document, lambda _message: refused) as run:
+        reply = run.ask(request)
+    trace = run.traces[0]
+    route = next((each for each in run.routes if trace and each.name == trace.route), None)
     details = trace.details if trace else ""
     where = f"route {route.name.partition(' ')[0]} at line {route.location.line}" if route else "no route"
-    without = f", without {', '.join(stage.left_out)}" if stage.left_out else ""
+    without = f", without {', '.join(run.left_out)}" if run.left_out else ""
     if reply.question is not None:
         named = wire.parse(reply.question).policy or "no policy"
         return Met(reply.question, f"Envoy matches {where}{without}, and names {named}.")
