@@ -19,8 +19,9 @@ _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.exampl
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
-"""Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
+_READ_BY_OTHERS = frozenset({"apiVersion", "clusters", "groups", "match"})
+"""Examples that hold something else than trust, policies and routes: resources of Kubernetes, Envoy's clusters,
+Prometheus rules."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
