@@ -62,18 +62,23 @@ class Istio(Plane):
         new.replace(self.file)
 
     def marker(self, path: str) -> list[Document]:
-        """Routes and listeners arrive apart, so that a header in every response shows the listener."""
+        """Three things that arrive apart: a route, and one header each from the listener's and the routes' patches."""
         destination = {"host": _UPSTREAM, "port": {"number": 8080}}
         http = [{"name": "marker", "match": [{"uri": {"exact": path}}], "route": [{"destination": destination}]}]
-        patch = copy.deepcopy(find(self.shipped, "EnvoyFilter", "orders-gateway")["spec"]["configPatches"][1])
-        patch["patch"]["value"]["typed_config"] = {"@type": _MANAGER, "via": path}
+        hosts, listener = copy.deepcopy(
+            find(self.shipped, "EnvoyFilter", "orders-gateway")["spec"]["configPatches"][:2]
+        )
+        hosts["patch"]["value"] = {"response_headers_to_add": [{"header": {"key": "x-applied", "value": path}}]}
+        listener["patch"]["value"]["typed_config"] = {"@type": _MANAGER, "via": path}
+        patches = {"configPatches": [hosts, listener]}
         return [
             _resource("VirtualService", "marker", {"hosts": [HOST], "gateways": ["orders"], "http": http}),
-            _resource("EnvoyFilter", "marker", {"configPatches": [patch]}) | {"apiVersion": f"{_GROUP}/v1alpha3"},
+            _resource("EnvoyFilter", "marker", patches) | {"apiVersion": f"{_GROUP}/v1alpha3"},
         ]
 
     def is_applied(self, path: str) -> bool:
-        return super().is_applied(path) and self.ask("GET", path).headers.get("via") == path
+        headers = self.ask("GET", path).headers
+        return super().is_applied(path) and headers.get("via") == path == headers.get("x-applied")
 
     def name_policy(self, documents: list[Document], route: str, policy: str, *, key: str = "policy") -> None:
         for patch in find(documents, "EnvoyFilter", "orders-policies")["spec"]["configPatches"]:

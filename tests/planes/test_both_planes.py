@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.fakes.checks import CLIENT
 from tests.fakes.sidecar import fresh_token
 from tests.fakes.waiting import until
-from tests.planes.plane import Plane
+from tests.planes.plane import Plane, values
+from tests.planes.scene import ROOT
 
+_EXT_AUTHZ = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _READING = {"scope": "openid orders/read"}
 _WRITING = {"scope": "openid orders/read orders/write"}
 
@@ -123,6 +127,29 @@ def test_path_that_another_reader_takes_for_another_path_is_closed(shipped: Plan
 
 def test_header_with_an_underscore_is_refused(shipped: Plane) -> None:
     assert shipped.send("GET", "/healthz", {"x_auth_subject": "root"}).status == 400
+
+
+def test_filter_asks_as_the_one_in_deploy_envoy_yaml_does(shipped: Plane) -> None:
+    envoy_yaml = yaml.safe_load((ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8"))
+    (expected,) = _filters(envoy_yaml)
+
+    made = _filters(shipped.config_dump())
+
+    assert made
+    assert [_asked(each) for each in made] == [_asked(expected)] * len(made)
+    assert not any(each.get("failure_mode_allow") or each.get("clear_route_cache") for each in made)
+
+
+def _filters(data: object) -> list[dict[str, Any]]:
+    chains = values(data, "http_filters")
+    return [each["typed_config"] for chain in chains for each in chain if each["typed_config"]["@type"] == _EXT_AUTHZ]
+
+
+def _asked(each: dict[str, Any]) -> tuple[object, ...]:
+    retry = each["grpc_service"]["retry_policy"]
+    headers = {pattern["exact"] for pattern in each["allowed_headers"]["patterns"]}
+    tried = (retry["num_retries"], retry["retry_on"], retry["retry_back_off"]["max_interval"].rstrip("0s"))
+    return headers, tried, each["grpc_service"]["timeout"], each["status_on_error"]
 
 
 def test_sidecar_that_is_down_closes_every_route_with_503(shipped: Plane) -> None:
