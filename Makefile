@@ -11,7 +11,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients planes docs e2e faults fuzz drills coverage mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,13 @@ $(NODE_CLIENTS): tests/clients/package-lock.json
 
 clients: $(READY) $(CLIENTS)/.ready $(NODE_CLIENTS) ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and more OpenID providers
 	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
+
+# Envoy Gateway listens on every interface, so both run in a network namespace that has loopback alone.
+NETNS := unshare $(if $(filter 0,$(shell id -u)),,--map-root-user) --net
+planes: $(READY) ## Envoy Gateway and Istio with the files of deploy/, through real Envoy (needs Go; 15 minutes to build once)
+	@$(BIN)/python -m tests.planes.build
+	@if $(NETNS) true; then $(NETNS) sh -c 'ip link set lo up && exec $(BIN)/python -m pytest -q tests/planes $(ARGS)'; \
+	  else echo "no network namespace can be made here: the tests are skipped"; fi
 
 coverage: $(READY) ## every branch of the deciding core is reached by its own tests
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100

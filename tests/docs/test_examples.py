@@ -20,8 +20,8 @@ _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.exampl
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
-"""Fields of examples without issuers, policies and routes: Envoy clusters, Prometheus rules."""
+_READ_BY_OTHERS = frozenset({"apiVersion", "clusters", "groups", "match"})
+"""Fields of examples without issuers, policies and routes: Kubernetes resources, Envoy clusters, Prometheus rules."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
