@@ -8,8 +8,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from authz.server.policies import Policies
 
+from authz.core.policy_lookup import PolicyLookup
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.settings import Settings, read_settings
 from tests.docs.markdown import blocks
 from tests.planes.plane import values
@@ -61,7 +62,7 @@ def test_sidecars_own_file_is_read_without_a_mistake_or_a_warning(folder: str) -
 
 
 def test_every_policy_that_a_route_names_is_known(folder: str, documents: list[Document]) -> None:
-    policies = Policies(_settings(folder).configuration.known)
+    policies = PolicyLookup(_settings(folder).configuration.references, parse_inline_policy)
     named = sorted(_named(documents))
 
     assert named == ["deny", "orders-read", "orders-write", "public"]

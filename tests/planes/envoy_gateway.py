@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
-from authz.programs.children import Child, child_environment
-from authz.programs.machine import LOOPBACK
 
+from authz.tools.processes.children import Child, child_environment
+from authz.tools.processes.machine import LOOPBACK
 from tests.fakes.certificates import server_pem
 from tests.fakes.waiting import until
 from tests.planes.build import ENVOY_GATEWAY

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from authz.programs.children import Child, child_environment
-from authz.programs.machine import LOOPBACK, envoy_command, free_port
 
+from authz.tools.processes.children import Child, child_environment
+from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
 from tests.fakes.waiting import until
 from tests.planes.build import ISTIO
 from tests.planes.plane import APPLY_SECONDS, Plane, find

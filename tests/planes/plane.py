@@ -9,8 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from authz.programs.machine import LOOPBACK
-
+from authz.tools.processes.machine import LOOPBACK
 from tests.fakes.waiting import until
 from tests.planes.scene import Document, Scene
 

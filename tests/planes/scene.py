@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from authz.demo.upstream import upstream
-from authz.programs.children import Child, Children
-from authz.programs.machine import LOOPBACK, free_port
 
+from authz.tools.demo.echo_service import upstream
+from authz.tools.processes.children import Child, Children
+from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.fakes.certificates import authority_pem
-from tests.fakes.sidecar import SECONDS, Sidecar, command, surroundings, write_keys
+from tests.fakes.sidecar import SECONDS, Sidecar, command, sidecar_environment, write_keys
 from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ class Scene:
 def _start_sidecar(directory: Path, children: Children) -> Sidecar:
     admin, address = f"{LOOPBACK}:{free_port()}", f"unix:{directory}/authz.sock"
     arguments = command(directory, "--listen", address, "--admin", admin, "--drain", "0s")
-    child: Child = children.start("authz", arguments, surroundings())
+    child: Child = children.start("authz", arguments, sidecar_environment())
     started = Sidecar(directory, child, admin, (address,))
     until(lambda: child.process.poll() is not None or started.is_ready(), SECONDS)
     child.check()
