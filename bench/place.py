@@ -117,6 +117,7 @@ class Place:
         binary = ready(peer, may_build=self.plan.builds_peers)
         name = f"{peer.language}-{'cached' if has_cache else 'verifying'}".lower()
         socket = self.folder / f"{name}.sock"
+        socket.unlink(missing_ok=True)  # tokio leaves the socket file behind
         size = TOKEN_CACHE_SIZE if has_cache else 0
         command = [str(binary), str(socket), str(self.peer_settings), str(size)]
         with program(name, command, self.folder, (socket,), ONE_THREAD) as running:
