@@ -12,7 +12,8 @@ from bench import echo as echo_server
 from bench import traffic
 from bench.inside import answer_to
 from bench.load import Latency, LoadFailed, grpc_latency, grpc_load, measured
-from bench.place import Place
+from bench.peers.build import PEERS, NotBuilt
+from bench.place import FALLBACK_ENGINE, Place
 from bench.processes import Program
 from bench.progress import Progress
 from bench.results import Row, Table
@@ -115,7 +116,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
     """All servers at once: those that are not asked cost nothing."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(place.sidecar("authz"))
-        public = stack.enter_context(place.sidecar("public", engine="public"))
+        public = stack.enter_context(place.sidecar("fallback", engine=FALLBACK_ENGINE))
         plain, plain_socket = stack.enter_context(place.baseline())
         echo, echo_socket = stack.enter_context(place.echo(known_answer(place)))
         yield [
@@ -126,4 +127,20 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             Subject(REFUSED, ours.program, ours.sockets[0], place.refused),
             Subject(NEW, ours.program, ours.sockets[0], place.known, is_new=True),
             Subject(PLAIN_NEW, plain, plain_socket, place.known, is_new=True),
+            *_peers(place, stack),
         ]
+
+
+def _peers(place: Place, stack: contextlib.ExitStack) -> list[Subject]:
+    """Both modes of each peer that is built."""
+    found = []
+    for peer in PEERS:
+        with contextlib.suppress(NotBuilt):
+            cached, cached_socket = stack.enter_context(place.peer(peer, has_cache=True))
+            verifying, socket = stack.enter_context(place.peer(peer, has_cache=False))
+            found += [
+                Subject(peer.cached, cached, cached_socket, place.known),
+                Subject(peer.verifying, verifying, socket, place.known),
+                Subject(peer.new, verifying, socket, place.known, is_new=True),
+            ]
+    return found
