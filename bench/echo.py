@@ -1,4 +1,4 @@
-"""The engine with a part of a check behind it, from nothing at all to nearly all: what HTTP/2 costs, what parts add.
+"""The loop with a part of a check behind it, from nothing at all to nearly all: what gRPC costs, and what parts add.
 
 `python -m bench.echo ADDRESS ANSWER_FILE [STEP AUTHZ_FILE]`. Whatever the step does, the answer is the same bytes,
 which authz gave once, so that all carry the same sizes.
@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from authz.core.check import decide
 from authz.server import wire
-from authz.server.check_service import decide
 from authz.server.engine import Handler, Service
 from authz.server.http2_engine import Http2Engine
+from authz.server.methods import CHECK_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
 from bench.inside import rules_of
-from bench.pool import CHECK_PATH
 
 NOTHING = "nothing: the echo"
 PROTOBUF = "decode the protobuf message"
@@ -54,7 +54,7 @@ def _handler(answer: bytes, step: str, authz: Path) -> Handler:
 def main() -> None:
     address, answer = sys.argv[1], Path(sys.argv[2]).read_bytes()
     step, authz = (sys.argv[3], Path(sys.argv[4])) if len(sys.argv) > 3 else (NOTHING, Path())
-    engine = Http2Engine(address, Service({CHECK_PATH: _handler(answer, step, authz)}, lambda _call: answer))
+    engine = Http2Engine(address, Service({CHECK_METHOD: _handler(answer, step, authz)}, lambda _call: answer))
     signal.signal(signal.SIGTERM, lambda _signal, _frame: engine.stop(0.0))
     engine.serve()
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from authz.core import keyset
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
 from authz.core.issuers import Issuer
+from authz.core.key_lookup import KeyLookup
 from authz.core.keyset import KeySet
-from authz.server.check_service import Rules, decide
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
 
 
 class LoadedKeys:
-    """A key source that has its keys and never fetches. Implements authz.server.keys.KeySource."""
+    """A key source that has its keys and never fetches. Implements authz.core.key_lookup.KeySource."""
 
     def __init__(self, issuer: Issuer) -> None:
         self.current: KeySet | None = keyset.parse(Path(issuer.keys.jwks_file).read_bytes(), issuer.algorithms)
@@ -26,11 +27,11 @@ class LoadedKeys:
         return None
 
 
-def rules_of(authz: Mapping[str, Any]) -> Rules:
+def rules_of(authz: Mapping[str, Any]) -> ServedRules:
     """The rules of a configuration whose issuers all have a `jwks_file`."""
     configuration = compile_configuration(authz)
     sources = {alias: LoadedKeys(issuer) for alias, issuer in configuration.issuers.by_alias.items()}
-    return Rules.of(configuration, "orders-api", Keys(sources))
+    return ServedRules.of(configuration, "orders-api", KeyLookup(sources))
 
 
 def answer_to(authz: Mapping[str, Any], message: bytes) -> bytes:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.pool import CHECK_PATH
+from authz.server.methods import CHECK_METHOD
 from bench.processes import Program
 
 TOOLS = {"h2load": "nghttp2-client", "wrk": "wrk"}
-_GRPC = ("-H", "content-type:application/grpc", "-H", "te:trailers", f"http://localhost{CHECK_PATH}")
+_GRPC = ("-H", "content-type:application/grpc", "-H", "te:trailers", f"http://localhost{CHECK_METHOD}")
 
 
 class LoadFailed(Exception):

@@ -13,14 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from authz.server.pb import ext_authz_pb2 as pb
 from authz.tools.processes.machine import free_port
 from bench import traffic
 from bench.echo import NOTHING
+from bench.inside import answer_to
+from bench.peers.build import ONE_THREAD, TOKEN_CACHE_SIZE, Peer, ready
 from bench.plan import Plan
-from bench.pool import AUDIENCE, CLIENT, PARTNER, POOL
+from bench.pool import AUDIENCE, CLIENT, ISSUER, PARTNER, POOL
 from bench.processes import Program, is_ready, program, until
 
 ROOT = Path(__file__).parents[1]
+FALLBACK_ENGINE = "grpc"
+"""What `authz serve --engine` calls grpcio's public server. All other rows run the default engine."""
+
 POLICIES: Mapping[str, Any] = {
     "orders-read": {"scopes": {"any_of": ["orders/read", "orders/admin"]}},
     "orders-write": {"scopes": {"all_of": ["orders/write"]}, "groups": {"any_of": ["staff"]}},
@@ -81,14 +87,15 @@ class Place:
 
     @contextlib.contextmanager
     def sidecar(
-        self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = "h2"
+        self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = ""
     ) -> Iterator[Sidecar]:
         """The sidecar as people start it, with one worker on each of its sockets."""
         node = {"id": "bench", "cluster": "orders-api", "metadata": {"authz": authz or self.authz()}}
         config = self._write(f"{name}.yaml", json.dumps({"node": node}))
         sockets = tuple(self.folder / f"{name}-{number}.sock" for number in range(workers))
         admin = free_port()
-        command = [sys.executable, "-m", "authz", "serve", "--envoy-config", str(config), "--engine", engine]
+        command = [sys.executable, "-m", "authz", "serve", "--envoy-config", str(config)]
+        command += ["--engine", engine] if engine else []
         command += ["--admin", f"127.0.0.1:{admin}", "--drain", "1s"]
         command += [f"--listen=unix:{socket}" for socket in sockets]
         with program(name, command, self.folder, sockets) as running:
@@ -104,8 +111,36 @@ class Place:
             yield running, socket
 
     @contextlib.contextmanager
+    def peer(self, peer: Peer, *, has_cache: bool) -> Iterator[tuple[Program, Path]]:
+        """A server in another language, in one of its two modes. Raises NotBuilt."""
+        binary = ready(peer, may_build=self.plan.builds_peers)
+        name = f"{peer.language}-{'cached' if has_cache else 'verifying'}".lower()
+        socket = self.folder / f"{name}.sock"
+        socket.unlink(missing_ok=True)  # tokio leaves the socket file behind
+        size = TOKEN_CACHE_SIZE if has_cache else 0
+        command = [str(binary), str(socket), str(self.peer_settings), str(size)]
+        with program(name, command, self.folder, (socket,), ONE_THREAD) as running:
+            yield running, socket
+
+    @cached_property
+    def peer_settings(self) -> Path:
+        """The configuration of every peer: authz's, and the names in its answer, so that answers have equal sizes."""
+        answer = pb.CheckResponse.FromString(answer_to(self.authz(), traffic.check_request(self.token)))
+        settings = {
+            "issuer": ISSUER,
+            "issuer_name": "cognito",
+            "client_ids": [CLIENT],
+            "jwks_file": str(self.jwks),
+            "realm": "orders-api",
+            "policies": dict(POLICIES),
+            "headers_to_remove": list(answer.ok_response.headers_to_remove),
+            "metadata": sorted(answer.dynamic_metadata.fields),
+        }
+        return self.write("peer-settings.json", settings)
+
+    @contextlib.contextmanager
     def echo(self, answer: bytes, step: str = NOTHING, name: str = "echo") -> Iterator[tuple[Program, Path]]:
-        """The engine with that much of a check behind it."""
+        """The loop with that much of a check behind it, under the same core settings as a worker."""
         name = f"{name}-{step.partition(':')[0].replace(' ', '-')}"
         socket, path = self.folder / f"{name}.sock", self.folder / f"{name}.bin"
         path.write_bytes(answer)

@@ -25,7 +25,7 @@ def draw(tables: Tables, path: Path) -> None:
     plt.close(figure)
 
 
-_STRAIGHT = (straight.KNOWN, straight.NEW, straight.REFUSED, straight.ON_GRPC, straight.PLAIN)
+_STRAIGHT = (straight.KNOWN, straight.NEW, straight.REFUSED, straight.PUBLIC, straight.PLAIN)
 _THROUGH = (through.NOTHING, through.OWN_CACHED, through.OWN, through.KNOWN, through.NEW, through.REFUSED)
 
 

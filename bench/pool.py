@@ -10,5 +10,3 @@ KEY_ID = "qmPbJVU6tUwyXGGjsPlBCFTHjqFi0Xx8mMvVyaKv+So="
 PARTNER = "https://idp.example.com/realms/partner"
 AUDIENCE = "orders"
 PARTNER_KEY_ID = "partner-1"
-
-CHECK_PATH = "/envoy.service.auth.v3.Authorization/Check"

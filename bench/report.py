@@ -8,40 +8,57 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
+from bench import straight, through
+from bench.peers import external
+from bench.peers.external import External
 from bench.promises import PROMISES, Promise, Tables
-from bench.results import FOLDER, Table, read, read_about
+from bench.results import FOLDER, RATIOS, Table, read, read_about, spread
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("straight", "envoy", "growth", "memory", "start", "steps", "stages")
 PICTURE = "bench/results/speed.png"
-MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)*):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+REFERENCES = {"straight": straight.KNOWN, "envoy": through.OWN}
+"""The row of each comparison that the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said around the numbers, in one language."""
+    """The text around the numbers in one language, and its translations of row titles and plan names."""
 
     picture: str
     head: tuple[str, str, str, str]
     told: str
     more: str
+    translations: Mapping[str, str] = field(default_factory=dict)
 
 
 ENGLISH = Words(
-    "Requests per second, each way of protecting a route beside the others",
+    "Requests per second for each way to protect a route",
     ("through one Envoy worker thread", "requests/s", "p50 us", "p99 us"),
-    "A {plan} run of `make bench` on {cores} shared cores, Python {python}, grpcio {grpcio}, {day}.",
-    "More, and how to measure: [docs/performance.md](docs/performance.md).",
+    "A {plan} run of `make bench` on {cores} shared cores, {python}, grpcio {grpcio}, {day}.",
+    " More, and how to measure: [docs/performance.md](docs/performance.md).",
 )
 JAPANESE = Words(
     "ルートを守る方法ごとの 1 秒あたりの要求数",
     ("1 つの Envoy ワーカースレッドを通した値", "要求/秒", "p50 us", "p99 us"),
-    "`make bench` ({plan}) を共有 {cores} コア、Python {python}、grpcio {grpcio} で実行した値です ({day})。",
-    "詳しくは、測り方とともに [docs/performance.md](docs/performance.md) にあります。",
+    "`make bench` ({plan}) を共有 {cores} コア、{python}、grpcio {grpcio} で実行した値です ({day})。",
+    "測り方とその他の結果は [docs/performance.md](docs/performance.md) にあります。",
+    {
+        "full": "全測定",
+        "Envoy alone": "Envoy のみ",
+        "Envoy's jwt_authn + rbac": "Envoy の jwt_authn + rbac",
+        "authz, known token": "authz、検証済みのトークン",
+        "Envoy's jwt_authn + rbac, with its jwt cache": "Envoy の jwt_authn + rbac、JWT キャッシュあり",
+        "authz with 2 workers, known token": "authz、ワーカー 2 つ、検証済みのトークン",
+    },
 )
 DOCUMENTS = {"README.md": ENGLISH, "README.ja.md": JAPANESE, "docs/performance.md": ENGLISH}
 
@@ -81,10 +98,13 @@ def _cell(name: str, number: float) -> str:
 
 def plain_table(table: Table) -> str:
     """For a terminal."""
-    lines = cells(table)
+    return f"{table.title}\n{aligned(cells(table))}"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns for a terminal."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    texts = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
-    return "\n".join([table.title, *texts])
+    return "\n".join("  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines)
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
@@ -93,30 +113,64 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
 
 
-def promise_cells(tables: Tables, promises: Iterable[Promise]) -> list[list[str]]:
-    """Each promise that was measured, with its limit and the number."""
-    lines = [["promise", "limit", "measured", "kept"]]
-    for promise in promises:
-        number = promise.measured(tables)
-        if number is not None:
-            limit = f"{'at least' if promise.is_least else 'at most'} {promise.limit:g} {promise.unit}"
-            kept = "yes" if promise.kept(number) else "no"
-            lines.append([promise.text, limit, f"{number:.2f} {promise.unit}", kept])
+def ratio_title(name: str) -> str:
+    """What stands above the ratios of a comparison."""
+    return f"Ratios to `{REFERENCES[name]}` within each round: median [first to third quartile]."
+
+
+def ratio_cells(table: Table, others: Iterable[External]) -> list[list[str]]:
+    """Each row as ratios to the reference of its table, then the rows that were measured elsewhere."""
+    reference = REFERENCES[table.name]
+    lines = [["", *RATIOS.values()]]
+    for row in table.rows:
+        if row.subject != reference:
+            ratios = [table.ratios(name, row.subject, reference) for name in RATIOS]
+            lines.append([row.subject, *map(_ratio_cell, ratios)])
+    for other in others:
+        if other.table == table.name:
+            against = "" if other.against == reference else f", against {other.against}"
+            ratios = [other.ratios.get(name, []) for name in RATIOS]
+            lines.append([f"{other.subject} (elsewhere: {other.measured}{against})", *map(_ratio_cell, ratios)])
     return lines
 
 
-def promise_lines(tables: Tables, promises: Iterable[Promise]) -> list[str]:
-    """For a terminal."""
-    lines = promise_cells(tables, promises)
-    return [f"{kept:4} {measured:>11}  {limit:18} {text}" for text, limit, measured, kept in lines]
+def _ratio_cell(ratios: Sequence[float]) -> str:
+    if not ratios:
+        return ""
+    first, third = spread(ratios)
+    return f"{median(ratios):.2f} x [{first:.2f} to {third:.2f}]"
+
+
+def promise_cells(tables: Tables, promises: Iterable[Promise]) -> list[list[str]]:
+    """Each promise with its target, and the number with its quartiles if it was measured."""
+    lines = [["measured", "target", "median", "quartiles", "met"]]
+    for promise in promises:
+        target = f"{'at least' if promise.is_least else 'at most'} {promise.limit:g} {promise.unit}"
+        numbers = promise.samples(tables)
+        if numbers:
+            first, third = spread(numbers)
+            met = "yes" if promise.kept(median(numbers)) else "no"
+            figures = [f"{median(numbers):.2f} {promise.unit}", f"{first:.2f} to {third:.2f}", met]
+        else:
+            figures = ["not measured", "", ""]
+        lines.append([promise.text, target, *figures])
+    return lines
 
 
 def parts(tables: Tables, words: Words) -> dict[str, str]:
     """What stands between which markers."""
-    told = words.told.format(**{**read_about(), "day": str(read_about()["when"])[:10]})
+    about = read_about()
+    plan = words.translations.get(str(about["plan"]), about["plan"])
+    build = about.get("python_build", f"Python {about['python']}")
+    told = words.told.format(**{**about, "plan": plan, "python": build, "day": str(about["when"])[:10]})
     short = markdown_table(_beside(tables, words))
-    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told} {words.more}\n"}
+    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told}{words.more}\n"}
     found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{told}\n"
+    others = external.read(external.FILE)
+    for name in REFERENCES:
+        ratios = markdown_table(ratio_cells(tables[name], others))
+        found[f"bench-{name}-ratios"] = f"{ratio_title(name)}\n\n{ratios}\n"
+    found["bench-peers"] = f"The peers of this run: {about.get('peers', 'none')}.\n"
     for name, table in tables.items():
         found[f"bench-{name}"] = f"{table.title}.\n\n{markdown_table(cells(table))}\n"
     return found
@@ -127,7 +181,7 @@ def _beside(tables: Tables, words: Words) -> list[list[str]]:
     table = tables["envoy"]
     columns = ("per_second", "alone_p50", "alone_p99")
     return [list(words.head)] + [
-        [row.subject, *(_cell(name, row.middle(name)) for name in columns)]
+        [words.translations.get(row.subject, row.subject), *(_cell(name, row.middle(name)) for name in columns)]
         for row in table.rows
         if all(name in row.samples for name in columns)
     ]

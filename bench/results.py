@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 FOLDER = Path(__file__).parent / "results"
+
+RATIOS = {"per_second": "rate", "cpu_microseconds": "CPU each", "alone_p99": "p99, one at a time"}
+"""What is compared between the subjects of a table, and its heading."""
 
 Samples = dict[str, list[float]]
 """By what was measured: one number per round."""
@@ -46,10 +49,23 @@ class Table:
             self.rows.append(found := Row(subject))
         return found
 
-    def ratio(self, name: str, of: str, to: str) -> float:
-        """The median of each round's ratio: what disturbs a round disturbs both."""
-        pairs = zip(self.row(of).samples[name], self.row(to).samples[name], strict=True)
-        return median(one / other for one, other in pairs)
+    def samples(self, subject: str, name: str) -> list[float]:
+        """The numbers of a subject, one per round; none if it was not measured."""
+        found = next((row for row in self.rows if row.subject == subject), None)
+        return [] if found is None else found.samples.get(name, [])
+
+    def ratios(self, name: str, of: str, to: str) -> list[float]:
+        """The ratio within each round: a disturbance of a round hits both. None if one of the two was not measured."""
+        one, other = self.samples(of, name), self.samples(to, name)
+        return [this / that for this, that in zip(one, other, strict=True)] if one and other else []
+
+
+def spread(numbers: Sequence[float]) -> tuple[float, float]:
+    """The first and third quartile."""
+    if len(numbers) == 1:
+        return numbers[0], numbers[0]
+    first, _, third = quantiles(numbers, n=4, method="inclusive")
+    return first, third
 
 
 def write(tables: Iterable[Table], folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What each stage of a check costs: `make profile`, or `python -m bench.stages`.
 
-The stages are the steps of `authz.server.check_service.decide`, timed one by one in a tight loop. There they are
+The stages are the steps of `authz.core.check.decide`, timed one by one in a tight loop. There they are
 faster than between the system calls of a server under load, where caches are colder: compare them with each other.
 With `--calls`, the standard profiler's list of the functions that take the time follows.
 """
@@ -18,6 +18,7 @@ from time import process_time, time
 import jwt
 
 from authz.core import bearer, token
+from authz.core.check import decide
 from authz.core.decision import Decision
 from authz.core.identity import identify
 from authz.core.policy import judge
@@ -25,7 +26,8 @@ from authz.core.verifier import verify
 from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.server import wire
-from authz.server.check_service import Call, Check, decide
+from authz.server.check_service import CheckService
+from authz.server.engine import Call
 from authz.sources.background import Background
 from bench import traffic
 from bench.inside import rules_of
@@ -39,7 +41,7 @@ REPEATS = 7
 
 
 class LoneCall:
-    """A call whose caller waits. Implements authz.server.check_service.Call."""
+    """A call whose caller waits. Implements authz.server.engine.Call."""
 
     def seconds_left(self) -> float:
         return 1.0
@@ -62,7 +64,7 @@ class Path:
     def __init__(self, here: Place) -> None:
         self.rules = rules_of(here.authz())
         self.tally, self.log = Tally(), Log("error")
-        self.check = Check(self.rules, Background(), self.observe)
+        self.check = CheckService(self.rules, Background(), self.observe)
         self.message = traffic.check_request(here.token)
         self.over_scope = traffic.check_request(here.token, "orders-write")
         self.tampered = traffic.check_request(traffic.damaged(here.token))

@@ -12,7 +12,8 @@ from bench import echo as echo_server
 from bench import traffic
 from bench.inside import answer_to
 from bench.load import Latency, LoadFailed, grpc_latency, grpc_load, measured
-from bench.place import Place
+from bench.peers.build import PEERS, NotBuilt
+from bench.place import FALLBACK_ENGINE, Place
 from bench.processes import Program
 from bench.progress import Progress
 from bench.results import Row, Table
@@ -22,7 +23,7 @@ ECHO = "echo through the same engine"
 KNOWN = "authz, known token"
 NEW = "authz, every token new"
 REFUSED = "authz, refused"
-ON_GRPC = "authz on grpc.server, known token"
+PUBLIC = "authz on grpc.server, known token"
 PLAIN = "grpc.aio + jwt.decode"
 PLAIN_NEW = "grpc.aio + jwt.decode, every token new"
 LATENCY_ROUNDS = 3
@@ -117,15 +118,31 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
     """All servers at once: those that are not asked cost nothing."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(place.sidecar("authz"))
-        on_grpc = stack.enter_context(place.sidecar("grpc", engine="grpc"))
+        public = stack.enter_context(place.sidecar("fallback", engine=FALLBACK_ENGINE))
         plain, plain_socket = stack.enter_context(place.baseline())
         echo, echo_socket = stack.enter_context(place.echo(known_answer(place)))
         yield [
             Subject(ECHO, echo, echo_socket, place.known),
             Subject(KNOWN, ours.program, ours.sockets[0], place.known),
             Subject(PLAIN, plain, plain_socket, place.known),
-            Subject(ON_GRPC, on_grpc.program, on_grpc.sockets[0], place.known),
+            Subject(PUBLIC, public.program, public.sockets[0], place.known),
             Subject(REFUSED, ours.program, ours.sockets[0], place.refused),
             Subject(NEW, ours.program, ours.sockets[0], place.known, is_new=True),
             Subject(PLAIN_NEW, plain, plain_socket, place.known, is_new=True),
+            *_peers(place, stack),
         ]
+
+
+def _peers(place: Place, stack: contextlib.ExitStack) -> list[Subject]:
+    """Both modes of each peer that is built."""
+    found = []
+    for peer in PEERS:
+        with contextlib.suppress(NotBuilt):
+            cached, cached_socket = stack.enter_context(place.peer(peer, has_cache=True))
+            verifying, socket = stack.enter_context(place.peer(peer, has_cache=False))
+            found += [
+                Subject(peer.cached, cached, cached_socket, place.known),
+                Subject(peer.verifying, verifying, socket, place.known),
+                Subject(peer.new, verifying, socket, place.known, is_new=True),
+            ]
+    return found

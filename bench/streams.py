@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.pool import CHECK_PATH
+from authz.server.methods import CHECK_METHOD
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 ACK, END_STREAM, END_HEADERS = 1, 1, 4
@@ -148,7 +148,7 @@ _HEADER_BLOCK = b"\x20" + b"".join(  # a table of size 0, which a server may dem
     for name, value in {
         ":method": "POST",
         ":scheme": "http",
-        ":path": CHECK_PATH,
+        ":path": CHECK_METHOD,
         ":authority": "localhost",
         "content-type": "application/grpc",
         "te": "trailers",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from authz.server.pb import ext_authz_pb2 as pb
 from bench.load import Latency, http_latency, http_load, measured
+from bench.peers.build import PEERS, NotBuilt
 from bench.place import Place
 from bench.processes import Program
 from bench.progress import Progress
@@ -27,7 +28,16 @@ OWN_NEW = "Envoy's jwt_authn + rbac, every token new"
 REFUSED = "authz, refused"
 ECHO = "a C-core echo of authz's answer"
 BARE_ECHO = "a C-core echo that allows and says nothing"
-LATENCIES_OF = (NOTHING, OWN, KNOWN, OWN_CACHED, KNOWN_BY_TWO)
+LATENCIES_OF = (
+    NOTHING,
+    OWN,
+    KNOWN,
+    OWN_CACHED,
+    KNOWN_BY_TWO,
+    RETRYING,
+    *(peer.cached for peer in PEERS),
+    *(peer.verifying for peer in PEERS),
+)
 CONNECTIONS = 32
 JWT_CACHE_SIZE = 1000
 BARE_ANSWER = pb.CheckResponse(status=pb.Status(code=0), ok_response=pb.OkHttpResponse()).SerializeToString()
@@ -89,6 +99,10 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             "bare": ext_authz("bare"),
         }
         clusters = {"one": one.sockets, "two": two.sockets, "echo": (echo_socket,), "bare": (bare_socket,)}
+        peers = _peers(place, stack)
+        for _program, socket in peers.values():
+            # Envoy sends the name of the cluster as :authority: hyper refuses one with blanks.
+            filters[socket.stem], clusters[socket.stem] = ext_authz(socket.stem), (socket,)
         proxy, urls = stack.enter_context(envoy(place, filters, clusters))
         script = _script(place)
         yield [
@@ -103,7 +117,18 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/")),
             Subject(NEW, (proxy, one.program), urls["one"], script),
             Subject(OWN_NEW, (proxy,), urls["own"], script),
+            *(Subject(name, (proxy, server), urls[socket.stem]) for name, (server, socket) in peers.items()),
         ]
+
+
+def _peers(place: Place, stack: contextlib.ExitStack) -> dict[str, tuple[Program, Path]]:
+    """Both modes of each peer that is built, by its row."""
+    found = {}
+    for peer in PEERS:
+        with contextlib.suppress(NotBuilt):
+            found[peer.cached] = stack.enter_context(place.peer(peer, has_cache=True))
+            found[peer.verifying] = stack.enter_context(place.peer(peer, has_cache=False))
+    return found
 
 
 def _script(place: Place) -> Path:

@@ -1,7 +1,7 @@
-"""Writes the parts of the documents that the code knows better, or with --check says which are out of date.
+"""Write the generated parts of the documents, or report the outdated ones with --check.
 
-A generated part stands between `<!-- generated: WORDS -->` and `<!-- end -->`. The first of the words names a function
-in PARTS, the others are its arguments.
+A generated part is between `<!-- generated: NAME ARGUMENTS -->` and `<!-- end -->`. NAME is a key of PARTS, which maps
+it to the function that writes the part.
 """
 
 from __future__ import annotations
@@ -36,53 +36,60 @@ PACKAGE = ROOT / "authz"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 
 _NOT_SHOWN = {"name", "issuer_fix"}
-"""Fields of a profile that are its column's title, or a sentence that errors say."""
+"""Fields of a profile that the table omits: the column's title, and a sentence of error messages."""
+
+_STATUS_WORDS = {
+    "en": (("response", "outcome", "reasons"), "forwarded"),
+    "ja": (("応答", "分類", "理由"), "転送"),
+}
+"""Headings of the table of reasons by status, and the word for a forwarded request, by language."""
 
 _PART = re.compile(r"(<!-- generated: (?P<words>[^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def run_help(*command: str) -> str:
-    """What `authz COMMAND --help` prints."""
+    """Return the output of `authz COMMAND --help`."""
     shown = " ".join(("authz", *command, "--help"))
     return f"```console\n$ {shown}\n{_printed(*command, '--help').rstrip()}\n```\n"
 
 
 def commands() -> str:
-    """A section with its help for every command that `authz --help` lists."""
+    """Return one section with the help text for each command that `authz --help` lists."""
     names = re.findall(r"^    ([a-z]\S*)", _printed("--help"), re.MULTILINE)
     return "\n".join(f"## `authz {name}`\n\n{run_help(name)}" for name in names)
 
 
 def _printed(*arguments: str) -> str:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         authz(arguments)
-    return said.getvalue()
+    return output.getvalue()
 
 
 def reasons() -> str:
-    """What `authz reasons --output markdown` prints."""
+    """Return the output of `authz reasons --output markdown`."""
     return _printed("reasons", "--output", "markdown")
 
 
-def reasons_by_status() -> str:
-    """The names of all reasons, one row per HTTP status."""
+def reasons_by_status(language: str = "en") -> str:
+    """Return the names of all reasons, one row per HTTP status and outcome."""
+    headings, forwarded = _STATUS_WORDS[language]
     found: dict[tuple[str, str], list[str]] = {}
     for row in (reason.row for reason in Reason):
-        status = "forwarded" if row.outcome == "allow" else str(row.http_status)
+        status = forwarded if row.outcome == "allow" else str(row.http_status)
         found.setdefault((status, row.outcome), []).append(f"`{row.label}`")
     rows = [(*key, ", ".join(names)) for key, names in sorted(found.items(), key=lambda item: item[0][::-1])]
-    return _table(("answer", "outcome", "reasons"), rows)
+    return _table(headings, rows)
 
 
 def public_texts() -> str:
-    """What a client reads, by reason."""
+    """Return the public text of each reason, as clients read it."""
     rows = [(f"`{reason.row.label}`", reason.row.text) for reason in Reason if reason.row.text]
     return _table(("reason", "what the client reads"), rows)
 
 
 def profiles() -> str:
-    """Every profile, a column each."""
+    """Return the table of profiles, one column per profile."""
     fields = [field for field in dataclasses.fields(next(iter(PROFILES.values()))) if field.name not in _NOT_SHOWN]
     rows = [
         (f"`{field.name}`", *(_shown(getattr(profile, field.name)) for profile in PROFILES.values()))
@@ -92,7 +99,7 @@ def profiles() -> str:
 
 
 def tokens(*issuers: str) -> str:
-    """What real clients' tokens of these issuers hold and may do. In an issuer's name a hyphen stands for a space."""
+    """Return the recorded tokens of these issuers and the decisions on them. An issuer's name has `-` for a space."""
     seen = _seen()
     rows = [
         [row["issuer"], row["flow"], row["client"], row["token"], row["holds"], *row["decisions"]]
@@ -103,32 +110,22 @@ def tokens(*issuers: str) -> str:
 
 
 def token_routes() -> str:
-    """The example routes of the tables of tokens."""
+    """Return the example routes of the token tables."""
     return _table(("route", "policy"), [(f"`{path}`", f"`{policy}`") for path, policy in _seen()["routes"].items()])
 
 
 def _seen() -> dict[str, Any]:
-    """What `make clients` saw and compares with on every run."""
+    """Return the record of `make clients`, which every run of it checks again."""
     return dict(json.loads((ROOT / "tests" / "clients" / "matrix.json").read_text(encoding="utf-8")))
 
 
 def built_in_policies() -> str:
-    """The names of policies that are always there."""
+    """Return the names of the built-in policies."""
     return ", ".join(f"`{name}`" for name in BUILT_IN) + "\n"
 
 
-def files() -> str:
-    """Every file of the package and the question it answers: the first sentence of its docstring."""
-    rows = [
-        (f"[{_name(path)}](../{path.relative_to(ROOT)})", _first_sentence(path))
-        for path in _modules()
-        if path.name != "__init__.py"
-    ]
-    return _table(("file", "what it is about"), rows)
-
-
 def rooms() -> str:
-    """Every room, what it is for, and which others it imports from."""
+    """Return the table of packages: the purpose of each, and the packages that it imports."""
     found: dict[str, set[str]] = {}
     for path in _modules():
         room = path.relative_to(PACKAGE).parts[0]
@@ -142,21 +139,23 @@ def rooms() -> str:
         )
         for room, others in found.items()
     ]
-    return _table(("room", "what it is for", "imports from"), rows)
+    return _table(("package", "purpose", "imports from"), rows)
 
 
 def bounds(*rooms: str) -> str:
-    """Every named number of these rooms that says in a docstring why it is what it is."""
+    """Return each named number of these packages whose docstring gives the reason for its value."""
     rows = []
     for path in _modules():
         if path.relative_to(PACKAGE).parts[0] in rooms:
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-            rows += [(f"`{name}`", _number(name, getattr(module, name)), why) for name, why in _explained_numbers(path)]
-    return _table(("constant", "value", "why"), rows)
+            place = f"[{_name(path)}](../{path.relative_to(ROOT)})"
+            for name, why in _explained_numbers(path):
+                rows.append((f"`{name}`", place, _number(name, getattr(module, name)), why))
+    return _table(("constant", "file", "value", "reason"), rows)
 
 
 def members(path: str, name: str) -> str:
-    """The members of an enumeration of words, each with its docstring."""
+    """Return the members of a string enumeration, each with its docstring."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     rows = [(f"`{value}`", why) for value, why in _explained(body)]
@@ -164,26 +163,26 @@ def members(path: str, name: str) -> str:
 
 
 def token_corpus() -> str:
-    """What other libraries accept of the corpus of bad tokens."""
+    """Return how many tokens of the corpus of bad tokens each library accepts."""
     return record.table()
 
 
 def fuzzing() -> str:
-    """How many inputs each harness survived in the last run that was recorded."""
+    """Return the number of inputs per harness in the last recorded run."""
     return executions.table()
 
 
 def mutants() -> str:
-    """How many small changes of the core were tried in the last run that was recorded, and how many a test noticed."""
+    """Return how many mutants of the core the tests caught in the last recorded run."""
     score = json.loads((ROOT / "tests" / "mutants" / "score.json").read_text(encoding="utf-8"))
     entries = json.loads((ROOT / "tests" / "mutants" / "survivors.json").read_text(encoding="utf-8"))
     explained = sum(len(entry["changes"]) for entry in entries)
     share = 100 * score["noticed"] / score["changes"]
-    return f"{score['noticed']:,} of {score['changes']:,} changes noticed, {share:.1f} %; {explained} explained.\n"
+    return f"{score['noticed']:,} of {score['changes']:,} mutants caught, {share:.1f} %; {explained} explained.\n"
 
 
 def drilled() -> str:
-    """The figures of the last drills."""
+    """Return the figures of the last recorded drills."""
     return drills.table()
 
 
@@ -195,7 +194,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "public-texts": public_texts,
     "profiles": profiles,
     "built-in-policies": built_in_policies,
-    "files": files,
     "rooms": rooms,
     "bounds": bounds,
     "members": members,
@@ -211,7 +209,7 @@ PARTS: dict[str, Callable[..., str]] = {
 
 
 def generated(text: str) -> str:
-    """The text of a document with all its generated parts written anew."""
+    """Return a document's text with every generated part written again."""
 
     def _write(found: re.Match[str]) -> str:
         name, *arguments = found["words"].split()
@@ -226,7 +224,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _shown(value: object) -> str:
-    """A field of a profile as a reader sees it."""
+    """Format one field of a profile for the table."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     words = sorted(value) if isinstance(value, frozenset) else value if isinstance(value, tuple) else [value]
@@ -234,7 +232,7 @@ def _shown(value: object) -> str:
 
 
 def _word(value: object) -> str:
-    """One value of a profile: a claim by its name, a pattern by its text, a place by its address."""
+    """Format one value of a profile: a claim's name, a pattern's text, or a URL."""
     for field in ("text", "claim", "pattern", "jwks_uri"):
         if hasattr(value, field):
             return str(getattr(value, field))
@@ -242,7 +240,7 @@ def _word(value: object) -> str:
 
 
 def _number(name: str, value: float) -> str:
-    """A number, and for a size how many KiB or MiB it is."""
+    """Format a number. A size in bytes also gets its KiB or MiB."""
     shown = str(int(value)) if value == int(value) else f"{value:g}"
     for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if name.endswith("BYTES") and value % size == 0:
@@ -259,12 +257,8 @@ def _name(path: Path) -> str:
 
 
 def _first_paragraph(path: Path) -> str:
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(said.partition("\n\n")[0].split())
-
-
-def _first_sentence(path: Path) -> str:
-    return re.split(r"(?<=[.?!]) (?=[A-Z])", _first_paragraph(path))[0]
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.partition("\n\n")[0].split())
 
 
 def _rooms_imported(path: Path) -> set[str]:
@@ -297,7 +291,7 @@ def _assigned(node: ast.stmt) -> str:
 
 
 def _is_arithmetic(node: ast.stmt) -> bool:
-    """Whether a number is assigned, written as a number or as a product of some."""
+    """Return whether a number is assigned, written as a literal or as arithmetic on literals."""
     return isinstance(node, ast.Assign) and all(
         isinstance(part, ast.BinOp | ast.operator)
         or (isinstance(part, ast.Constant) and not isinstance(part.value, str))
@@ -315,11 +309,11 @@ def _docstring(node: ast.stmt) -> str:
 
 
 def main() -> int:
-    """Write, or check. Returns 1 where a checked document is out of date."""
+    """Write or check the documents. Return 1 if a checked document is out of date."""
     parser = argparse.ArgumentParser(description="Write the generated parts of the documents.")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail where a part is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if a part is out of date")
     check = parser.parse_args().check
-    # Help is wrapped to the terminal, and defaults are shown as the environment changes them.
+    # argparse wraps help to the terminal's width, and AUTHZ_ variables change the defaults that it shows.
     os.environ["COLUMNS"] = "100"
     for name in [name for name in os.environ if name.startswith("AUTHZ_")]:
         del os.environ[name]

@@ -18,6 +18,7 @@ from zlib import crc32
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+from authz.server.methods import CHECK_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.checks import AUDIENCE, PARTNER, check_request
 from tests.fakes.keys import ec_key, jwk, jwks, sign
@@ -28,8 +29,6 @@ REFRESH_SECONDS = 5
 READY_SECONDS = 20.0
 LONGEST_SECONDS = 60.0
 """Whatever takes longer than this has failed."""
-
-_METHOD = "/envoy.service.auth.v3.Authorization/Check"
 
 
 def published(*kids: str) -> bytes:
@@ -58,7 +57,7 @@ class Sidecar:
 
     def ask(self, bearer: str, worker: int = 0) -> Any:
         """One check, as a future of its answer."""
-        check = self.channels[worker].unary_unary(_METHOD, None, pb.CheckResponse.FromString)
+        check = self.channels[worker].unary_unary(CHECK_METHOD, None, pb.CheckResponse.FromString)
         return check.future(check_request(bearer), timeout=LONGEST_SECONDS)
 
     def status(self, bearer: str, worker: int = 0) -> int:

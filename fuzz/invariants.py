@@ -8,7 +8,8 @@ from envoy_data_plane.envoy.service.auth.v3 import CheckResponse
 
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
-from authz.server.check_service import Call, Check
+from authz.server.check_service import CheckService
+from authz.server.engine import Call
 from authz.sources.background import Background
 from fuzz import oracle, rig
 
@@ -33,7 +34,7 @@ def _observe(decision: Decision, _seconds: float, _call: Call) -> None:
     _seen.append(decision)
 
 
-_CHECK = Check(rig.rules(), Background(), _observe)
+_CHECK = CheckService(rig.rules(), Background(), _observe)
 
 
 def require_sound_answer(message: bytes) -> None:

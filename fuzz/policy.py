@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from authz.core.policy import Policy
+from authz.core.policy_lookup import read_policy_text
 from authz.core.read_policy import References
-from authz.server.policies import read_policy_text
+from authz.envoy.inline_policy import parse_inline_policy
 
 MAX_BYTES = 4_000
 MAX_SENTENCE = 100_000
@@ -21,7 +22,7 @@ _KNOWN = References(frozenset({"cognito", "partner"}))
 
 
 def one_input(data: bytes) -> None:
-    read = read_policy_text(data.decode("utf-8", "replace"), _KNOWN)
+    read = read_policy_text(data.decode("utf-8", "replace"), _KNOWN, parse_inline_policy)
 
     if isinstance(read, Policy):
         assert read.reads_token

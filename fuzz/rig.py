@@ -15,10 +15,10 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from authz.core import keyset
 from authz.core.configuration import compile_configuration
+from authz.core.key_lookup import KeyLookup
 from authz.core.keyset import KeySet
-from authz.server.check_service import Rules
-from authz.server.keys import Keys
 from authz.server.pb import ext_authz_pb2 as pb
+from authz.server.served_rules import ServedRules
 
 POOL = "https://cognito-idp.ap-northeast-1.amazonaws.com/ap-northeast-1_AbCdEfGhI"
 PARTNER = "https://idp.example.com/realms/partner"
@@ -74,10 +74,10 @@ class _Still:
         return None
 
 
-def rules() -> Rules:
+def rules() -> ServedRules:
     """The configuration above with its keys."""
     sources = {"cognito": _Still(_key_set(POOL)), "partner": _Still(_key_set(PARTNER))}
-    return Rules.of(compile_configuration(CONFIGURATION), "realm", Keys(sources))
+    return ServedRules.of(compile_configuration(CONFIGURATION), "realm", KeyLookup(sources))
 
 
 def _key_set(issuer: str) -> KeySet:

@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
+
 if TYPE_CHECKING:
     from authz.tools.demo.stack import Stack
 
@@ -67,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
             return _walk(stack) if args.once else _wait(stack)
     except CannotRunError as error:
         print(f"authz demo: {error}", file=sys.stderr)
-        return 2
+        return exit_codes.OPERATOR_ERROR
     except KeyboardInterrupt:
-        return 0 if not args.once else 130
+        return exit_codes.INTERRUPTED if args.once else exit_codes.OK
 
 
 def _walk(stack: Stack) -> int:
@@ -80,9 +82,9 @@ def _walk(stack: Stack) -> int:
     walk(stack, transcript)
     if transcript.surprises:
         print(f"\n{transcript.surprises} surprises.")
-        return 1
+        return exit_codes.FINDINGS
     print("\nEvery answer was as promised.")
-    return 0
+    return exit_codes.OK
 
 
 def _wait(stack: Stack) -> int:
@@ -104,4 +106,4 @@ def _wait(stack: Stack) -> int:
     pause = threading.Event()
     while not pause.wait(0.5):
         stack.children.check()
-    return 0
+    return exit_codes.OK

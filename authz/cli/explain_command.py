@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
 from authz.cli.input_files import read_text, settings_of
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style, patience
 
 if TYPE_CHECKING:
     from authz.envoy.settings import Settings
-    from authz.tools.explain.explained_request import Met, Subject
+    from authz.tools.explain.explained_request import ExplainedRequest, Met
 
 _EXAMPLES = """\
 examples:
@@ -60,11 +61,11 @@ def run(options: argparse.Namespace) -> int:
         return _explain(options)
     except ConfigurationError as mistake:
         print(f"authz explain: {mistake}", file=sys.stderr)
-        return 2
+        return exit_codes.OPERATOR_ERROR
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from authz.tools.explain.explanation import Disagreement, explain  # noqa: PLC0415 - not for --help
+    from authz.tools.explain.explanation import explain  # noqa: PLC0415 - not for --help
     from authz.tools.explain.explanation_output import data, text  # noqa: PLC0415
 
     subject = _subject(options)
@@ -73,10 +74,7 @@ def _explain(options: argparse.Namespace) -> int:
     if met.message is None:
         return _not_asked(met.said, is_forwarded=met.is_forwarded, output=options.output)
     with subject.rules(settings, patience) as rules:
-        try:
-            explanation = explain(rules.rules, met.message, subject.now)
-        except Disagreement as fault:
-            raise ConfigurationError.because(f"this is a fault of authz, please report it: {fault}") from fault
+        explanation = explain(rules.rules, met.message, subject.now)
         problem, left_out = rules.problem, rules.note
     if options.output == "json":
         sys.stdout.write(
@@ -87,10 +85,10 @@ def _explain(options: argparse.Namespace) -> int:
             note for note in (met.said, left_out, f"The keys could not be had: {problem}" if problem else "") if note
         ]
         sys.stdout.write("".join(f"{line}\n" for line in (*notes, *text(explanation, Style.of(sys.stdout)))))
-    return 0 if explanation.is_allowed else 1
+    return exit_codes.OK if explanation.is_allowed else exit_codes.FINDINGS
 
 
-def _meet(subject: Subject, settings: Settings) -> Met:
+def _meet(subject: ExplainedRequest, settings: Settings) -> Met:
     from authz.tools.processes.machine import CannotRunError  # noqa: PLC0415
 
     try:
@@ -107,12 +105,12 @@ def _not_asked(said: str, *, is_forwarded: bool, output: str) -> int:
         sys.stdout.write(json.dumps({"decision": decision, "route": said}, indent=2) + "\n")
     else:
         sys.stdout.write(f"{said}\n")
-    return 0 if is_forwarded else 1
+    return exit_codes.OK if is_forwarded else exit_codes.FINDINGS
 
 
-def _subject(options: argparse.Namespace) -> Subject:
+def _subject(options: argparse.Namespace) -> ExplainedRequest:
     from authz.tools.envoy_run.http_request import parse_request  # noqa: PLC0415
-    from authz.tools.explain.explained_request import Subject, parse_moment  # noqa: PLC0415
+    from authz.tools.explain.explained_request import ExplainedRequest, parse_moment  # noqa: PLC0415
     from authz.tools.explain.token_input import read_pasted  # noqa: PLC0415
 
     try:
@@ -132,7 +130,7 @@ def _subject(options: argparse.Namespace) -> Subject:
         document = jwks() if jwks else None
     except OSError as problem:
         raise ConfigurationError.because(f"{options.jwks}: cannot be read: {problem.strerror}") from problem
-    return Subject(pasted.authorization, options.policy, request, document, now)
+    return ExplainedRequest(pasted.authorization, options.policy, request, document, now)
 
 
 def _pasted(file: str | None) -> str:

@@ -11,7 +11,6 @@ from authz.core.problems import ConfigurationError
 if TYPE_CHECKING:
     from authz.envoy.settings import Settings
 
-EXIT_MISTAKE = 2
 MAX_BYTES = 4 * 1024 * 1024
 """The largest text that is read: that of an Envoy YAML."""
 

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+from authz import exit_codes
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style
 
@@ -58,13 +59,13 @@ def run(options: argparse.Namespace) -> int:
         host, port = _address(options)
         return _watch(host, port, options) if options.watch else _once(host, port, options)
     except KeyboardInterrupt:
-        return 0
+        return exit_codes.OK
     except ConfigurationError as mistake:
         print(f"authz keys: {mistake}", file=sys.stderr)
-        return 2
+        return exit_codes.OPERATOR_ERROR
     except NoAnswer as problem:
         print(f"authz keys: {problem}", file=sys.stderr)
-        return 1
+        return exit_codes.FINDINGS
 
 
 def _address(options: argparse.Namespace) -> tuple[str, int]:
@@ -84,7 +85,8 @@ def _once(host: str, port: int, options: argparse.Namespace) -> int:
         print(json.dumps(page, indent=2))
     else:
         print("\n".join(_table(page, Style.of(sys.stdout))))
-    return 0 if page["issuers"] and all(issuer["keys"] for issuer in page["issuers"]) else 1
+    complete = page["issuers"] and all(issuer["keys"] for issuer in page["issuers"])
+    return exit_codes.OK if complete else exit_codes.FINDINGS
 
 
 def _watch(host: str, port: int, options: argparse.Namespace) -> int:

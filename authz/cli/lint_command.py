@@ -7,15 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
 from authz.core.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from authz.tools.lint.rule import Finding
-
-EXIT_FINDINGS = 1
-EXIT_UNREADABLE = 2
 
 _DESCRIPTION = """\
 Read Envoy YAML or JSON, Kubernetes ConfigMaps that hold it, or the output of Envoy's /config_dump,
@@ -60,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.write(f"{error}\n")
     sys.stdout.write(FORMATS[options.output](found, len(options.files) - unreadable, rules()))
     if unreadable:
-        return EXIT_UNREADABLE
-    return 0 if is_clean(found) else EXIT_FINDINGS
+        return exit_codes.OPERATOR_ERROR
+    return exit_codes.OK if is_clean(found) else exit_codes.FINDINGS
 
 
 class _CannotReadError(Exception):

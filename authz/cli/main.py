@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from authz import __version__
+from authz import __version__, exit_codes
 from authz.cli import (
     completion_command,
     demo_command,
     explain_command,
+    init_command,
     keys_command,
     lint_command,
     policy_test_command,
@@ -31,6 +32,7 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         serve_command,
+        init_command,
         lint_command,
         explain_command,
         policy_test_command,
@@ -51,6 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except BrokenPipeError:  # a reader such as `head` has seen enough
         sys.stderr.close()
-        return 0
+        return exit_codes.OK
     except KeyboardInterrupt:
-        return 130
+        return exit_codes.INTERRUPTED

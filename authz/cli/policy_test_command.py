@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
 from authz.cli.input_files import read_text, settings_of
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style, patience
@@ -65,11 +66,12 @@ def run(options: argparse.Namespace) -> int:
         runs, missing = _run_all(options)
     except ConfigurationError as mistake:
         print(f"authz test: {mistake}", file=sys.stderr)
-        return 2
+        return exit_codes.OPERATOR_ERROR
     from authz.tools.policy_tests.suite_report import REPORTS  # noqa: PLC0415 - not for --help
 
     sys.stdout.write(REPORTS[options.output](runs, missing, Style.of(sys.stdout)))
-    return 1 if any(result.problems for each in runs for result in each.results) else 0
+    failed = any(result.problems for each in runs for result in each.results)
+    return exit_codes.FINDINGS if failed else exit_codes.OK
 
 
 def _run_all(options: argparse.Namespace) -> tuple[list[Run], dict[str, Missing]]:

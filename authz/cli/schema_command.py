@@ -8,7 +8,7 @@ import sys
 
 _EXAMPLES = """\
 examples:
-  authz schema > authz.tools.schema.json              of node.metadata.authz alone
+  authz schema > authz.schema.json              of node.metadata.authz alone
   authz schema --of envoy > envoy.schema.json   of an Envoy YAML: only node.metadata.authz is described
 
 in VS Code with the YAML extension, and in any editor with yaml-language-server, the first line of envoy.yaml is then:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authz import exit_codes
 from authz.core.mapping_reader import parse_seconds
 from authz.core.problems import ConfigurationError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from authz.server.supervisor import ServeOptions
 
 MAX_DRAIN_SECONDS = 3600.0
-EXIT_MISTAKE = 2
 
 
 def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -68,13 +68,13 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         sys.stderr.write(f"{wanted.file}: cannot be read: {why}. Name the Envoy YAML with --envoy-config.\n")
-        return EXIT_MISTAKE
+        return exit_codes.OPERATOR_ERROR
     except ConfigurationError as wrong:
         count = len(wrong.problems)
         sys.stderr.write(
             f"{wrong}\n{count} mistake{'s' if count != 1 else ''} in {wanted.file}; nothing was started.\n"
         )
-        return EXIT_MISTAKE
+        return exit_codes.OPERATOR_ERROR
     log = Log(options.log_level, options.log_format)
     try:
         return serve(wanted, settings, log)
@@ -85,8 +85,8 @@ def run(options: argparse.Namespace) -> int:
 def _serve_options(options: argparse.Namespace) -> ServeOptions:
     """Check the command line; what is wrong ends the process with exit code 2."""
     from authz.server.address import is_address, parse_tcp  # noqa: PLC0415
+    from authz.server.messages import WorkerOptions  # noqa: PLC0415
     from authz.server.supervisor import ServeOptions  # noqa: PLC0415
-    from authz.server.worker_pool import WorkerOptions  # noqa: PLC0415
 
     parser: argparse.ArgumentParser = options.parser
     if not options.envoy_config:

@@ -14,7 +14,8 @@ MAX_TOKEN_CHARACTERS = 16 * 1024
 
 _SCHEME = "bearer "
 _OTHER_BEARER = re.compile(r"(?:^|,)[ \t]*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
-_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+is_b64token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch
+"""Whether the text is one b64token (RFC 6750 section 2.1)."""
 
 
 def find(values: tuple[str | bytes, ...]) -> str | None:
@@ -44,6 +45,6 @@ def require_b64token(credential: str) -> str:
     """
     if len(credential) > MAX_TOKEN_CHARACTERS:
         raise Denied(Reason.TOKEN_MALFORMED, f"longer than {MAX_TOKEN_CHARACTERS} characters")
-    if _B64TOKEN.fullmatch(credential) is None:
+    if is_b64token(credential) is None:
         raise Denied(Reason.REQUEST_MALFORMED, "the credential is not one b64token")
     return credential

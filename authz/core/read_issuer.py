@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
-
 from authz.core.claims import is_scope
 from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
 from authz.core.issuers import Grant, Issuer, KeyLocation, UserinfoLocation
@@ -12,6 +9,7 @@ from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
 from authz.core.read_policy import read_conditions, refuse_userinfo
+from authz.core.url import discovery_url, refusal
 
 ANY = "any"
 """The word by which an operator leaves out a check on purpose."""
@@ -22,9 +20,6 @@ MAX_LEEWAY_SECONDS = 300.0
 MAX_REFRESH_SECONDS = 86_400.0
 MAX_STALE_LIMIT_SECONDS = 7 * 86_400.0
 """A key set nobody could refresh for a week may hold keys that were revoked for cause."""
-
-_LOOPBACK = frozenset({"localhost", "::1"})
-_LOOPBACK_ADDRESS = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 
 
 def read_issuer(section: MappingReader, alias: str) -> Issuer | None:
@@ -52,21 +47,11 @@ def read_issuer(section: MappingReader, alias: str) -> Issuer | None:
     return issuer
 
 
-def is_web_url(text: str) -> bool:
-    """Whether it is an https URL, or an http one on a loopback host, without user, fragment or blanks."""
-    try:
-        url = urlsplit(text)
-        host, _port = url.hostname, url.port
-    except ValueError:
-        return False
-    if not host or "@" in url.netloc or "#" in text or not text.isascii() or not text.isprintable() or " " in text:
-        return False
-    return url.scheme == "https" or (url.scheme == "http" and is_loopback(host))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address never leaves this machine."""
-    return host in _LOOPBACK or _LOOPBACK_ADDRESS.fullmatch(host) is not None
+def _require_fetchable(section: MappingReader, field: str, text: str) -> None:
+    """Report a URL that the sources would refuse to fetch."""
+    why = refusal(text) if text else ""
+    if why:
+        section.wrong((field,), f"{text!r:.200} cannot be fetched: {why}", "Write an https URL.")
 
 
 def _profile(section: MappingReader) -> Profile | None:
@@ -81,10 +66,12 @@ def _names(section: MappingReader, profile: Profile) -> tuple[str, ...]:
     derived = _user_pool(section) if profile.name == "cognito" else ()
     written = section.items("issuer", section.raw("issuer")) if "issuer" in section else []
     for name in written:
-        if not isinstance(name, str) or not is_web_url(name):
-            section.wrong(("issuer",), f"{describe(name)} is not an https URL", 'Write `issuer: "https://..."`.')
-        elif "*" in name:
+        why = refusal(name) if isinstance(name, str) else "it is not a string"
+        if isinstance(name, str) and "*" in name:
             section.wrong(("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens.")
+        elif why:
+            problem = f"{describe(name)} is not the URL of an issuer: {why}"
+            section.wrong(("issuer",), problem, 'Write `issuer: "https://..."`.')
     names = tuple(name for name in written if isinstance(name, str)) or derived
     names = names or profile.issuers
     if not names and profile.name != "cognito":
@@ -147,13 +134,16 @@ def _algorithms(section: MappingReader, profile: Profile) -> frozenset[str]:
 
 def _key_location(section: MappingReader, profile: Profile, names: tuple[str, ...]) -> KeyLocation:
     uri, file = section.text("jwks_uri"), section.text("jwks_file")
-    if uri and not is_web_url(uri):
-        section.wrong(("jwks_uri",), f"{uri!r:.200} is not an https URL", "http is taken for loopback hosts only.")
+    _require_fetchable(section, "jwks_uri", uri)
     if uri and file:
         section.wrong(("jwks_file",), "jwks_uri and jwks_file are both set", "Keep one of them.")
     discovery = ""
     if not uri and not file and names:
         uri, discovery = _derived_location(profile, names)
+        derived = uri or discovery_url(discovery)
+        # A name near the length limit is fine itself, and too long with the path behind it.
+        if not refusal(names[0]) and refusal(derived):
+            section.wrong(("issuer",), f"{derived!r:.200} cannot be fetched: {refusal(derived)}", "Write `jwks_uri`.")
     inside = profile.in_cluster if profile.in_cluster and profile.in_cluster.jwks_uri == uri else None
     return KeyLocation(
         jwks_uri=uri,
@@ -177,8 +167,7 @@ def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, st
 
 def _userinfo_location(section: MappingReader, keys: KeyLocation) -> UserinfoLocation | None:
     uri = section.text("userinfo_uri")
-    if uri and not is_web_url(uri):
-        section.wrong(("userinfo_uri",), f"{uri!r:.200} is not an https URL", "http is taken for loopback hosts only.")
+    _require_fetchable(section, "userinfo_uri", uri)
     if not uri and not keys.discovery:
         return None
     return UserinfoLocation(uri=uri, discovery="" if uri else keys.discovery, ca_file=keys.ca_file)

@@ -1,1 +1,1 @@
-"""Reading the Envoy YAML: positions for people, typed messages for the few subtrees the sidecar needs."""
+"""Read Envoy configurations: YAML with positions, and a model from listeners to clusters."""

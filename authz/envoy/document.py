@@ -1,11 +1,13 @@
-"""YAML text with positions: what Envoy would read, and where each value stands.
+"""Read YAML as Envoy reads it, and remember the line and column of each value.
 
-Scalars resolve as Envoy's own reader (yaml-cpp) resolves them: `yes` and `on` are booleans, `010` is eight, quoted text
-is text, a tag other than `!` changes nothing but null, and there are no timestamps or sexagesimals. Two things differ
-on purpose: fractions and large integers stay numbers, where Envoy keeps their text until a message says what it wants;
-and what Envoy takes in silence and means something else by is refused: a key that stands twice, a merge key (`<<`,
-which Envoy reads as a field of that name), a second document. Whatever the bytes are, the outcome is a Document or
-ConfigurationError.
+Scalars resolve as in Envoy's own reader (yaml-cpp): `yes` and `on` are booleans, `010` is eight, quoted text is text, a
+tag other than `!` changes only null, and there are no timestamps or sexagesimals. Two differences are deliberate:
+
+- Fractions and large integers become numbers. Envoy keeps their text until a message needs a type.
+- A duplicate key, a merge key (`<<`) and a second document are errors. Envoy accepts them silently, and reads the last
+  key, a field called `<<`, and the first document only.
+
+Any input gives a YamlDocument or ConfigurationError.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ MAX_BYTES = 4 * 1024 * 1024
 """The largest file that is read. Real bootstraps are under 200 kB."""
 
 MAX_NODES = 400_000
-"""Values after aliases are expanded: a file of nested aliases can mean more than any memory holds."""
+"""The number of values after aliases are expanded. A small file of nested aliases can expand beyond any memory."""
 
 MAX_DEPTH = 200
 """Levels of nesting. Envoy's deepest configurations need about 40."""
@@ -38,55 +40,55 @@ _FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+
 _MAX_NUMBER_CHARACTERS = 64
 
 _TAG = re.compile(r"(?:&\S+\s+)?(?P<tag>!\S*)")
-"""A tag before a value or a key, with the anchor that may stand before it."""
+"""A tag before a value or a key. An anchor may come first."""
 
 IGNORED_TAG = "!ignore"
-"""Envoy drops a field whose key has this tag: a place for anchors."""
+"""Envoy drops a field whose key has this tag. Operators use such fields to define anchors."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
-class Document:
-    """One YAML document: plain data, and the place of every value."""
+class YamlDocument:
+    """One YAML document: plain data, and the position of every value."""
 
-    def __init__(self, data: Any, places: dict[Path, tuple[yaml.Mark, yaml.Mark]], file: str) -> None:
+    def __init__(self, data: Any, positions: dict[Path, tuple[yaml.Mark, yaml.Mark]], file: str) -> None:
         self.data = data
-        self._places = places
+        self._positions = positions
         self._file = file
 
     def locate(self, path: Path, *, on_key: bool = False) -> Location:
-        """Where a value stands, or its key; for a path that is not there, its nearest ancestor."""
+        """Return the position of a value, or of its key. If the path does not exist, use its nearest ancestor."""
         for length in range(len(path), -1, -1):
-            place = self._places.get(path[:length])
+            place = self._positions.get(path[:length])
             if place is not None:
                 return _location(self._file, place[1] if on_key and length == len(path) else place[0])
         return Location(self._file, 1, 1)
 
 
-def read(text: str, file: str) -> Document:
-    """Read one YAML document. Raises ConfigurationError, and nothing else, whatever the text is."""
+def read(text: str, file: str) -> YamlDocument:
+    """Read one YAML document. Raises only ConfigurationError, for any text."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
     first, *more = _nodes(text, file)
     if more:
         place = _location(file, more[0].start_mark)
         raise ConfigurationError.because(
-            "a second document begins here", "Keep one: Envoy reads the first and no other.", place
+            "a second document begins here", "Keep one. Envoy reads only the first.", place
         )
     return _Builder(text, file).build(first)
 
 
-def read_all(text: str, file: str) -> tuple[Document, ...]:
+def read_all(text: str, file: str) -> tuple[YamlDocument, ...]:
     """Read every document of a stream, as in Kubernetes manifests. Returns at least one.
 
-    Raises ConfigurationError, and nothing else.
+    Raises only ConfigurationError.
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
     return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
 
 
 def _nodes(text: str, file: str) -> list[yaml.Node]:
-    """The root of every document that says something; at least one."""
+    """Return the root node of every document that is not blank. Raises if there is none."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise ConfigurationError.because(f"larger than {MAX_BYTES} bytes", "Name the Envoy YAML.", Location(file, 1, 1))
     try:
@@ -95,10 +97,10 @@ def _nodes(text: str, file: str) -> list[yaml.Node]:
         mark = error.problem_mark or error.context_mark
         place = _location(file, mark) if mark else Location(file, 1, 1)
         if mark and text[mark.index : mark.index + 1] == "\t":
-            fix = "Write spaces: YAML indents with nothing else."
-            raise ConfigurationError.because("not YAML: a tab stands here", fix, place) from error
+            fix = "Indent with spaces. YAML does not allow tabs."
+            raise ConfigurationError.because("not YAML: this is a tab", fix, place) from error
         problem = error.problem or "it cannot be parsed"
-        raise ConfigurationError.because(f"not YAML: {problem}", "Mend the YAML syntax there.", place) from error
+        raise ConfigurationError.because(f"not YAML: {problem}", "Fix the YAML syntax.", place) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError.because(
             "not YAML text", "Name a text file in YAML or JSON.", Location(file, 1, 1)
@@ -109,7 +111,7 @@ def _nodes(text: str, file: str) -> list[yaml.Node]:
 
 
 def _is_blank(node: yaml.Node) -> bool:
-    """Whether a document is nothing but comments between two `---`."""
+    """Whether a document has only comments between two `---`."""
     return isinstance(node, yaml.ScalarNode) and not node.value and not node.style
 
 
@@ -118,23 +120,23 @@ def _location(file: str, mark: yaml.Mark) -> Location:
 
 
 class _Builder:
-    """Turns PyYAML's nodes into data and places."""
+    """Turns PyYAML's nodes into data and positions."""
 
     def __init__(self, text: str, file: str) -> None:
         self._text = text
         self._file = file
-        self._places: dict[Path, tuple[yaml.Mark, yaml.Mark]] = {}
+        self._positions: dict[Path, tuple[yaml.Mark, yaml.Mark]] = {}
         self._nodes = 0
 
-    def build(self, node: yaml.Node) -> Document:
-        self._places[()] = (node.start_mark, node.start_mark)
-        return Document(self._value(node, ()), self._places, self._file)
+    def build(self, node: yaml.Node) -> YamlDocument:
+        self._positions[()] = (node.start_mark, node.start_mark)
+        return YamlDocument(self._value(node, ()), self._positions, self._file)
 
     def _refuse(self, node: yaml.Node, problem: str, fix: str) -> ConfigurationError:
         return ConfigurationError.because(problem, fix, _location(self._file, node.start_mark))
 
     def _tag(self, node: yaml.Node) -> str:
-        """The tag as it is written, which PyYAML does not tell for every node; empty where there is none."""
+        """Return the tag from the text, or the empty string. PyYAML does not keep the tag of every node."""
         if self._text[node.start_mark.index : node.start_mark.index + 1] not in {"!", "&"}:
             return ""
         match = _TAG.match(self._text, node.start_mark.index)
@@ -143,7 +145,7 @@ class _Builder:
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise self._refuse(node, "too much is nested or repeated here", "Write less with aliases.")
+            raise self._refuse(node, "too many nested or repeated values", "Use fewer aliases.")
         if isinstance(node, yaml.MappingNode):
             return {key: self._value(value, (*path, key)) for key, value in self._members(node, path)}
         if isinstance(node, yaml.SequenceNode):
@@ -151,7 +153,7 @@ class _Builder:
         return _scalar(str(node.value), self._tag(node), is_plain=not getattr(node, "style", None))
 
     def _place(self, path: Path, node: yaml.Node) -> Path:
-        self._places[path] = (node.start_mark, node.start_mark)
+        self._positions[path] = (node.start_mark, node.start_mark)
         return path
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
@@ -165,14 +167,14 @@ class _Builder:
             if key == "<<" and not key_node.style:
                 raise self._refuse(key_node, "Envoy does not merge keys (`<<`)", "Write the fields out.")
             if key in seen:
-                raise self._refuse(key_node, f"the key {key!r:.80} stands here twice", "Keep one of them.")
+                raise self._refuse(key_node, f"duplicate key {key!r:.80}", "Keep one of them.")
             seen.add(key)
-            self._places[*path, key] = (value_node.start_mark, key_node.start_mark)
+            self._positions[*path, key] = (value_node.start_mark, key_node.start_mark)
             yield key, value_node
 
 
 def _scalar(text: str, tag: str, *, is_plain: bool) -> Any:
-    """A scalar as Envoy's reader resolves it: quoted or block text and `!` is text, plain text may be more."""
+    """Resolve a scalar as Envoy does. Quoted text, block text and `!` are text; plain text can be another type."""
     if tag == "!" or not (is_plain or tag):
         return text
     if not tag and text in _NULL:

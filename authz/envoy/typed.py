@@ -1,7 +1,7 @@
-"""Envoy's own messages, through envoy-data-plane: which of its fields a piece of YAML gets wrong, and where.
+"""Check a part of the YAML against Envoy's own messages (envoy-data-plane): unknown fields and wrong values.
 
-The package's own reading stops at the first mistake and does not say where it is; this walk goes on, and names each by
-its path. It reads what the package knows of a message's fields, so it is as new as the package and no newer.
+The package's `from_dict` stops at the first error and does not say where it is. This walk continues, and reports the
+path of each error. It knows the fields of the installed package version; newer fields are reported as unknown.
 """
 
 from __future__ import annotations
@@ -10,28 +10,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from authz.core.mapping_reader import describe
 from authz.core.problems import Path, Problem
+from authz.envoy.fields import field_name
 
 _COMPARE = "Compare it with Envoy's documentation of the message."
 _TYPE_URL = re.compile(r"type\.googleapis\.com/(?P<package>envoy(?:\.[a-z0-9_]+)+)\.(?P<name>[A-Z][A-Za-z0-9]*)")
 _WELL_KNOWN = "google.protobuf"
 _WRONG_VALUE = (TypeError, ValueError, AttributeError, AssertionError, KeyError, OverflowError)
-"""What the package raises for a value that does not fit its field."""
-
-
-@lru_cache(maxsize=4096)
-def field_name(key: str) -> str:
-    """A field's name in the spelling of the .proto file: protobuf JSON takes `grpcService` as well."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()
+"""Exceptions of the package for a value that does not fit its field."""
 
 
 def message_of(type_url: object) -> Any:
-    """The message of a `@type`, or None where the package does not have it."""
+    """Return the message class of a `@type`, or None if the package does not have it."""
     match = _TYPE_URL.fullmatch(type_url) if isinstance(type_url, str) else None
     if match is None:
         return None
@@ -41,11 +35,16 @@ def message_of(type_url: object) -> Any:
         return None
 
 
+def config_message(package: str, name: str) -> Any:
+    """Return a message class of `envoy.config`. Imported on demand: the package is slow to import."""
+    return getattr(import_module(f"envoy_data_plane.envoy.config.{package}"), name)
+
+
 def unknown_types(value: object, path: Path = ()) -> Iterator[Problem]:
-    """Every `@type` that the package does not have, in what is otherwise read as plain data."""
+    """Yield a problem for every `@type` that the package does not have."""
     if isinstance(value, Mapping):
         if "@type" in value and message_of(value["@type"]) is None:
-            yield Problem((*path, "@type"), f"the type {value['@type']!r:.120} is not known here", _COMPARE)
+            yield Problem((*path, "@type"), f"unknown type {value['@type']!r:.120}", _COMPARE)
         for key, item in value.items():
             yield from unknown_types(item, (*path, key))
     elif isinstance(value, list):
@@ -53,15 +52,15 @@ def unknown_types(value: object, path: Path = ()) -> Iterator[Problem]:
             yield from unknown_types(item, (*path, index))
 
 
-def mistakes_in(message: Any, value: object, path: Path = ()) -> Iterator[Problem]:
-    """Every field of a message, and of the messages in it, that its type does not have or whose value does not fit."""
+def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Problem]:
+    """Yield a problem for every unknown field and every wrong value, also in nested messages."""
     if message.__module__.endswith(_WELL_KNOWN):
         yield from _well_known(message, value, path)
         return
     if not isinstance(value, Mapping):
         yield Problem(path, f"{message.__name__} is a mapping, not {describe(value)}", "Write `name: value` lines.")
         return
-    known = message._betterproto  # noqa: SLF001 - the only place where the package says which fields there are
+    known = message._betterproto  # noqa: SLF001 - the package has no public list of fields
     names = {name.rstrip("_"): name for name in known.meta_by_field_name}
     chosen: dict[str, str] = {}
     for key, item in value.items():
@@ -79,14 +78,14 @@ def mistakes_in(message: Any, value: object, path: Path = ()) -> Iterator[Proble
 
 
 def _well_known(message: Any, value: object, path: Path) -> Iterator[Problem]:
-    """Struct is free, Any says what it is, and the others have a form of their own."""
+    """Check a well-known type. Any names its type; others, such as Duration, have a text form."""
     if message.__name__ == "Any" and isinstance(value, Mapping):
         packed = message_of(value.get("@type"))
         if packed is not None:
-            yield from mistakes_in(packed, {key: item for key, item in value.items() if key != "@type"}, path)
+            yield from field_problems(packed, {key: item for key, item in value.items() if key != "@type"}, path)
     elif message.__name__ in {"Any", "Struct"}:
         if not isinstance(value, Mapping):
-            yield Problem(path, f"a mapping is needed here, not {describe(value)}", "Write `name: value` lines.")
+            yield Problem(path, f"this must be a mapping, not {describe(value)}", "Write `name: value` lines.")
     elif message.__name__ not in {"Value", "ListValue", "Empty"} and not _fits(message, value):
         yield Problem(path, f"{describe(value)} is not a {message.__name__}", _COMPARE)
 
@@ -100,42 +99,42 @@ def _fits(message: Any, value: object) -> bool:
 
 
 def _field(message: Any, name: str, value: object, path: Path) -> Iterator[Problem]:
-    """One field of a known name. Nothing (`~`) stands for the default of every field."""
+    """Check one field. Null (`~`) means the default value, for every type."""
     meta = message._betterproto.meta_by_field_name[name]  # noqa: SLF001 - see above
     kind = message._betterproto.cls_by_field  # noqa: SLF001 - see above
     if value is None:
         return
     if meta.map_meta is not None:
         if not isinstance(value, Mapping):
-            yield Problem(path, f"a mapping is needed here, not {describe(value)}", "Write `name: value` lines.")
+            yield Problem(path, f"this must be a mapping, not {describe(value)}", "Write `name: value` lines.")
             return
         inner = _Inner(message, name, meta.map_meta[1], kind.get(f"{name}.value"))
         for key, item in value.items():
-            yield from inner.mistakes(item, {key: item}, (*path, key))
+            yield from inner.problems(item, {key: item}, (*path, key))
         return
     inner = _Inner(message, name, meta, kind[name])
     if not meta.repeated:
-        yield from inner.mistakes(value, value, path)
+        yield from inner.problems(value, value, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from inner.mistakes(item, [item], (*path, index))
+            yield from inner.problems(item, [item], (*path, index))
     else:
-        yield Problem(path, f"a list is needed here, not {describe(value)}", "Write one `- ` line per entry.")
+        yield Problem(path, f"this must be a list, not {describe(value)}", "Write one `- ` line per entry.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Inner:
-    """The type of a field's value, or of one entry of it."""
+    """The type of a field's value, or of one entry of a list or map."""
 
     message: Any
     name: str
     meta: Any
     kind: Any
 
-    def mistakes(self, item: object, alone: object, path: Path) -> Iterator[Problem]:
-        """What is wrong with one entry; `alone` is the field's value with this entry only."""
+    def problems(self, item: object, alone: object, path: Path) -> Iterator[Problem]:
+        """Check one entry. `alone` is the field's value with only this entry."""
         if self.meta.proto_type == "message":
-            yield from mistakes_in(self.meta.unwrap() if self.meta.unwrap else self.kind, item, path)
+            yield from field_problems(self.meta.unwrap() if self.meta.unwrap else self.kind, item, path)
         elif not _fits(self.message, {self.name: alone}):
             fix = 'Put quotes around it: `"..."`.' if self.meta.proto_type == "string" else _COMPARE
             yield Problem(path, f"{describe(item)} does not fit {self.name} of {self.message.__name__}", fix)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -18,6 +17,8 @@ from authz.core.reasons import Reason
 from authz.http2.limits import CAUSES
 from authz.observe.labels import Labels
 from authz.observe.tally import DURATION_BOUNDS_SECONDS
+from authz.observe.worker_status import WorkerStatus
+from authz.sources.source_status import KeyStatus
 
 _OUTCOMES = {reason.row.label: reason.row.outcome for reason in Reason}
 
@@ -45,24 +46,25 @@ class Totals:
     userinfo: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By issuer and result."""
 
-    def add(self, status: Mapping[str, Any]) -> None:
-        """Add what one worker reported."""
-        self.checks.update({(reason, policy, issuer): count for reason, policy, issuer, count in status["checks"]})
-        self.buckets = [mine + more for mine, more in zip(self.buckets, status["buckets"], strict=True)]
-        self.sum_seconds += status["sum_seconds"]
-        self.hits += status["hits"]
-        self.misses += status["misses"]
-        self.lines_dropped += status["lines_dropped"]
-        self.peer_faults.update(status["peer_faults"])
-        for alias, results in status["userinfo"].items():
-            self.userinfo.update({(alias, result): count for result, count in results.items()})
-        if status["revocations"] is not None:
-            self.revocation_loads.update(status["revocations"]["loads"])
-        self.candidates.update({(policy, agreement): count for policy, agreement, count in status["candidates"]})
-        self.api_refusals.update({(policy, issuer): count for policy, issuer, count in status["api_refusals"]})
-        for alias, keys in status["keys"].items():
-            self.fetches.update({(alias, result): count for result, count in keys["fetches"].items()})
-            self.unknown_kids[alias] += keys["unknown_kids"]
+    def add(self, status: WorkerStatus) -> None:
+        """Add the counts of one worker."""
+        counts = status.counts
+        self.checks.update({(reason, policy, issuer): count for reason, policy, issuer, count in counts.checks})
+        self.buckets = [mine + more for mine, more in zip(self.buckets, counts.buckets, strict=True)]
+        self.sum_seconds += counts.sum_seconds
+        self.hits += counts.hits
+        self.misses += counts.misses
+        self.candidates.update({(policy, agreement): count for policy, agreement, count in counts.candidates})
+        self.api_refusals.update({(policy, issuer): count for policy, issuer, count in counts.api_refusals})
+        self.lines_dropped += status.lines_dropped
+        self.peer_faults.update(status.peer_faults)
+        for alias, userinfo in status.userinfo.items():
+            self.userinfo.update({(alias, result): count for result, count in userinfo.fetches.items()})
+        if status.revocations is not None:
+            self.revocation_loads.update(status.revocations.loads)
+        for alias, keys in status.keys.items():
+            self.fetches.update({(alias, result.value): count for result, count in keys.fetches.items()})
+            self.unknown_kids[alias] += keys.unknown_kids
 
 
 @dataclass
@@ -86,7 +88,7 @@ class Exposition(Collector):
     def __init__(self, retired: Totals, reloads: Reloads) -> None:
         self._retired = retired
         self._reloads = reloads
-        self.live: dict[int, Mapping[str, Any]] = {}
+        self.live: dict[int, WorkerStatus] = {}
         """The latest report of each running worker, by slot."""
 
     def retire(self, slot: int) -> None:
@@ -116,7 +118,9 @@ class Exposition(Collector):
         duration = HistogramMetricFamily("authz_check_duration_seconds", "Time from message to answer.")
         duration.add_metric((), list(_cumulated(totals.buckets)), totals.sum_seconds)
         yield duration
-        yield _gauge("authz_checks_in_flight", "Calls not yet answered.", self._sum("in_flight"))
+        yield _gauge(
+            "authz_checks_in_flight", "Calls not yet answered.", sum(status.in_flight for status in self.live.values())
+        )
         cache = CounterMetricFamily("authz_token_cache", "Tokens that were verified before.", labels=("result",))
         cache.add_metric(("hit",), totals.hits)
         cache.add_metric(("miss",), totals.misses)
@@ -138,7 +142,7 @@ class Exposition(Collector):
         return refusals
 
     def _keys(self, totals: Totals) -> Iterator[Metric]:
-        reports = [(alias, keys) for status in self.live.values() for alias, keys in status["keys"].items()]
+        reports = [(alias, keys) for status in self.live.values() for alias, keys in status.keys.items()]
         fetches = CounterMetricFamily("authz_jwks_fetches", "Key set fetches.", labels=("issuer", "result"))
         for (alias, result), count in sorted(totals.fetches.items()):
             fetches.add_metric((alias, result), count)
@@ -147,10 +151,17 @@ class Exposition(Collector):
         for alias, count in sorted(totals.unknown_kids.items()):
             unknown.add_metric((alias,), count)
         yield unknown
-        yield _least("authz_jwks_keys", "Usable keys, the fewest that any worker has.", reports, "keys")
-        yield _least("authz_jwks_keys_dropped", "Published keys that are not used.", reports, "dropped")
         yield _least(
-            "authz_jwks_last_success_timestamp_seconds", "Last good fetch, the oldest.", reports, "last_success"
+            "authz_jwks_keys", "Usable keys, the fewest that any worker has.", reports, lambda keys: len(keys.keys)
+        )
+        yield _least(
+            "authz_jwks_keys_dropped", "Published keys that are not used.", reports, lambda keys: len(keys.dropped)
+        )
+        yield _least(
+            "authz_jwks_last_success_timestamp_seconds",
+            "Last good fetch, the oldest.",
+            reports,
+            lambda keys: keys.last_success or 0.0,
         )
 
     def _userinfo(self, totals: Totals) -> Metric:
@@ -161,16 +172,16 @@ class Exposition(Collector):
         return fetches
 
     def _revocations(self, totals: Totals) -> Iterator[Metric]:
-        reports = [report for status in self.live.values() if (report := status["revocations"]) is not None]
+        reports = [report for status in self.live.values() if (report := status.revocations) is not None]
         loads = CounterMetricFamily("authz_revocations_loads", "Readings of the revocation list.", labels=("result",))
         for result, count in sorted(totals.revocation_loads.items()):
             loads.add_metric((result,), count)
         yield loads
         if reports:
             text = "Entries of the revocation list, the fewest that any worker has."
-            yield _gauge("authz_revocations_entries", text, min(report["entries"] for report in reports))
+            yield _gauge("authz_revocations_entries", text, min(report.entries for report in reports))
             text = "Last good reading of the revocation list, the oldest."
-            last = min(report["last_success"] or 0.0 for report in reports)
+            last = min(report.last_success or 0.0 for report in reports)
             yield _gauge("authz_revocations_last_success_timestamp_seconds", text, last)
 
     def _process(self, totals: Totals) -> Iterator[Metric]:
@@ -186,14 +197,11 @@ class Exposition(Collector):
         for cause, count in sorted(totals.peer_faults.items()):
             ended.add_metric((cause,), count)
         yield ended
-        yield _gauge("authz_workers", "Workers that serve.", self._sum("serving"))
+        yield _gauge("authz_workers", "Workers that serve.", sum(status.serving for status in self.live.values()))
         build = GaugeMetricFamily("authz_build_info", "Always 1.", labels=("version", "python", "engine"))
-        engines = {str(status["engine"]) for status in self.live.values() if status["engine"]}
+        engines = {status.engine for status in self.live.values() if status.engine}
         build.add_metric((__version__, platform.python_version(), "+".join(sorted(engines))), 1)
         yield build
-
-    def _sum(self, name: str) -> float:
-        return float(sum(status[name] for status in self.live.values()))
 
 
 def _cumulated(buckets: Iterable[int]) -> Iterator[tuple[str, float]]:
@@ -207,13 +215,14 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _least(name: str, text: str, reports: list[tuple[str, Mapping[str, Any]]], what: str) -> GaugeMetricFamily:
-    """The least of what the workers report: the one most behind is the one to know about."""
+def _least(
+    name: str, text: str, reports: list[tuple[str, KeyStatus]], value: Callable[[KeyStatus], float]
+) -> GaugeMetricFamily:
+    """A gauge per issuer: the minimum over the workers, because an alert is about the worker most behind."""
     gauge = GaugeMetricFamily(name, text, labels=("issuer",))
     values: dict[str, list[float]] = {}
     for alias, keys in reports:
-        value = keys[what]
-        values.setdefault(alias, []).append(float(len(value) if isinstance(value, list) else value or 0))
+        values.setdefault(alias, []).append(float(value(keys)))
     for alias, numbers in sorted(values.items()):
         gauge.add_metric((alias,), min(numbers))
     return gauge

@@ -18,8 +18,7 @@ from typing import Any, Literal, TextIO
 
 from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.reasons import Outcome, Reason
-from authz.observe.tracing import trace_id
-from authz.server.check_service import Call
+from authz.observe.tracing import TracedCall, trace_id
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
@@ -68,7 +67,7 @@ class Log:
         if not self._some.is_set():
             self._some.set()
 
-    def check(self, decision: Decision, seconds: float, call: Call) -> None:
+    def check(self, decision: Decision, seconds: float, call: TracedCall) -> None:
         """The line of one check."""
         row = decision.reason.row
         level = _LEVEL_OF[row.outcome]

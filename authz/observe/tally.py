@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from threading import Lock
-from typing import Any
 
 from authz.core.decision import Decision
 from authz.core.reasons import Reason
+from authz.observe.worker_status import CheckCounts
 
 DURATION_BOUNDS_SECONDS = (
     0.000025,
@@ -55,8 +55,8 @@ class Tally:
             if remembered is not None:
                 self._remembered[remembered] += 1
             if comparison is not None:
-                exposure_of_policy = key[1], comparison.agreement
-                self._candidates[exposure_of_policy] = self._candidates.get(exposure_of_policy, 0) + 1
+                compared = key[1], comparison.agreement
+                self._candidates[compared] = self._candidates.get(compared, 0) + 1
             # A good token, refused for a scope that no token of Cognito's user pools API can carry.
             if (
                 decision.reason is Reason.SCOPE_INSUFFICIENT
@@ -70,15 +70,15 @@ class Tally:
         """Checks counted since the start."""
         return sum(self._buckets)
 
-    def snapshot(self) -> dict[str, Any]:
-        """The counts as plain data."""
+    def snapshot(self) -> CheckCounts:
+        """Return the counts at this moment."""
         with self._lock:
-            return {
-                "checks": [[*key, count] for key, count in self._checks.items()],
-                "buckets": list(self._buckets),
-                "sum_seconds": self._sum_seconds,
-                "misses": self._remembered[False],
-                "hits": self._remembered[True],
-                "candidates": [[*key, count] for key, count in self._candidates.items()],
-                "api_refusals": [[*labels, count] for labels, count in self._api_refusals.items()],
-            }
+            return CheckCounts(
+                checks=tuple((*key, count) for key, count in self._checks.items()),
+                buckets=tuple(self._buckets),
+                sum_seconds=self._sum_seconds,
+                hits=self._remembered[True],
+                misses=self._remembered[False],
+                candidates=tuple((*key, count) for key, count in self._candidates.items()),
+                api_refusals=tuple((*key, count) for key, count in self._api_refusals.items()),
+            )

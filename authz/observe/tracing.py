@@ -25,8 +25,15 @@ _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?
 _SAMPLED = 0x01
 
 
-class Trace(Protocol):
-    """Where spans go."""
+class TracedCall(Protocol):
+    """A call, as far as its trace context is needed."""
+
+    def traceparent(self) -> str:
+        """The W3C `traceparent` header of the caller, unchecked; empty if it sent none."""
+
+
+class SpanExport(Protocol):
+    """Exports one span per check."""
 
     def span(self, decision: Decision, seconds: float, traceparent: str) -> None:
         """A check that took so long has just ended, for a caller with this `traceparent`."""
@@ -41,7 +48,7 @@ def trace_id(traceparent: str) -> str:
     return match["trace"] if match else ""
 
 
-def start(warn: Callable[[str], None]) -> Trace | None:
+def start(warn: Callable[[str], None]) -> SpanExport | None:
     """Begin tracing where the environment asks for it. `warn` is told what goes wrong, then and later."""
     if not os.environ.get(ENDPOINT_VARIABLE):
         return None
@@ -64,7 +71,7 @@ class _Spans:
 
         logger = logging.getLogger("opentelemetry")
         logger.propagate = False
-        logger.handlers = [_Handler(warn)]
+        logger.handlers = [_ExporterLog(warn)]
         os.environ.setdefault("OTEL_SERVICE_NAME", "authz")
         self._trace: Any = trace
         self._provider: Any = TracerProvider(resource=Resource.create(), shutdown_on_exit=False)
@@ -102,7 +109,7 @@ def _attributes(decision: Decision) -> dict[str, str]:
     }
 
 
-class _Handler(logging.Handler):
+class _ExporterLog(logging.Handler):
     """Hands the exporter's complaints to our own log."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:

@@ -11,10 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from authz.server.check_service import Call
-
 MAX_IN_FLIGHT = 1024
 """Calls accepted and not yet answered. At some 100 us each, what is behind them has passed Envoy's 200 ms deadline."""
+
+
+class Call(Protocol):
+    """One call of the data plane."""
+
+    def seconds_left(self) -> float:
+        """Seconds until the caller's deadline."""
+
+    def reply(self, message: bytes) -> None:
+        """Send a deferred response, once. Safe to call from any thread."""
+
+    def traceparent(self) -> str:
+        """The caller's `traceparent` (W3C Trace Context), unvalidated. Empty if it sent none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""The process that people start: it reads the configuration, keeps the workers, and answers on the admin port.
+"""The process behind `authz serve`: it reads the configuration, runs the workers, and serves the admin port.
 
-It decides nothing about requests and never loads grpc. Signals only set a flag; the one loop here acts on it.
+It makes no decision about requests and never loads grpc. Signal handlers only set an event; the asyncio loop here acts
+on it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from authz import exit_codes
 from authz.core.problems import ConfigurationError
 from authz.envoy.settings import Settings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
@@ -25,24 +26,24 @@ from authz.observe.log import Log
 from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
-from authz.server.worker_pool import WorkerOptions, WorkerPool
+from authz.server.messages import WorkerOptions
+from authz.server.worker_pool import WorkerPool
+from authz.sources.source_status import KeyStatus
 
 WATCH_SECONDS = 1.0
-"""How often the file is looked at. Looking also sees a ConfigMap's symlink swap, which file events miss."""
+"""Interval of reading the file. Polling also notices the symlink swap of a ConfigMap, which file events miss."""
 
 STUCK_SECONDS = 10.0
-"""A worker whose loop has not turned for so long is stuck: `/livez` says so, and Kubernetes starts the pod anew."""
-
-EXIT_OK, EXIT_MISTAKE, EXIT_CANNOT_LISTEN = 0, 2, 3
+"""A worker whose loop has not advanced for this time is stuck. `/livez` then fails, and Kubernetes restarts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """What the command line says about the process."""
+    """The options of `authz serve`."""
 
     file: Path
     listen: tuple[str, ...]
-    """Empty where the ext_authz cluster of the file says where to listen."""
+    """Empty if the endpoints of the file's ext_authz cluster are the addresses."""
     admin: str
     """`HOST:PORT`, empty for none."""
     drain_seconds: float
@@ -50,7 +51,7 @@ class ServeOptions:
 
 
 class Supervisor:
-    """Everything that runs beside the workers."""
+    """The configuration in force, the worker pool and the admin pages."""
 
     def __init__(self, options: ServeOptions, settings: Settings, log: Log) -> None:
         self._options = options
@@ -65,16 +66,16 @@ class Supervisor:
         self._reload = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until a signal says stop. Returns the exit code."""
+        """Serve until SIGTERM or SIGINT. Return the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         admin = Admin({"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz, "/keys": self._keys})
         if self._options.admin and not await self._start_admin(admin):
-            return EXIT_CANNOT_LISTEN
+            return exit_codes.CANNOT_LISTEN
         self._pool.start()
-        self._take(self._settings)
+        self._apply(self._settings)
         watching = asyncio.create_task(self._watch())
         code = await self._until_stopped()
         watching.cancel()
@@ -88,7 +89,7 @@ class Supervisor:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
-        return EXIT_OK if self._stop.is_set() else EXIT_CANNOT_LISTEN
+        return exit_codes.OK if self._stop.is_set() else exit_codes.CANNOT_LISTEN
 
     async def _start_admin(self, admin: Admin) -> bool:
         host, port = parse_tcp(self._options.admin) or ("", 0)
@@ -101,7 +102,7 @@ class Supervisor:
         self._log.event("info", "admin_serving", {"address": f"{host}:{bound}"})
         return True
 
-    def _take(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings) -> None:
         """Put a configuration into force."""
         self._settings = settings
         self._reloads.results["success"] += 1
@@ -110,12 +111,12 @@ class Supervisor:
         self._reloads.labels = tuple(possible_checks(*known))
         self._reloads.candidates = tuple(possible_comparisons(*known))
         self._reloads.api_refusals = tuple(possible_api_refusals(*known))
-        for finding in settings.warnings:
-            self._log.event("error", "policy_invalid", {"problem": str(finding)})
+        for problem in settings.warnings:
+            self._log.event("error", "policy_invalid", {"problem": str(problem)})
         self._pool.configure(settings.authz, settings.realm)
 
     async def _watch(self) -> None:
-        """Notice a changed file, or SIGHUP, and take the new configuration if it is good."""
+        """Reload after SIGHUP or a change of the file."""
         seen = self._settings.text.encode()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -128,17 +129,17 @@ class Supervisor:
                 await self._reread(content)
 
     async def _reread(self, content: bytes | None) -> None:
-        """Take the file's content into force, or say what is wrong with it and leave everything as it is."""
+        """Put the file's content into force. If it is invalid, log the problems and keep the current configuration."""
         try:
             settings = await asyncio.to_thread(self._settings_of, content)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, the next change must be seen
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the watch: the next change may fix the file
             self._reloads.results["failure"] += 1
             self._log.event("error", "reload_failed", {"problems": _problems(self._options.file, error)})
             return
         if not self._options.listen and settings.endpoints != self._pool.addresses:
             fields = {"serving": self._pool.addresses, "written": settings.endpoints}
             self._log.event("warning", "endpoints_need_a_restart", fields)
-        self._take(settings)
+        self._apply(settings)
         self._log.event("info", "reloaded", {"file": str(self._options.file)})
 
     def _settings_of(self, content: bytes | None) -> Settings:
@@ -154,56 +155,50 @@ class Supervisor:
         return json_page(503 if stuck else 200, {"live": not stuck, "stuck": stuck})
 
     def _readyz(self) -> Page:
-        """Whether every worker can verify tokens of every issuer now."""
-        live = self._exposition.live
-        silent = [
-            address
-            for slot, address in enumerate(self._pool.addresses)
-            if slot not in live or not live[slot]["serving"]
-        ]
+        """Report whether every worker can verify tokens of every issuer now."""
+        live, addresses = self._exposition.live, self._pool.addresses
+        silent = [address for slot, address in enumerate(addresses) if slot not in live or not live[slot].serving]
         without = sorted(
             alias
             for alias in self._settings.configuration.issuers.by_alias
-            if any(not status["keys"].get(alias, {}).get("keys") for status in live.values())
+            if any(alias not in status.keys or not status.keys[alias].keys for status in live.values())
         )
         unread = [
-            self._pool.addresses[slot]
+            addresses[slot]
             for slot, status in live.items()
-            if status["revocations"] is not None and not status["revocations"]["read"]
+            if status.revocations is not None and not status.revocations.read
         ]
         ready = not silent and not without and not unread and not self._stop.is_set()
         missing = {"not_serving": silent, "without_keys": without, "without_revocations": unread}
         return json_page(200 if ready else 503, {"ready": ready, **missing})
 
     def _keys(self) -> Page:
-        statuses = list(self._exposition.live.values())
+        live = self._exposition.live.values()
         aliases = sorted(self._settings.configuration.issuers.by_alias)
-        return json_page(
-            200, {"workers": len(statuses), "issuers": [_issuer_keys(alias, statuses) for alias in aliases]}
-        )
+        issuers = [_issuer_keys(alias, [each.keys[alias] for each in live if alias in each.keys]) for alias in aliases]
+        return json_page(200, {"workers": len(live), "issuers": issuers})
 
 
-def _issuer_keys(alias: str, statuses: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """One issuer's keys over all workers; each key says how many of them have it."""
-    reports = [status["keys"][alias] for status in statuses if alias in status["keys"]]
+def _issuer_keys(alias: str, statuses: list[KeyStatus]) -> dict[str, Any]:
+    """One issuer's keys over all workers, as `/keys` shows them. Each key has the number of workers that use it."""
     keys: dict[str, dict[str, Any]] = {}
-    for report in reports:
-        for key in report["keys"]:
-            entry = keys.setdefault(key["kid"], {**key, "workers": 0})
+    for status in statuses:
+        for key in status.keys:
+            entry = keys.setdefault(key.kid, {**asdict(key), "workers": 0})
             entry["workers"] += 1
-            entry["first_seen"] = max(entry["first_seen"], key["first_seen"])
-    refreshed = [report["last_success"] for report in reports]
+            entry["first_seen"] = max(entry["first_seen"], key.first_seen)
+    refreshed = [status.last_success for status in statuses if status.last_success is not None]
     return {
         "alias": alias,
         "keys": list(keys.values()),
-        "dropped": reports[0]["dropped"] if reports else [],
-        "last_refresh": min(refreshed) if refreshed and None not in refreshed else None,
-        "last_result": reports[0]["last_result"] if reports else None,
+        "dropped": [asdict(dropped) for dropped in statuses[0].dropped] if statuses else [],
+        "last_refresh": min(refreshed) if refreshed and len(refreshed) == len(statuses) else None,
+        "last_result": statuses[0].last_result if statuses else None,
     }
 
 
 def _read(file: Path) -> bytes | None:
-    """The file's content; None while it cannot be read, which is no change."""
+    """Return the file's content, or None if it cannot be read. An editor can replace the file at this very moment."""
     try:
         return file.read_bytes()
     except OSError:
@@ -212,12 +207,12 @@ def _read(file: Path) -> bytes | None:
 
 def _problems(file: Path, error: Exception) -> list[str]:
     if isinstance(error, ConfigurationError):
-        return [str(finding) for finding in error.problems]
+        return [str(problem) for problem in error.problems]
     return [f"{file}: {type(error).__name__}: {error}"]
 
 
 def serve(options: ServeOptions, settings: Settings, log: Log) -> int:
-    """Run the supervisor to its end. Returns the exit code."""
+    """Run the supervisor until it stops. Return the exit code."""
 
     async def _run() -> int:
         return await Supervisor(options, settings, log).run()

@@ -1,77 +1,72 @@
-"""One worker process: a data plane on one address, told what to trust by the supervisor over a socket pair.
+"""One worker process: an engine on one address. The supervisor sends it the configuration over a socket pair.
 
-The main thread carries calls; a second thread runs what is not a request: key sources, the control channel, the
-once-a-second report. The worker reads no YAML unless a route has a policy written in place.
+The main thread serves calls. A second thread runs everything else: key sources, the control channel, the status
+report. The worker reads no YAML unless a route has an inline policy.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import socket
 import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import asdict
 from threading import Event
-from typing import Any
 
+from authz import exit_codes
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.decision import Decision
 from authz.core.issuers import Issuer
+from authz.core.key_lookup import KeyLookup
 from authz.observe import tracing
 from authz.observe.log import Log
 from authz.observe.tally import Tally
+from authz.observe.worker_status import WorkerStatus
 from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
-from authz.server.check_service import Call, Check, Rules
-from authz.server.engine import CannotListen, Engine, Service, Status
-from authz.server.keys import Keys
+from authz.server.check_service import CheckService
+from authz.server.engine import Call, CannotListen, Engine, Service, Status
+from authz.server.messages import MAX_MESSAGE_BYTES, Configure, Drain, MalformedMessage, WorkerStart, decode, encode
+from authz.server.methods import CHECK_METHOD, HEALTH_METHOD
+from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
 from authz.sources.revocations_file import RevocationsFile
 from authz.sources.userinfo_source import UserinfoSource
 
-CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check"
-HEALTH_METHOD = "/grpc.health.v1.Health/Check"
-
 UNKNOWN_SERVICE = Status(5, "unknown service")
-"""NOT_FOUND: what the health checking protocol answers about a service that is not here."""
+"""NOT_FOUND, as the gRPC health checking protocol requires for an unknown service."""
 
 REPORT_SECONDS = 1.0
-"""How often the supervisor is told the counts. A killed worker takes at most this much counting with it."""
+"""Interval of the status messages. If a worker is killed, at most this much counting is lost."""
 
 QUIET_SECONDS = 1.0
-"""A draining worker that had no check for so long is idle: callers have seen NOT_SERVING and gone elsewhere."""
+"""A draining worker without a check for this time is idle: its callers saw NOT_SERVING and moved on."""
 
 LAST_CALLS_SECONDS = 1.0
-"""What calls in flight get at least when the worker stops: Envoy's deadline for a check."""
+"""Minimum time for calls in flight when the worker stops: Envoy's deadline for a check."""
 
 LONGEST_TURN_SECONDS = 0.0005
-"""How long another thread, which writes the log or reads a key set, may keep the interpreter from a check that came.
-Python's own 5 ms would show in the 99th percentile."""
+"""How long another thread, such as the log writer, can hold the interpreter while a check is waiting. Python's default
+of 5 ms would show in the 99th percentile."""
 
 NEW_KEYS_SECONDS = 5.0
 """How long a reload waits for the keys of new issuers before it takes effect without them: one fetch."""
 
 STARTING_REPORT_SECONDS = 0.05
-"""The same until it serves, so that readiness shows at once."""
-
-MAX_CONTROL_BYTES = 16 * 1024 * 1024
-EXIT_CANNOT_LISTEN = 3
+"""Interval of the status messages until the worker serves, so that readiness is reported without delay."""
 
 
 class Worker:
-    """Everything one worker is made of."""
+    """The parts of one worker process, and their start and stop."""
 
-    def __init__(self, options: Mapping[str, Any], control: socket.socket) -> None:
-        self._address: str = options["address"]
-        self._engine_choice: str = options["engine"]
-        self._drain_seconds: float = options["drain_seconds"]
+    def __init__(self, start: WorkerStart, control: socket.socket) -> None:
+        self._address = start.address
+        self._options = start.options
         self._control = control
-        self._log = Log(options["log_level"], options["log_format"])
+        self._log = Log(start.options.log_level, start.options.log_format)
         self._trace = tracing.start(lambda problem: self._log.event("warning", "tracing", {"problem": problem}))
         self._background = Background()
         self._tally = Tally()
@@ -79,24 +74,24 @@ class Worker:
         self._issuers: dict[str, Issuer] = {}
         self._revocations: RevocationsFile | None = None
         self._userinfo: dict[str, UserinfoSource] = {}
-        self._check: Check | None = None
+        self._check: CheckService | None = None
         self._configured: Future[None] = Future()
         self._engine: Engine | None = None
         self._draining = False
         self._stopped = Event()
 
     def run(self) -> int:
-        """Serve until told to stop. Returns the exit code."""
+        """Serve until a drain or a signal. Return the exit code."""
         sys.setswitchinterval(LONGEST_TURN_SECONDS)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the supervisor says what to do
-        signal.signal(signal.SIGTERM, lambda _signal, _frame: self._drain_later(self._drain_seconds))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the supervisor decides
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: self._drain_later(self._options.drain_seconds))
         controlling = self._background.submit(self._control_loop())
         try:
             self._configured.result()
             self._serve()
         except CannotListen as problem:
             self._log.event("error", "cannot_listen", {"address": self._address, "problem": str(problem)})
-            return EXIT_CANNOT_LISTEN
+            return exit_codes.CANNOT_LISTEN
         finally:
             controlling.cancel()
             for source in self._sources.values():
@@ -107,7 +102,7 @@ class Worker:
             if self._trace is not None:
                 self._trace.close()
             self._log.close()
-        return 0
+        return exit_codes.OK
 
     def _serve(self) -> None:
         check = self._check
@@ -116,10 +111,10 @@ class Worker:
         require_free(self._address)
         service = Service({CHECK_METHOD: check, HEALTH_METHOD: self._health}, check.overloaded)
         with socket_mode():
-            engine = engines.start(self._engine_choice, self._address, service)
-        self._log.event("info", "serving", {"address": self._address, "engine": self._engine_choice})
+            engine = engines.start(self._options.engine, self._address, service)
+        self._log.event("info", "serving", {"address": self._address, "engine": self._options.engine})
         self._engine = engine
-        if self._stopped.is_set():  # told to end while the engine was being started
+        if self._stopped.is_set():  # the stop arrived while the engine was starting
             engine.stop(0.0)
         engine.serve()
 
@@ -137,17 +132,19 @@ class Worker:
             self._trace.span(decision, seconds, call.traceparent())
 
     async def _control_loop(self) -> None:
-        """Do what the supervisor says until it goes away, which ends the worker too."""
-        reader, writer = await asyncio.open_connection(sock=self._control, limit=MAX_CONTROL_BYTES)
+        """Act on the supervisor's messages. If the supervisor is gone, stop: nothing would reload the worker."""
+        reader, writer = await asyncio.open_connection(sock=self._control, limit=MAX_MESSAGE_BYTES)
         reporting = asyncio.create_task(self._report(writer))
         try:
             while line := await reader.readline():
-                order = json.loads(line)
-                if "configure" in order:
-                    await self._configure(**order["configure"])
-                elif "drain" in order:
-                    self._drain_later(order["drain"])
-        except Exception as error:  # noqa: BLE001 - a worker that cannot be told anything must not go on
+                match decode(line):
+                    case Configure() as message:
+                        await self._configure(message)
+                    case Drain(seconds):
+                        self._drain_later(seconds)
+                    case other:
+                        raise MalformedMessage(f"a worker does not accept {type(other).__name__}")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - without a control channel the worker must not go on
             self._log.event("error", "worker_failed", {"problem": f"{type(error).__name__}: {error!s:.500}"})
         finally:
             reporting.cancel()
@@ -155,9 +152,9 @@ class Worker:
             if not self._configured.done():
                 self._configured.set_result(None)
 
-    async def _configure(self, authz: Mapping[str, Any], realm: str) -> None:
-        """Take over a configuration; what did not change of the key sources goes on."""
-        configuration = compile_configuration(authz)
+    async def _configure(self, message: Configure) -> None:
+        """Put a configuration into force. Sources whose settings did not change keep running with their data."""
+        configuration = compile_configuration(message.authz)
         sources = {alias: self._source(issuer) for alias, issuer in configuration.issuers.by_alias.items()}
         fresh = [source for source in sources.values() if source not in self._sources.values()]
         for source in fresh:
@@ -166,13 +163,13 @@ class Worker:
             await _until_loaded(fresh)
         revocations = await self._revocations_of(configuration)
         userinfo = self._userinfo_of(configuration)
-        rules = Rules.of(configuration, realm, Keys(sources), revocations, userinfo)
+        rules = ServedRules.of(configuration, message.realm, KeyLookup(sources), revocations, userinfo)
         kept = {*sources.values(), revocations}
         abandoned = {*self._sources.values(), self._revocations} - kept
         self._revocations, self._userinfo = revocations, userinfo
         self._sources, self._issuers = sources, dict(configuration.issuers.by_alias)
         if self._check is None:
-            self._check = Check(rules, self._background, self._observe)
+            self._check = CheckService(rules, self._background, self._observe)
             self._configured.set_result(None)
         else:
             self._check.rules = rules
@@ -187,7 +184,7 @@ class Worker:
         return JwksSource(issuer.alias, issuer.keys, issuer.algorithms, self._background, log=self._log_source)
 
     async def _revocations_of(self, configuration: Configuration) -> RevocationsFile | None:
-        """The revocation list, read; the present one where the file is the same."""
+        """Return the revocation list after its first read. The current source stays if the path did not change."""
         path, aliases = configuration.revocations_file, frozenset(configuration.issuers.by_alias)
         if not path:
             return None
@@ -199,7 +196,7 @@ class Worker:
         return revocations
 
     def _userinfo_of(self, configuration: Configuration) -> dict[str, UserinfoSource]:
-        """A source for every issuer whose endpoint is known; the present one where it is the same endpoint."""
+        """Return a source per issuer with a userinfo endpoint. If the endpoint did not change, its source stays."""
         sources = {}
         for alias, issuer in configuration.issuers.by_alias.items():
             before = self._issuers.get(alias)
@@ -214,24 +211,24 @@ class Worker:
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         while True:
-            writer.write(json.dumps({"status": self._status()}).encode() + b"\n")
+            writer.write(encode(self._status()))
             await writer.drain()
             await asyncio.sleep(REPORT_SECONDS if self._engine is not None else STARTING_REPORT_SECONDS)
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> WorkerStatus:
         engine = self._engine
-        return {
-            **self._tally.snapshot(),
-            "engine": self._engine_choice if engine is not None else "",
-            "serving": engine is not None and not self._draining,
-            "in_flight": engine.in_flight if engine is not None else 0,
-            "turns": engine.turns if engine is not None else 0,
-            "lines_dropped": self._log.dropped,
-            "peer_faults": dict(engine.ended) if engine is not None else {},
-            "keys": {alias: _keys(source) for alias, source in self._sources.items()},
-            "userinfo": {alias: source.report() for alias, source in self._userinfo.items()},
-            "revocations": self._revocations.report() if self._revocations is not None else None,
-        }
+        return WorkerStatus(
+            counts=self._tally.snapshot(),
+            engine=self._options.engine if engine is not None else "",
+            serving=engine is not None and not self._draining,
+            in_flight=engine.in_flight if engine is not None else 0,
+            turns=engine.turns if engine is not None else 0,
+            lines_dropped=self._log.dropped,
+            peer_faults=dict(engine.ended) if engine is not None else {},
+            keys={alias: source.report() for alias, source in self._sources.items()},
+            userinfo={alias: source.report() for alias, source in self._userinfo.items()},
+            revocations=self._revocations.report() if self._revocations is not None else None,
+        )
 
     def _drain_later(self, seconds: float) -> None:
         if not self._draining:
@@ -239,7 +236,7 @@ class Worker:
             self._background.submit(self._drain(seconds))
 
     async def _drain(self, seconds: float) -> None:
-        """Be a lame duck: unhealthy for whoever asks, serving until nobody does, then gone."""
+        """Fail health checks, keep serving until idle or until the time is over, then stop the engine."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             before = self._tally.total
@@ -251,25 +248,19 @@ class Worker:
             self._engine.stop(max(LAST_CALLS_SECONDS, until - time.monotonic()))
 
 
-def _keys(source: JwksSource) -> dict[str, Any]:
-    """A source's report as plain data."""
-    report = asdict(source.report())
-    report["fetches"] = {result.value: count for result, count in report["fetches"].items()}
-    report["last_result"] = report["last_result"].value if report["last_result"] else None
-    return report
-
-
 async def _until_loaded(sources: list[JwksSource]) -> None:
-    """Wait until every source has ended its first fetch, or the time of one is over."""
+    """Wait until every source has finished its first fetch, at most NEW_KEYS_SECONDS."""
     fetches = [asyncio.wrap_future(fetch) for source in sources if (fetch := source.ask()) is not None]
     if fetches:
         await asyncio.wait(fetches, timeout=NEW_KEYS_SECONDS)
 
 
 def main() -> int:
-    """`python -m authz.server.worker OPTIONS`: started by the supervisor, never by hand."""
-    options = json.loads(sys.argv[1])
-    return Worker(options, socket.socket(fileno=options["control_fd"])).run()
+    """`python -m authz.server.worker MESSAGE`. Only the supervisor starts it; MESSAGE is an encoded `WorkerStart`."""
+    start = decode(sys.argv[1].encode())
+    if not isinstance(start, WorkerStart):
+        raise MalformedMessage(f"a worker starts with WorkerStart, not {type(start).__name__}")
+    return Worker(start, socket.socket(fileno=start.control_fd)).run()
 
 
 if __name__ == "__main__":

@@ -7,30 +7,28 @@ a document must not be able to substitute the keys, or be sent tokens.
 from __future__ import annotations
 
 from authz.core import strict_json
-from authz.sources import url
-from authz.sources.fetch_result import FetchFailed, FetchResult
-
-WELL_KNOWN = "/.well-known/openid-configuration"
+from authz.core.url import Url, discovery_url
+from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
 
 _SHOWN_CHARACTERS = 200
 
 
-def document_url(issuer: str) -> url.Url:
+def document_url(issuer: str) -> Url:
     """The URL of an issuer's document: a slash at the issuer's end goes (section 4.1). Raises FetchFailed."""
-    return url.parse(issuer.removesuffix("/") + WELL_KNOWN)
+    return fetchable(discovery_url(issuer))
 
 
-def jwks_url(document: bytes, issuer: str) -> url.Url:
+def jwks_url(document: bytes, issuer: str) -> Url:
     """The URL of the JWKS. Raises FetchFailed(MALFORMED | ISSUER_MISMATCH | URL_REFUSED)."""
     return _endpoint(document, issuer, "jwks_uri", "jwks_uri")
 
 
-def userinfo_url(document: bytes, issuer: str) -> url.Url:
+def userinfo_url(document: bytes, issuer: str) -> Url:
     """The URL of the userinfo endpoint, which is sent tokens. Raises FetchFailed as jwks_url does."""
     return _endpoint(document, issuer, "userinfo_endpoint", "userinfo_uri")
 
 
-def _endpoint(document: bytes, issuer: str, member: str, field: str) -> url.Url:
+def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
     """The URL in a member of the document; `field` is the configuration's name for it."""
     try:
         value = strict_json.loads(document)
@@ -44,7 +42,7 @@ def _endpoint(document: bytes, issuer: str, member: str, field: str) -> url.Url:
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, detail)
     if not isinstance(uri, str):
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document has no {member}")
-    endpoint = url.parse(uri)
+    endpoint = fetchable(uri)
     if endpoint.origin != document_url(issuer).origin:
         detail = f"{member} is at another host, {endpoint.authority}: if that is right, configure {field} instead"
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, f"{detail:.{_SHOWN_CHARACTERS}}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from authz.core.url import Url, UrlRefused, parse
+
 
 class FetchResult(StrEnum):
     """One word per kind of end. The value is the metric label, and stands in logs and in /keys."""
@@ -47,3 +49,11 @@ class FetchFailed(Exception):
         self.result = result
         self.detail = detail
         self.status = status
+
+
+def fetchable(text: str) -> Url:
+    """Return the parts of a URL. Raises FetchFailed(URL_REFUSED) if it must not be fetched."""
+    try:
+        return parse(text)
+    except UrlRefused as refused:
+        raise FetchFailed(FetchResult.URL_REFUSED, f"the URL is refused: {refused}") from refused

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
+from authz.core.bearer import is_b64token
 from authz.sources.fetch_result import FetchFailed, FetchResult
 
 MAX_BEARER_BYTES = 16 * 1024
 """A service account token has 1 to 2 kB; servers refuse header fields much longer than this."""
-
-_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def read(path: str, field: str, max_bytes: int) -> bytes:
@@ -41,7 +39,7 @@ def read_bearer(path: str) -> str:
     if not path:
         return ""
     text = read(path, "bearer_token_file", MAX_BEARER_BYTES).decode("latin-1").strip()
-    if not _B64TOKEN.fullmatch(text):
+    if not is_b64token(text):
         raise FetchFailed(FetchResult.FILE_UNREADABLE, "bearer_token_file: it does not hold one bearer token")
     return text
 

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import h11
 
+from authz.core.url import Url
 from authz.sources.fetch_result import FetchFailed, FetchResult
-from authz.sources.url import Url
 
 MAX_HEAD_BYTES = 32 * 1024
 """All that is not body: status line, header fields, interim answers, the framing of chunks. Real answers have 1 to

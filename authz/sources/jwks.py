@@ -18,12 +18,13 @@ from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
 from authz.sources.fetch_limiter import FetchLimiter
 from authz.sources.fetch_result import FetchFailed, FetchResult
-from authz.sources.fetch_stats import FetchStats, KeyReport
+from authz.sources.fetch_stats import FetchStats
 from authz.sources.key_documents import Document, Endpoint, KeyFile
 from authz.sources.key_events import KeyEvents, Log, unforeseen
 from authz.sources.schedule import next_delay
+from authz.sources.source_status import KeyStatus
 
-__all__ = ["FetchFailed", "FetchResult", "JwksSource", "KeyReport"]
+__all__ = ["FetchFailed", "FetchResult", "JwksSource", "KeyStatus"]
 
 
 class JwksSource:
@@ -87,7 +88,7 @@ class JwksSource:
             self._limiter.close()
         return fetch
 
-    def report(self) -> KeyReport:
+    def report(self) -> KeyStatus:
         """What is known of this issuer's keys. From any thread."""
         return self._stats.report(self._alias, in_use=self.current is not None, unknown_kids=self._limiter.asked)
 

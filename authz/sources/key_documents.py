@@ -10,9 +10,11 @@ from typing import Protocol
 
 from authz.core.issuers import KeyLocation
 from authz.core.keyset import MAX_DOCUMENT_BYTES
-from authz.sources import discovery, files, tls, url
+from authz.core.url import Url
+from authz.sources import discovery, files, tls
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
+from authz.sources.fetch_result import fetchable
 from authz.sources.https import get
 
 
@@ -34,7 +36,7 @@ class Client:
         self._worker = worker
         self._environment = environment
 
-    async def get(self, address: url.Url, *, bearer: str = "", max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+    async def get(self, address: Url, *, bearer: str = "", max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """The body of a 200 answer. Raises FetchFailed."""
         return await get(
             address,
@@ -45,7 +47,7 @@ class Client:
             max_bytes=max_bytes,
         )
 
-    async def _resolve(self, address: url.Url) -> Sequence[str]:
+    async def _resolve(self, address: Url) -> Sequence[str]:
         return await self._worker.run(lambda: self._environment.look_up(address.host, address.port))
 
 
@@ -61,7 +63,7 @@ class Endpoint:
         """Fetch it, asking the discovery document first where there is one."""
         issuer = self._location.discovery
         if not issuer:
-            return await self._get(url.parse(self._location.jwks_uri))
+            return await self._get(fetchable(self._location.jwks_uri))
         described = await self._get(discovery.document_url(issuer))
         return await self._get(discovery.jwks_url(described, issuer))
 
@@ -69,7 +71,7 @@ class Endpoint:
         """Nothing tells."""
         return False
 
-    async def _get(self, address: url.Url) -> bytes:
+    async def _get(self, address: Url) -> bytes:
         bearer = await self._worker.run(lambda: files.read_bearer(self._location.bearer_token_file))
         return await self._client.get(address, bearer=bearer)
 

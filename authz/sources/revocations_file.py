@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
 
 from authz.core.problems import ConfigurationError
 from authz.core.revocations import MAX_DOCUMENT_BYTES, UNREAD, Revocations, parse
@@ -20,6 +19,7 @@ from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.key_events import MAX_SHOWN, Log, unforeseen
+from authz.sources.source_status import RevocationsStatus
 
 POLL_SECONDS = 0.5
 """How often the file is looked at: what is added to the list counts within a second, reading included. Polling works on
@@ -77,14 +77,14 @@ class RevocationsFile:
         if self._watching is not None:
             self._watching.cancel()
 
-    def report(self) -> dict[str, Any]:
-        """What is known of the list, as plain data. From any thread."""
-        return {
-            "read": self.current.is_read,
-            "entries": len(self.current),
-            "last_success": self._last_success,
-            "loads": {result.value: count for result, count in self._loads.items()},
-        }
+    def report(self) -> RevocationsStatus:
+        """The status of the list. From any thread."""
+        return RevocationsStatus(
+            read=self.current.is_read,
+            entries=len(self.current),
+            last_success=self._last_success,
+            loads=dict(self._loads),
+        )
 
     async def _watch(self) -> None:
         while True:

@@ -8,23 +8,23 @@ first time. A token goes to its issuer's endpoint and nowhere else: never into a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Lock
-from typing import Any
 
-from authz.core.identity import Identity
 from authz.core.issuers import UserinfoLocation
+from authz.core.url import Url
 from authz.core.userinfo import MAX_DOCUMENT_BYTES, OtherSubject, UnusableUserinfo, parse
-from authz.sources import discovery, url
+from authz.core.userinfo_lookup import REFUSED, UserinfoAnswer
+from authz.sources import discovery
 from authz.sources.background import Background
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
-from authz.sources.fetch_result import FetchFailed, FetchResult
+from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
 from authz.sources.key_documents import Client
 from authz.sources.key_events import Log, unforeseen
+from authz.sources.source_status import UserinfoStatus
 
 REMEMBERED_SECONDS = 60.0
 """How long an answer counts. A token that the issuer no longer honours is let in for at most so long."""
@@ -43,35 +43,12 @@ MAX_UNDER_WAY = 256
 MAX_CONNECTIONS = 16
 """Connections to the endpoint at the same time: handshakes share the processor with requests."""
 
-REFUSED = "refused"
 OTHER_SUBJECT = "other_subject"
 RESULTS = (*(result.value for result in FetchResult if result is not FetchResult.NO_USABLE_KEY), REFUSED, OTHER_SUBJECT)
 """How asking can end: the label values of `authz_userinfo_fetches_total{result}`."""
 
 _REFUSALS = frozenset({401, 403})
 """RFC 6750 section 3.1: the token is not valid, or not for this."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What became of asking about one token. With claims, with a refusal, or with neither: there was no answer."""
-
-    result: str
-    claims: Mapping[str, Any] | None = None
-    detail: str = ""
-    """For the operator's log."""
-    size: int = 0
-    until: float = 0.0
-    """Monotonic time up to which it counts."""
-    renew_at: float = 0.0
-    """Monotonic time from which the token is asked about again."""
-    identities: dict[Identity, Identity] = field(default_factory=dict, repr=False)
-    """The one identity that was completed with these claims, by the one that was not: worth keeping, never needed."""
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the issuer does not honour the token."""
-        return self.result == REFUSED
 
 
 class UserinfoSource:
@@ -93,12 +70,12 @@ class UserinfoSource:
         self._environment = environment or Environment()
         self._now = self._environment.clock.monotonic
         self._client = Client(location.ca_file, BlockingWorker(), self._environment)
-        self._endpoint: url.Url | None = None
+        self._endpoint: Url | None = None
         self._discovering = asyncio.Lock()
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._lock = Lock()
         self._under_way: dict[str, Future[None]] = {}
-        self._answers: dict[str, Answer] = {}  # written by the background's loop only
+        self._answers: dict[str, UserinfoAnswer] = {}  # written by the background's loop only
         self._characters = 0
         self._results = dict.fromkeys(RESULTS, 0)
         self._is_failing = False
@@ -106,7 +83,7 @@ class UserinfoSource:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def find(self, token: str, subject: str) -> Answer | None:
+    def find(self, token: str, subject: str) -> UserinfoAnswer | None:
         """What is known of a verified token and still counts, from any thread. Renews it in the background in time."""
         answer, now = self._answers.get(token), self._now()
         if answer is None or now >= answer.until:
@@ -132,9 +109,9 @@ class UserinfoSource:
         self._background.submit(self._ask(token, subject, asked))
         return asked
 
-    def report(self) -> dict[str, int]:
-        """How often each result came about. Every result is present."""
-        return dict(self._results)
+    def report(self) -> UserinfoStatus:
+        """Return the number of requests by result."""
+        return UserinfoStatus(dict(self._results))
 
     async def _ask(self, token: str, subject: str, asked: Future[None]) -> None:
         try:
@@ -144,7 +121,7 @@ class UserinfoSource:
                 del self._under_way[token]
             asked.set_result(None)
 
-    async def _answer(self, token: str, subject: str) -> Answer:
+    async def _answer(self, token: str, subject: str) -> UserinfoAnswer:
         """What becomes of asking, whatever it is."""
         seconds = self._environment.deadline_seconds
         try:
@@ -153,21 +130,21 @@ class UserinfoSource:
             claims = parse(document, subject)
         except FetchFailed as failure:
             refused = failure.status in _REFUSALS
-            return Answer(REFUSED if refused else failure.result.value, detail=f"userinfo: {failure.detail}")
+            return UserinfoAnswer(REFUSED if refused else failure.result.value, detail=f"userinfo: {failure.detail}")
         except OtherSubject as error:
-            return Answer(OTHER_SUBJECT, detail=f"userinfo: {error}")
+            return UserinfoAnswer(OTHER_SUBJECT, detail=f"userinfo: {error}")
         except UnusableUserinfo as error:
-            return Answer(FetchResult.MALFORMED.value, detail=f"userinfo: {error}")
+            return UserinfoAnswer(FetchResult.MALFORMED.value, detail=f"userinfo: {error}")
         except TimeoutError:
-            return Answer(FetchResult.TIMEOUT.value, detail=f"userinfo: no whole answer within {seconds:g} s")
+            return UserinfoAnswer(FetchResult.TIMEOUT.value, detail=f"userinfo: no whole answer within {seconds:g} s")
         except Exception as error:  # noqa: BLE001 - counted and asked again like any other failure
-            return Answer(FetchResult.INTERNAL_ERROR.value, detail=f"userinfo: {unforeseen(error).detail}")
-        return Answer(FetchResult.OK.value, claims, size=len(document))
+            return UserinfoAnswer(FetchResult.INTERNAL_ERROR.value, detail=f"userinfo: {unforeseen(error).detail}")
+        return UserinfoAnswer(FetchResult.OK.value, claims, size=len(document))
 
-    async def _url(self) -> url.Url:
+    async def _url(self) -> Url:
         """The endpoint's URL. One that was discovered is kept until a question fails."""
         if self._location.uri:
-            return url.parse(self._location.uri)
+            return fetchable(self._location.uri)
         async with self._discovering:
             if self._endpoint is None:
                 issuer = self._location.discovery
@@ -175,7 +152,7 @@ class UserinfoSource:
                 self._endpoint = discovery.userinfo_url(document, issuer)
             return self._endpoint
 
-    def _keep(self, token: str, answer: Answer) -> None:
+    def _keep(self, token: str, answer: UserinfoAnswer) -> None:
         """Remember an answer. A failure counts only until the next try, and takes no good answer away."""
         self._results[answer.result] += 1
         now, before = self._now(), self._answers.get(token)
@@ -192,7 +169,7 @@ class UserinfoSource:
                 answer = replace(answer, until=again, renew_at=again)
         self._remember(token, answer)
 
-    def _remember(self, token: str, answer: Answer) -> None:
+    def _remember(self, token: str, answer: UserinfoAnswer) -> None:
         self._forget(token)
         self._answers[token] = answer
         self._characters += len(token) + answer.size
@@ -204,7 +181,7 @@ class UserinfoSource:
         if answer is not None:
             self._characters -= len(token) + answer.size
 
-    def _note(self, answer: Answer, *, is_answer: bool) -> None:
+    def _note(self, answer: UserinfoAnswer, *, is_answer: bool) -> None:
         """Say in the log when the endpoint stops and starts to answer: not each time, for clients decide how often."""
         if is_answer is not self._is_failing:
             return

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from authz.core import revocations
+from authz.core.check import decide
 from authz.core.decision import Decision
+from authz.core.key_lookup import KeyLookup
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
-from authz.server.check_service import Check, Rules, decide
-from authz.server.keys import Keys
+from authz.server.check_service import CheckService
 from authz.server.pb import ext_authz_pb2 as pb
+from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from tests.fakes.checks import (
     AUTHZ,
@@ -56,16 +59,18 @@ def _without_keys() -> Decision:
 
 def _revoked(listed: revocations.Revocations) -> Decision:
     rig = Rig()
-    rules = Rules.of(rig.configuration, "orders-api", Keys(rig.sources), SimpleNamespace(current=listed))
+    rules = ServedRules.of(rig.configuration, "orders-api", KeyLookup(rig.sources), SimpleNamespace(current=listed))
     return decide(rules, check_request(access_token()), NOW, may_wait=False)
 
 
-def _handled(answer: Callable[[Check], bytes | None], rules: object = None) -> Decision:
+def _handled(answer: Callable[[CheckService], bytes | None], rules: ServedRules | None = None) -> Decision:
     """What the handler around `decide` observed."""
     observed: list[Decision] = []
     background = Background()
     try:
-        check = Check(rules or Rig().rules, background, lambda decision, _seconds, _call: observed.append(decision))  # type: ignore[arg-type]
+        check = CheckService(
+            rules or Rig().rules, background, lambda decision, _seconds, _call: observed.append(decision)
+        )
         answer(check)
     finally:
         background.stop()
@@ -74,7 +79,7 @@ def _handled(answer: Callable[[Check], bytes | None], rules: object = None) -> D
 
 def _broken() -> Decision:
     good = Rig().rules
-    rules = SimpleNamespace(renderer=good.renderer, policies=None)
+    rules = replace(good, policies=None)  # type: ignore[arg-type]
     return _handled(lambda check: check(check_request(access_token()), FakeCall()), rules)
 
 
@@ -83,7 +88,7 @@ def _userinfo_silent() -> Decision:
     authz["issuers"] = {"partner": {**AUTHZ["issuers"]["partner"], "userinfo_uri": "https://idp.example.com/userinfo"}}
     rig = Rig(authz, {"partner": FixedKeys(key_set(**{PARTNER_KID: PARTNER_KEY}))})
     silent = SimpleNamespace(find=lambda _token, _subject: None, ask=lambda _token, _subject: None)
-    rules = Rules.of(rig.configuration, "orders-api", Keys(rig.sources), userinfo={"partner": silent})
+    rules = ServedRules.of(rig.configuration, "orders-api", KeyLookup(rig.sources), userinfo={"partner": silent})
     return decide(rules, check_request(partner_token(), "asking"), NOW, may_wait=False)
 
 

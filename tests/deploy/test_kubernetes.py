@@ -12,6 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from authz.tools.init import pages
+
 _ROOT = Path(__file__).parents[2]
 _OLDEST = "1.30"
 """What sidecar.yaml says it needs."""
@@ -53,7 +55,7 @@ def test_manifests_are_valid_for_the_oldest_and_the_newest_kubernetes(
 
 
 def test_config_map_is_the_shipped_envoy_yaml(manifests: dict[str, Manifest]) -> None:
-    assert manifests["ConfigMap"]["data"] == {"envoy.yaml": _ENVOY_YAML.read_text(encoding="utf-8")}
+    assert manifests["ConfigMap"]["data"] == {"envoy.yaml": _ENVOY_YAML.read_text(encoding="utf-8"), **pages.files()}
 
 
 def test_pod_monitor_finds_the_sidecars_admin_port(manifests: dict[str, Manifest], pod: Manifest) -> None:

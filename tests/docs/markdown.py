@@ -1,4 +1,4 @@
-"""Reading documents: their blocks of code, headings and links, as GitHub reads them."""
+"""Parse documents as GitHub does: blocks of code, headings and links."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it begins, for a test's name."""
+        """File and first line, used in a test's name."""
         return f"{self.document.relative_to(ROOT)}:{self.line}"
 
 
@@ -50,8 +50,8 @@ def headings(document: Path) -> list[tuple[int, str]]:
     return [(len(match["level"]), match["text"]) for match in _HEADING.finditer(prose(document))]
 
 
-def owner_claims(document: Path) -> set[str]:
-    """What a link can name after `#`: headings in lower case, without punctuation, hyphens for blanks."""
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document: its headings in lower case, without punctuation, with hyphens for spaces."""
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _level, text in headings(document)}
 
 
@@ -61,7 +61,7 @@ def links(document: Path) -> Iterator[str]:
 
 
 def rows(document: Path, heading: str) -> list[list[str]]:
-    """The cells of every table row below a heading, headings of the table left out."""
+    """The cells of every table row below a heading, without the table's own headings."""
     section = re.split(rf"^#+ {re.escape(heading)}$", prose(document), maxsplit=1, flags=re.MULTILINE)[1]
     section = re.split(r"^#+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]

@@ -1,4 +1,4 @@
-"""docs/configuration.md describes every field and option that there is, and no other."""
+"""docs/configuration.md describes every existing field and option, and no others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tests.docs.markdown import ROOT, prose, rows
 
 _DOCUMENT = ROOT / "docs" / "configuration.md"
 _NOT_A_FIELD = "!"
-"""Resembles no field, so that the mistake lists all that are known."""
+"""Resembles no field, so that the error lists all known fields."""
 
 _ISSUER = {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}
 _COGNITO = {"profile": "cognito", "user_pool_id": "ap-northeast-1_AbCdEfGhI", "client_ids": ["c"]}
 
 
 def _known(authz: dict[str, Any]) -> set[str]:
-    """The fields that the code knows where it met one that it does not know."""
+    """Return the known fields, which the error about an unknown field lists."""
     with pytest.raises(ConfigurationError) as raised:
         compile_configuration(authz)
-    (mistake,) = raised.value.problems
-    return set(re.findall(r"[a-z_]+", mistake.fix.removeprefix("Known here: ")))
+    (problem,) = raised.value.problems
+    return set(re.findall(r"[a-z_]+", problem.fix.removeprefix("Known here: ")))
 
 
 def _documented(heading: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_every_policy_field_is_described() -> None:
 def test_every_field_of_authz_is_described() -> None:
     known = _known({"issuers": {"a": _ISSUER}, _NOT_A_FIELD: 1})
 
-    assert set(_documented("What stands in `node.metadata.authz`")) == known
+    assert set(_documented("Fields of `node.metadata.authz`")) == known
 
 
 def test_every_algorithm_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Every dependency has its line, and every line its dependency."""
+"""docs/dependencies.md has one line for each dependency, and no others."""
 
 from __future__ import annotations
 

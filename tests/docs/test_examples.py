@@ -1,4 +1,4 @@
-"""Every YAML example in the documents is good: its issuers, policies and routes are read as the sidecar reads them."""
+"""Every YAML example in the documents is valid when the sidecar's own code reads it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 import yaml
 
 from authz.core.configuration import Configuration, compile_configuration
+from authz.core.policy_lookup import PolicyLookup
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.settings import read_settings
-from authz.server.policies import Policies
 from tests.docs.markdown import DOCUMENTS, Block, blocks
 
 _EXAMPLES = [block for document in DOCUMENTS for block in blocks(document, "yaml")]
 _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["orders"]}}}
-"""For examples that show policies alone."""
+"""For examples that contain only policies."""
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
-"""Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
+_READ_BY_OTHERS = frozenset({"apiVersion", "clusters", "groups", "match"})
+"""Fields of examples without issuers, policies and routes: Kubernetes resources, Envoy clusters, Prometheus rules."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
@@ -28,7 +29,7 @@ def test_example_is_read_without_a_mistake(example: Block) -> None:
     data = yaml.safe_load(example.text)
     configuration = _configuration(example, data)
 
-    policies = Policies(configuration.references)
+    policies = PolicyLookup(configuration.references, parse_inline_policy)
 
     named = [extensions["policy"] for extensions in _values(data, "context_extensions")]
     assert all(policies.find(text) for text in named)

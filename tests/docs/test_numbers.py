@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from authz.core import keyset, read_issuer, token_cache
-from authz.server import policies, supervisor, worker, worker_pool
+from authz import exit_codes
+from authz.core import keyset, policy_lookup, read_issuer, token_cache
+from authz.server import supervisor, worker, worker_pool
 from authz.sources import environment, schedule
 from tests.docs.markdown import ROOT, prose
 
@@ -24,13 +25,13 @@ _SAID = [
     ("operations.md", f"A fetch has {environment.DEADLINE_SECONDS:g} seconds in all"),
     ("operations.md", f"{keyset.MAX_DOCUMENT_BYTES // _KIB} KiB and {keyset.MAX_KEYS} keys"),
     ("operations.md", f"{token_cache.MAX_ENTRIES} tokens or {token_cache.MAX_CHARACTERS // _MIB} MiB of token text"),
-    ("operations.md", f"| {supervisor.EXIT_MISTAKE} | a mistake"),
-    ("operations.md", f"| {supervisor.EXIT_CANNOT_LISTEN} | an address"),
+    ("operations.md", f"| {exit_codes.OPERATOR_ERROR} | a mistake"),
+    ("operations.md", f"| {exit_codes.CANNOT_LISTEN} | an address"),
     ("configuration.md", f"at most {read_issuer.MAX_LEEWAY_SECONDS / 60:g} minutes"),
     ("configuration.md", f"from 1 second to {read_issuer.MAX_REFRESH_SECONDS / _DAY:g} day"),
     ("configuration.md", f"from 1 second to {read_issuer.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
-    ("configuration.md", f"At most {policies.MAX_INLINE_NAMES} such names"),
-    ("scale.md", f"up to {policies.MAX_INLINE_POLICIES} different ones"),
+    ("configuration.md", f"At most {policy_lookup.MAX_INLINE_NAMES} such names"),
+    ("scale.md", f"up to {policy_lookup.MAX_INLINE_POLICIES} different ones"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""README.ja.md says in Japanese what README.md says: the same parts, the same code, the same links."""
+"""README.ja.md matches README.md: the same parts, the same code, the same links."""
 
 from __future__ import annotations
 

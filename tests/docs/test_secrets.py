@@ -1,4 +1,4 @@
-"""The Secrets that README.md tells people to make are the ones that the pod mounts and that Envoy reads."""
+"""The pod mounts, and Envoy reads, exactly the Secrets that the commands of README.md create."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import pytest
 import yaml
 
 from authz.tools.demo.client import Client
+from authz.tools.init import pages
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
 from tests.docs.markdown import ROOT, blocks
 
 _KUBECTL = '#!/bin/sh\necho "$@" >>calls\n'
-"""Takes down how it was called: there is no cluster."""
+"""Records its arguments, because there is no cluster."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the lines of the README were run."""
+    """The directory in which the commands of the README ran."""
     (block,) = (block for block in blocks(ROOT / "README.md", "sh") if "kubectl create secret" in block.text)
     shim = tmp_path / "bin" / "kubectl"
     shim.parent.mkdir()
@@ -42,7 +43,7 @@ def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path)
     shipped = (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8")
     for path in folder.glob("*.yaml"):
         path.write_text(path.read_text().replace("/etc/envoy/secrets", str(folder)))
-    config = yaml.safe_load(shipped.replace("/etc/envoy/secrets", str(folder)))
+    config = yaml.safe_load(pages.local(shipped).replace("/etc/envoy/secrets", str(folder)))
     admin = config["admin"]["address"]["socket_address"]["port_value"] = free_port()
     listener = config["static_resources"]["listeners"][0]["address"]["socket_address"]
     listener |= {"address": LOOPBACK, "port_value": free_port()}
@@ -71,5 +72,5 @@ def test_secrets_hold_every_file_that_the_pod_mounts_and_envoy_names(folder: Pat
 
 
 def test_no_line_break_follows_the_client_secret(folder: Path) -> None:
-    """Envoy would send it along."""
+    """Envoy would send the line break as part of the secret."""
     assert 'inline_string: "s3cret" }' in (folder / "client-secret.yaml").read_text()

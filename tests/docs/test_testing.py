@@ -1,4 +1,4 @@
-"""What docs/testing.md shows does what it says, and no field is left out of it."""
+"""The examples of docs/testing.md work, and its tables describe every field."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from authz.tools.demo.requirements import shipped_envoy_yaml
+from authz.tools.init import pages
 from authz.tools.processes.machine import envoy_command
 
 _OURS = ("order", "AbCdEfGhI", "5onexampleclientid", "staff")
@@ -20,7 +21,7 @@ def test_envoy_accepts_the_shipped_file(tmp_path: Path) -> None:
     for name in re.findall(r"/etc/envoy/secrets/(\S+)", shipped_envoy_yaml()):
         (tmp_path / name).touch()
     config = tmp_path / "envoy.yaml"
-    config.write_text(shipped_envoy_yaml().replace("/etc/envoy/secrets", str(tmp_path)))
+    config.write_text(pages.local(shipped_envoy_yaml()).replace("/etc/envoy/secrets", str(tmp_path)))
 
     result = subprocess.run(
         [envoy_command(), "--mode", "validate", "-c", config], check=False, capture_output=True, text=True

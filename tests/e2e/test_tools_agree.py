@@ -18,9 +18,9 @@ from authz.server import wire
 from authz.terminal import patience
 from authz.tools.demo.client import Client
 from authz.tools.demo.stack import Stack
-from authz.tools.envoy_run.envoy_process import rehearse
+from authz.tools.envoy_run.envoy_process import run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
-from authz.tools.explain.explained_request import Subject
+from authz.tools.explain.explained_request import ExplainedRequest
 from authz.tools.explain.explanation import explain
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
@@ -72,8 +72,8 @@ def _running(home: str, request: HttpRequest, token: str) -> Told:
 
 def _questions(settings: Settings, requests: list[tuple[HttpRequest, str]]) -> list[bytes]:
     """What Envoy's own routes ask about each request."""
-    with rehearse(read(settings.text, "envoy.yaml"), lambda _message: b"") as stage:
-        replies = [stage.ask(replace(request, headers=_sent(token))) for request, token in requests]
+    with run_envoy(read(settings.text, "envoy.yaml"), lambda _message: b"") as run:
+        replies = [run.ask(replace(request, headers=_sent(token))) for request, token in requests]
     return [reply.question for reply in replies if reply.question is not None]
 
 
@@ -83,7 +83,7 @@ def _sent(token: str) -> dict[str, str]:
 
 def _explained(settings: Settings, questions: list[bytes]) -> list[Told]:
     """What explain says, with keys that are fetched."""
-    with Subject(None, None, None, None, 0.0).rules(settings, patience) as held:
+    with ExplainedRequest(None, None, None, None, 0.0).rules(settings, patience) as held:
         explanations = [explain(held.rules, question, time.time()) for question in questions]
     return [("" if each.is_allowed else each.decision.reason.row.label, each.answer.status) for each in explanations]
 

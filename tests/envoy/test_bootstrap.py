@@ -85,7 +85,7 @@ def test_a_socket_path_that_the_kernel_cannot_hold_is_named() -> None:
 def test_a_cluster_without_endpoints_is_named() -> None:
     (finding,) = _findings(bootstrap(endpoints="[]"))
 
-    assert "has no endpoints. Add an endpoint" in finding
+    assert "has no endpoints. Add one endpoint" in finding
 
 
 def test_a_filter_in_any_listener_is_found_and_two_with_one_cluster_are_one() -> None:
@@ -104,7 +104,7 @@ def test_filters_with_two_clusters_leave_the_choice_to_the_operator() -> None:
 
     (finding,) = _findings(text.replace("  clusters:\n", other + "  clusters:\n"))
 
-    assert "name 2 clusters. Say with --listen ADDRESS which one" in finding
+    assert "name 2 clusters. Use --listen ADDRESS" in finding
 
 
 def test_a_filter_in_a_place_for_anchors_is_no_filter() -> None:
@@ -119,8 +119,8 @@ def test_endpoints_are_not_asked_for_where_listen_says_them() -> None:
     assert _read(text, need_endpoints=False).endpoints == ()
     assert _findings(text) == [
         (
-            "f:1:1: no ext_authz filter with a gRPC cluster is in this file. "
-            "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or say --listen ADDRESS."
+            "f:1:1: this file has no ext_authz filter with a gRPC cluster. "
+            "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or use --listen ADDRESS."
         )
     ]
 
@@ -179,7 +179,7 @@ def test_a_cluster_that_is_not_there_is_named_where_it_is_asked_for() -> None:
     assert _findings(bootstrap(service="{ envoy_grpc: { cluster_name: other } }")) == [
         (
             "f:22:43: the ext_authz cluster 'other' is not in this file. "
-            "Add it under static_resources.clusters, or say --listen ADDRESS."
+            "Add it under static_resources.clusters, or use --listen ADDRESS."
         )
     ]
 

@@ -164,18 +164,18 @@ def test_windows_line_ends_move_no_place() -> None:
         ("", "f:1:1: the file is empty. Name the Envoy YAML."),
         ("# only a comment\n", "f:1:1: the file is empty. Name the Envoy YAML."),
         ("---\n---\n", "f:1:1: the file is empty. Name the Envoy YAML."),
-        ("a: 1\nb: 2\na: 3\n", "f:3:1: the key 'a' stands here twice. Keep one of them."),
-        ('a: {b: 1, "b": 2}', "f:1:11: the key 'b' stands here twice. Keep one of them."),
+        ("a: 1\nb: 2\na: 3\n", "f:3:1: duplicate key 'a'. Keep one of them."),
+        ('a: {b: 1, "b": 2}', "f:1:11: duplicate key 'b'. Keep one of them."),
         ("x: &x {a: 1}\ny:\n  <<: *x\n", "f:3:3: Envoy does not merge keys (`<<`). Write the fields out."),
         ("? [a]\n: 1\n", "f:1:3: a key is a list or a mapping. Write a plain key."),
-        ("a: 1\n---\nb: 2\n", "f:3:1: a second document begins here. Keep one: Envoy reads the first and no other."),
-        ("a: *x", "f:1:4: not YAML: found undefined alias. Mend the YAML syntax there."),
-        ("a: &x [*x]", "f:1:4: too much is nested or repeated here. Write less with aliases."),
-        ("a:\n\t- b", "f:2:1: not YAML: a tab stands here. Write spaces: YAML indents with nothing else."),
-        ("é:\n  b: 1\n  \tc: 2", "f:3:3: not YAML: a tab stands here. Write spaces: YAML indents with nothing else."),
-        ("a: @\tb", "f:1:4: not YAML: found character that cannot start any token. Mend the YAML syntax there."),
-        ("a: [1, 2", "f:2:1: not YAML: did not find expected ',' or ']'. Mend the YAML syntax there."),
-        ("%YAML 9.9\n---\na", "f:1:1: not YAML: found incompatible YAML document. Mend the YAML syntax there."),
+        ("a: 1\n---\nb: 2\n", "f:3:1: a second document begins here. Keep one. Envoy reads only the first."),
+        ("a: *x", "f:1:4: not YAML: found undefined alias. Fix the YAML syntax."),
+        ("a: &x [*x]", "f:1:4: too many nested or repeated values. Use fewer aliases."),
+        ("a:\n\t- b", "f:2:1: not YAML: this is a tab. Indent with spaces. YAML does not allow tabs."),
+        ("é:\n  b: 1\n  \tc: 2", "f:3:3: not YAML: this is a tab. Indent with spaces. YAML does not allow tabs."),
+        ("a: @\tb", "f:1:4: not YAML: found character that cannot start any token. Fix the YAML syntax."),
+        ("a: [1, 2", "f:2:1: not YAML: did not find expected ',' or ']'. Fix the YAML syntax."),
+        ("%YAML 9.9\n---\na", "f:1:1: not YAML: found incompatible YAML document. Fix the YAML syntax."),
         ("a: \x00", "f:1:1: not YAML text. Name a text file in YAML or JSON."),
         ("a: \ud800", "f:1:1: not YAML text. Name a text file in YAML or JSON."),
         (bytes(range(256)).decode("latin-1"), "f:1:1: not YAML text. Name a text file in YAML or JSON."),
@@ -183,7 +183,7 @@ def test_windows_line_ends_move_no_place() -> None:
     ],
     ids=range(19),
 )
-def test_what_cannot_be_read_is_one_sentence_with_a_place_and_a_cure(text: str, expected: str) -> None:
+def test_what_cannot_be_read_is_one_sentence_with_a_place_and_a_fix(text: str, expected: str) -> None:
     assert _refusal(text) == expected
 
 

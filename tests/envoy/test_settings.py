@@ -31,8 +31,8 @@ def test_the_shipped_file_has_no_warnings() -> None:
         ('{ policy: "{ issuers: [other] }" }', "no issuer is called 'other'"),
         ('{ policy: "{ scopes: [" }', "not YAML"),
         ('{ policy: "[a]" }', "a mapping is needed here, not a list"),
-        ("{ policy: { scopes: [a] } }", "context extensions are text, and this is a mapping"),
-        ("{ policy: yes }", "context extensions are text, and this is true"),
+        ("{ policy: { scopes: [a] } }", "context extensions must be text, not a mapping"),
+        ("{ policy: yes }", "context extensions must be text, not true"),
     ],
 )
 def test_a_route_with_a_wrong_policy_is_a_warning_at_its_place(extensions: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""One running rehearsal of the shipped file for all tests of this folder."""
+"""One run of the shipped file for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from pathlib import Path
 
 import pytest
 
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
-from authz.envoy.document import Document, read
+from authz.core.key_lookup import KeyLookup
+from authz.envoy.document import YamlDocument, read
 from authz.server import wire
-from authz.server.check_service import Rules, decide
-from authz.server.keys import Keys
-from authz.tools.envoy_run.envoy_process import Stage, rehearse
+from authz.server.served_rules import ServedRules
+from authz.tools.envoy_run.envoy_process import EnvoyRun, run_envoy
 from tests.fakes.checks import FixedKeys
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
 
 
 @pytest.fixture(scope="session")
-def shipped() -> Document:
+def shipped() -> YamlDocument:
     return read(SHIPPED.read_text(encoding="utf-8"), "envoy.yaml")
 
 
 @pytest.fixture(scope="session")
-def stage(shipped: Document) -> Iterator[Stage]:
+def run(shipped: YamlDocument) -> Iterator[EnvoyRun]:
     """Decides as the sidecar would, without any key."""
     configuration = compile_configuration(shipped.data["node"]["metadata"]["authz"])
-    rules = Rules.of(configuration, "orders-api", Keys({"cognito": FixedKeys(None)}))
+    rules = ServedRules.of(configuration, "orders-api", KeyLookup({"cognito": FixedKeys(None)}))
 
     def answer(message: bytes) -> bytes:
         return rules.renderer.render(decide(rules, message, 0.0, may_wait=False))
 
-    with rehearse(shipped, answer) as running:
+    with run_envoy(shipped, answer) as running:
         yield running
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.envoy.document import Document, read
-from authz.tools.envoy_run.envoy_process import Stage, rehearse
+from authz.envoy.document import YamlDocument, read
+from authz.tools.envoy_run.envoy_process import EnvoyRun, run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
 from authz.tools.processes.machine import CannotRunError
 from tests.envoy_run.conftest import SHIPPED, policy_of
@@ -29,15 +29,15 @@ from tests.envoy_run.conftest import SHIPPED, policy_of
         ("GET https://elsewhere.example.com/orders", "not asked"),
     ],
 )
-def test_envoy_itself_says_which_policy_a_request_meets(stage: Stage, request_: str, policy: str) -> None:
-    assert policy_of(stage.ask(parse_request(request_)).question) == policy
+def test_envoy_itself_says_which_policy_a_request_meets(run: EnvoyRun, request_: str, policy: str) -> None:
+    assert policy_of(run.ask(parse_request(request_)).question) == policy
 
 
-def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(stage: Stage) -> None:
+def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(run: EnvoyRun) -> None:
     request = HttpRequest("GET", "orders.example.com", "/healthz", headers={"x_auth_subject": "a", "x-other": "kept"})
 
-    refused = stage.ask(request)
-    reply = stage.ask(HttpRequest("GET", "orders.example.com", "/healthz", headers={"x-other": "kept"}))
+    refused = run.ask(request)
+    reply = run.ask(HttpRequest("GET", "orders.example.com", "/healthz", headers={"x-other": "kept"}))
 
     assert refused.status == 400  # headers_with_underscores_action: REJECT_REQUEST of the user's file
     assert reply.reached_upstream
@@ -46,23 +46,23 @@ def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(stage: S
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "PURGE"])
-def test_any_method_is_answered(stage: Stage, method: str) -> None:
-    assert stage.ask(HttpRequest(method, "orders.example.com", "/healthz")).status == 200
+def test_any_method_is_answered(run: EnvoyRun, method: str) -> None:
+    assert run.ask(HttpRequest(method, "orders.example.com", "/healthz")).status == 200
 
 
-def test_refusal_is_the_sidecars_own(stage: Stage) -> None:
-    reply = stage.ask(parse_request("GET https://orders.example.com/orders"))
+def test_refusal_is_the_sidecars_own(run: EnvoyRun) -> None:
+    reply = run.ask(parse_request("GET https://orders.example.com/orders"))
 
     assert (reply.status, reply.reached_upstream) == (401, False)
     assert reply.headers["www-authenticate"] == 'Bearer realm="orders-api"'
 
 
-def test_what_does_not_run_is_named(stage: Stage) -> None:
-    assert stage.left_out == ("envoy.filters.http.oauth2",)
+def test_what_does_not_run_is_named(run: EnvoyRun) -> None:
+    assert run.left_out == ("envoy.filters.http.oauth2",)
 
 
-def test_access_log_tells_which_line_each_request_met(shipped: Document) -> None:
-    with rehearse(shipped, lambda _message: b"") as running:
+def test_access_log_tells_which_line_each_request_met(shipped: YamlDocument) -> None:
+    with run_envoy(shipped, lambda _message: b"") as running:
         running.ask(parse_request("GET https://orders.example.com/healthz"))
         running.ask(parse_request("GET https://orders.example.com/x%2fy"))
         running.ask(parse_request("GET https://other/"))
@@ -80,15 +80,15 @@ def test_access_log_tells_which_line_each_request_met(shipped: Document) -> None
 def test_file_that_envoy_refuses_is_a_sentence_with_envoys_own_words() -> None:
     text = SHIPPED.read_text(encoding="utf-8").replace("normalize_path: true", "normalise_path: true")
 
-    with pytest.raises(CannotRunError, match="normalise_path"), rehearse(read(text, "e"), lambda _message: b""):
+    with pytest.raises(CannotRunError, match="normalise_path"), run_envoy(read(text, "e"), lambda _message: b""):
         pass
 
 
-def test_missing_envoy_is_a_sentence(shipped: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_envoy_is_a_sentence(shipped: YamlDocument, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CannotRunError, match="Envoy is not installed"), rehearse(shipped, lambda _message: b""):
+    with pytest.raises(CannotRunError, match="Envoy is not installed"), run_envoy(shipped, lambda _message: b""):
         pass
 
 
@@ -128,9 +128,9 @@ static_resources:
 """
 
 
-def test_file_written_by_hand_is_rehearsed_with_every_cluster_it_names() -> None:
+def test_file_written_by_hand_runs_with_every_cluster_it_names() -> None:
     """No login, no TLS but the demand for it, clusters that stand elsewhere, a route that asks nobody."""
-    with rehearse(read(_BY_HAND, "e"), lambda _message: b"") as running:
+    with run_envoy(read(_BY_HAND, "e"), lambda _message: b"") as running:
         unasked = running.ask(parse_request("GET http://anything/open"))
         split = running.ask(parse_request("GET http://anything/split"))
         redirected = running.ask(parse_request("GET http://anything/away"))

@@ -35,7 +35,7 @@ def test_request_is_read_as_it_was_written(text: str, request_: HttpRequest) -> 
     ],
 )
 def test_what_is_no_request_is_a_sentence_that_shows_one(text: str) -> None:
-    with pytest.raises(ValueError, match=r"https://|no URL"):
+    with pytest.raises(ValueError, match=r"https://|not a URL"):
         parse_request(text)
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from authz.core import revocations
-from authz.core.policy import POLICY_CHECKS as CORE_DEMANDS
+from authz.core.check import decide
+from authz.core.policy import POLICY_CHECKS as CORE_CHECKS
 from authz.core.policy import check_issuer
 from authz.core.reasons import Reason
 from authz.terminal import Style
-from authz.tools.explain import explanation as module
 from authz.tools.explain.advice import advise
-from authz.tools.explain.explanation import Disagreement, Explanation, explain
+from authz.tools.explain.explanation import Explanation, explain
 from authz.tools.explain.explanation_output import data, text
-from authz.tools.explain.revocation_list import FixedList
-from authz.tools.explain.steps import _DEMANDS, DEMANDS, UNVERIFIED
+from authz.tools.explain.steps import _TEXTS, IDENTITY_STEPS, LOOKUP_STEPS
+from authz.tools.fixed_sources import FixedRevocations
 from tests.fakes.checks import COGNITO, NOW, FixedKeys, Rig, access_token, check_request, id_token, partner_token
 from tests.fakes.keys import rsa_key, sign
 
@@ -127,24 +127,27 @@ def test_nothing_after_a_bad_signature_is_judged() -> None:
 
 
 def test_every_demand_of_the_core_is_a_step_in_the_cores_order() -> None:
-    assert list(_DEMANDS) == [demand for demand in CORE_DEMANDS if demand is not check_issuer]
-    assert [step.name for step in DEMANDS[3:5]] == ["revocation", "userinfo"]
-    assert len({step.name for step in (*UNVERIFIED, *DEMANDS)}) == len(UNVERIFIED) + len(DEMANDS)
+    assert list(_TEXTS) == [demand for demand in CORE_CHECKS if demand is not check_issuer]
+    assert [step.name for step in IDENTITY_STEPS[3:5]] == ["revocation", "userinfo"]
+    names = [*(step.name for step in LOOKUP_STEPS), *(step.name for step in IDENTITY_STEPS)]
+    assert len(set(names)) == len(LOOKUP_STEPS) + len(IDENTITY_STEPS)
 
 
-def test_steps_that_come_to_another_end_than_the_check_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEMANDS", ())
+@pytest.mark.parametrize("name", CASES)
+def test_cached_token_is_explained_like_a_new_one(name: str) -> None:
+    policy, token, _reason, _step = CASES[name]
+    rules = Rig().rules
+    decide(rules, check_request(token, policy), NOW, may_wait=False)
 
-    with pytest.raises(Disagreement, match="no refusal, the check in token_expired"):
-        explain(Rig().rules, check_request(access_token(exp=NOW - 60), "reading"), NOW)
+    assert explain(rules, check_request(token, policy), NOW).lines == _explain(name).lines
 
 
 def test_listed_token_fails_at_the_revocation_step_and_an_unread_list_refuses_all() -> None:
     token = check_request(access_token(), "reading")
-    listed = FixedList(revocations.parse(b'{"revoked": [{"jti": "5f0c-jti"}]}'))
+    listed = FixedRevocations(revocations.parse(b'{"revoked": [{"jti": "5f0c-jti"}]}'))
 
     revoked = explain(replace(Rig().rules, revocations=listed), token, NOW)
-    unread = explain(replace(Rig().rules, revocations=FixedList(revocations.UNREAD)), token, NOW)
+    unread = explain(replace(Rig().rules, revocations=FixedRevocations(revocations.UNREAD)), token, NOW)
 
     assert revoked.failed is not None
     assert (revoked.failed.step, revoked.failed.rule) == ("revocation", "not on the list of 1")

@@ -10,11 +10,11 @@ import pytest
 
 from authz.core.issuers import UserinfoLocation
 from authz.core.reasons import Reason
-from authz.server.userinfo import AnswerSource
+from authz.core.userinfo_lookup import AnswerSource
 from authz.sources.background import Background
 from authz.sources.userinfo_source import UserinfoSource
 from authz.tools.explain.explanation import Line, explain
-from authz.tools.explain.issuers_word import Asked, Unasked
+from authz.tools.fixed_sources import FetchedUserinfo, NoUserinfo
 from tests.fakes.checks import NOW, Rig, access_token, authz_with, check_request
 from tests.fakes.keyserver import KeyServer, Mode
 
@@ -35,10 +35,10 @@ def endpoint() -> Iterator[KeyServer]:
 
 
 @pytest.fixture
-def asked(endpoint: KeyServer) -> Iterator[Asked]:
+def asked(endpoint: KeyServer) -> Iterator[FetchedUserinfo]:
     background = Background()
     location = UserinfoLocation(uri=f"{endpoint.origin}/me")
-    yield Asked(UserinfoSource("cognito", location, background, log=lambda _event, _fields: None))
+    yield FetchedUserinfo(UserinfoSource("cognito", location, background, log=lambda _event, _fields: None))
     background.stop()
 
 
@@ -48,7 +48,9 @@ def _explained(source: AnswerSource, policy: str) -> tuple[Reason, dict[str, Lin
     return explanation.decision.reason, {line.step: line for line in explanation.lines}
 
 
-def test_issuer_is_asked_once_and_its_claims_are_shown_beside_the_demand(asked: Asked, endpoint: KeyServer) -> None:
+def test_issuer_is_asked_once_and_its_claims_are_shown_beside_the_demand(
+    asked: FetchedUserinfo, endpoint: KeyServer
+) -> None:
     reason, lines = _explained(asked, "sales")
 
     assert reason is Reason.CLAIM_MISMATCH
@@ -58,7 +60,7 @@ def test_issuer_is_asked_once_and_its_claims_are_shown_beside_the_demand(asked: 
     assert endpoint.requests == 1
 
 
-def test_refusal_of_the_issuer_is_the_step_that_fails(asked: Asked, endpoint: KeyServer) -> None:
+def test_refusal_of_the_issuer_is_the_step_that_fails(asked: FetchedUserinfo, endpoint: KeyServer) -> None:
     endpoint.mode = Mode.REFUSE_401
 
     reason, lines = _explained(asked, "sales")
@@ -68,14 +70,14 @@ def test_refusal_of_the_issuer_is_the_step_that_fails(asked: Asked, endpoint: Ke
 
 
 def test_without_the_network_the_issuer_is_not_asked_and_the_step_says_so() -> None:
-    reason, lines = _explained(Unasked(), "sales")
+    reason, lines = _explained(NoUserinfo(), "sales")
 
     assert reason is Reason.USERINFO_UNAVAILABLE
     assert "--jwks" in lines["userinfo"].detail
-    assert _explained(Unasked(), "lenient")[0] is Reason.OK
+    assert _explained(NoUserinfo(), "lenient")[0] is Reason.OK
 
 
-def test_policy_that_does_not_ask_shows_that_nobody_was(asked: Asked, endpoint: KeyServer) -> None:
+def test_policy_that_does_not_ask_shows_that_nobody_was(asked: FetchedUserinfo, endpoint: KeyServer) -> None:
     reason, lines = _explained(asked, "plain")
 
     assert reason is Reason.OK

@@ -56,7 +56,7 @@ def test_curl_command_line_is_the_request_it_makes(text: str, request_: HttpRequ
     [
         ("curl", "has no URL"),
         ("curl 'https://a/", "cut off"),
-        ("curl ftp://a/", "begins with https"),
+        ("curl ftp://a/", "must begin with https"),
         ("a\nb", "more than one line"),
         ("a\x00b", "cannot be printed"),
         ("x" * 200_000, "longer than"),

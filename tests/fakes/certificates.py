@@ -37,6 +37,12 @@ def server_context(*, host: str = "127.0.0.1", expired: bool = False, self_signe
     return context
 
 
+def server_pem(host: str) -> tuple[bytes, bytes]:
+    """A server's certificate for `host` and its private key, as a Kubernetes TLS Secret holds them."""
+    key = ec_key(_SERVER).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return _certificate(host, expired=False, self_signed=False).public_bytes(Encoding.PEM), key
+
+
 def old_server_context() -> ssl.SSLContext:
     """A server that speaks nothing newer than TLS 1.1."""
     context = server_context()

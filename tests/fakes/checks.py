@@ -11,13 +11,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from authz.core import keyset
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
 from authz.core.decision import Decision
+from authz.core.key_lookup import KeyLookup
 from authz.core.keyset import ALGORITHMS, KeySet
 from authz.core.reasons import Reason
-from authz.server.check_service import Rules, decide
-from authz.server.keys import Keys
 from authz.server.pb import ext_authz_pb2 as pb
+from authz.server.served_rules import ServedRules
 from tests.fakes.keys import PrivateKey, ec_key, jwk, jwks, rsa_key, sign
 
 NOW = 1_800_000_000.0
@@ -51,7 +52,7 @@ AUTHZ: Mapping[str, Any] = {
 
 
 class FixedKeys:
-    """A key source that has what it was given. Implements authz.server.keys.KeySource."""
+    """A key source that has what it was given. Implements authz.core.key_lookup.KeySource."""
 
     def __init__(self, current: KeySet | None, fetch: Future[None] | None = None) -> None:
         self.current = current
@@ -82,10 +83,10 @@ class Rig:
     def __init__(
         self, authz: Mapping[str, Any] = AUTHZ, sources: Mapping[str, FixedKeys] | None = None, **parts: Any
     ) -> None:
-        """`parts` are further arguments of Rules.of."""
+        """`parts` are further arguments of ServedRules.of."""
         self.sources = dict(sources or key_sources())
         self.configuration = compile_configuration(authz)
-        self.rules = Rules.of(self.configuration, "orders-api", Keys(self.sources), **parts)
+        self.rules = ServedRules.of(self.configuration, "orders-api", KeyLookup(self.sources), **parts)
 
     def decide(
         self, token: str | None = None, policy: str = "authenticated", *, now: float = NOW, **headers: str

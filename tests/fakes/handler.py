@@ -7,14 +7,15 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from authz.core.decision import Decision
-from authz.server.check_service import Call, Check
+from authz.server.check_service import CheckService
+from authz.server.engine import Call
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.sources.background import Background
 from tests.fakes.checks import NOW, Rig, check_request
 
 
 class FakeCall:
-    """A call whose client waits a while. Keeps the late answer. Implements authz.server.check_service.Call."""
+    """A call whose client waits a while. Keeps the late answer. Implements authz.server.engine.Call."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self.seconds = seconds
@@ -36,7 +37,7 @@ class Handler:
     def __init__(self, rig: Rig, background: Background) -> None:
         self.rig = rig
         self.decisions: list[Decision] = []
-        self.check = Check(rig.rules, background, self._observe, clock=lambda: NOW)
+        self.check = CheckService(rig.rules, background, self._observe, clock=lambda: NOW)
 
     def ask(self, token: str | None = None, policy: str = "authenticated", call: FakeCall | None = None) -> Decision:
         """One check; an answer that comes later is waited for."""

@@ -20,9 +20,9 @@ from typing import Any
 
 import grpc
 
+from authz.server.methods import CHECK_METHOD, HEALTH_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.pb import health_pb2
-from authz.server.worker import CHECK_METHOD, HEALTH_METHOD
 from authz.tools.processes.children import Child, Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.fakes.checks import CLIENT, COGNITO_KEY, COGNITO_KID, POOL, access_token, check_request

@@ -1,23 +1,26 @@
-"""What a worker tells the supervisor once a second, with nothing going on but what a test says."""
+"""The status of a worker that serves, with nothing going on unless a test says so."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from authz.observe.tally import Tally
+from authz.observe.worker_status import WorkerStatus
 
 
-def worker_status(tally: Tally | None = None, **parts: Any) -> dict[str, Any]:
-    """The status of a worker that serves; `parts` replace what is said."""
-    said: dict[str, Any] = {
-        "keys": {},
-        "revocations": None,
-        "userinfo": {},
-        "lines_dropped": 0,
-        "peer_faults": {},
-        "in_flight": 0,
-        "serving": True,
-        "turns": 1,
-        "engine": "h2",
-    }
-    return (tally or Tally()).snapshot() | said | parts
+def worker_status(tally: Tally | None = None, **changes: Any) -> WorkerStatus:
+    """Return the status of a worker. `changes` replaces fields."""
+    status = WorkerStatus(
+        counts=(tally or Tally()).snapshot(),
+        engine="h2",
+        serving=True,
+        in_flight=0,
+        turns=1,
+        lines_dropped=0,
+        peer_faults={},
+        keys={},
+        userinfo={},
+        revocations=None,
+    )
+    return replace(status, **changes)

@@ -19,8 +19,8 @@ import grpc
 import pytest
 
 from authz.server.engine import MAX_IN_FLIGHT
+from authz.server.methods import CHECK_METHOD
 from authz.server.pb import ext_authz_pb2 as pb
-from authz.server.worker import CHECK_METHOD
 from tests.fakes.checks import AUDIENCE, PARTNER, PARTNER_KEY, PARTNER_KID, check_request, partner_claims
 from tests.fakes.keys import jwk, jwks, sign
 from tests.fakes.sidecar import SECONDS, Sidecar, fresh_token, sidecar

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from authz.tools.lint.examine import examine
 
-CLEAN = (Path(__file__).parent / "AUTHZ501" / "mended.yaml").read_text(encoding="utf-8")
+CLEAN = (Path(__file__).parent / "AUTHZ501" / "fixed.yaml").read_text(encoding="utf-8")
 
-LOGIN = (Path(__file__).parent / "AUTHZ704" / "mended.yaml").read_text(encoding="utf-8")
+LOGIN = (Path(__file__).parent / "AUTHZ704" / "fixed.yaml").read_text(encoding="utf-8")
 """The same with Envoy's OAuth2 filter before the check."""
 
 REST = "              - match: { prefix: / }\n                route: { cluster: app }\n"

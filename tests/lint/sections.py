@@ -17,18 +17,18 @@ def codes() -> str:
 
 
 def sections() -> str:
-    """A section for every code: why it matters, and what changes from its failing to its mended example."""
+    """A section for every code: why it matters, and what changes from its failing to its fixed example."""
     return "\n".join(
         f"### {rule.code}\n\n**{rule.title[0].upper()}{rule.title[1:]}** ({rule.severity}). "
-        f"{' '.join(rule.why.split())}\n\n{_mending(rule.code)}"
+        f"{' '.join(rule.why.split())}\n\n{_fixing(rule.code)}"
         for rule in rules().values()
     )
 
 
-def _mending(code: str) -> str:
+def _fixing(code: str) -> str:
     """The lines around what changes, with the mark of the finding."""
-    failing, mended = ((FOLDER / code / f"{name}.yaml").read_text(encoding="utf-8") for name in ("failing", "mended"))
-    changes = list(difflib.unified_diff(failing.splitlines(), mended.splitlines(), n=2, lineterm=""))[3:]
+    failing, fixed = ((FOLDER / code / f"{name}.yaml").read_text(encoding="utf-8") for name in ("failing", "fixed"))
+    changes = list(difflib.unified_diff(failing.splitlines(), fixed.splitlines(), n=2, lineterm=""))[3:]
     lines = "\n".join("..." if line.startswith("@@") else line for line in changes)
     where = f"../tests/lint/{code}"
-    return f"```diff\n{lines}\n```\n\nWhole files: [failing]({where}/failing.yaml), [mended]({where}/mended.yaml).\n"
+    return f"```diff\n{lines}\n```\n\nWhole files: [failing]({where}/failing.yaml), [fixed]({where}/fixed.yaml).\n"

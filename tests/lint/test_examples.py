@@ -1,4 +1,4 @@
-"""Every rule has a failing and a mended example that Envoy accepts, and the rule finds exactly the marked line.
+"""Every rule has a failing and a fixed example that Envoy accepts, and the rule finds exactly the marked line.
 
 The folders beside this file are also the examples of docs/lint.md.
 """
@@ -26,7 +26,7 @@ _REFUSED_BY_ENVOY = {
 """Examples that Envoy does not take either, with the words that it says."""
 
 _DISTINCT = {path.read_text(encoding="utf-8"): f"{path.parent.name}/{path.name}" for path in FOLDER.glob("*/*.yaml")}
-"""One example for each text: many mended ones are the same."""
+"""One example for each text: many fixed ones are the same."""
 
 
 def _marked(text: str) -> set[tuple[int, str]]:
@@ -52,10 +52,10 @@ def test_failing_example_has_the_finding_on_the_marked_line_and_nothing_else(cod
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_mended_example_has_no_finding(code: str) -> None:
-    text = (FOLDER / code / "mended.yaml").read_text(encoding="utf-8")
+def test_fixed_example_has_no_finding(code: str) -> None:
+    text = (FOLDER / code / "fixed.yaml").read_text(encoding="utf-8")
 
-    assert [f"{finding.location} {finding.message}" for finding in examine(text, "mended.yaml")] == []
+    assert [f"{finding.location} {finding.message}" for finding in examine(text, "fixed.yaml")] == []
 
 
 @pytest.mark.parametrize("example", sorted(_DISTINCT.values()))

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from authz.envoy.fields import Fields
 from authz.tools.lint.match import Match
-from authz.tools.lint.view import View
 
 
 def _match(text: str) -> Match:
     data: dict[str, Any] = yaml.safe_load(f"{{ {text} }}")
-    return Match(View(data, ()))
+    return Match(Fields(data, ()))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,36 +13,33 @@ from authz.core.reasons import Reason
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_checks
 from authz.observe.tally import DURATION_BOUNDS_SECONDS, Tally
+from authz.observe.worker_status import WorkerStatus
+from authz.server.messages import decode, encode
+from authz.sources.fetch_result import FetchResult
+from authz.sources.source_status import KeyInUse, KeyStatus
 from tests.fakes.checks import AUTHZ, Rig, access_token
+from tests.fakes.status import worker_status
 
-KEYS = {
-    "cognito": {
-        "keys": [{"kid": "a"}],
-        "dropped": [],
-        "last_success": 50.0,
-        "fetches": {"ok": 2, "timeout": 1},
-        "unknown_kids": 3,
-    }
-}
+KEYS = KeyStatus(
+    alias="cognito",
+    keys=(KeyInUse("a", ("RS256",), 50.0),),
+    dropped=(),
+    last_success=50.0,
+    last_result=FetchResult.OK,
+    fetches={FetchResult.OK: 2, FetchResult.TIMEOUT: 1},
+    unknown_kids=3,
+    stale=False,
+)
 
 
-def status(*decisions: Decision, seconds: float = 0.0001, **changes: Any) -> dict[str, Any]:
-    """A worker's report, as it comes through the control channel."""
+def status(*decisions: Decision, seconds: float = 0.0001, **changes: Any) -> WorkerStatus:
+    """A worker's status after it passed the control channel."""
     tally = Tally()
     for decision in decisions:
         tally.count(decision, seconds)
-    own = {
-        "keys": KEYS,
-        "lines_dropped": 0,
-        "peer_faults": {},
-        "in_flight": 0,
-        "serving": True,
-        "engine": "h2",
-        "userinfo": {},
-        "revocations": None,
-    }
-    report: dict[str, Any] = json.loads(json.dumps(tally.snapshot() | own | changes))
-    return report
+    received = decode(encode(worker_status(tally, **{"keys": {"cognito": KEYS}, **changes})))
+    assert isinstance(received, WorkerStatus)
+    return received
 
 
 def page(exposition: Exposition) -> CollectorRegistry:
@@ -78,7 +75,7 @@ def test_worker_that_was_never_heard_of_retires_without_a_trace() -> None:
 
 
 def test_worker_most_behind_is_the_one_that_is_shown() -> None:
-    behind = {"cognito": KEYS["cognito"] | {"keys": [], "last_success": None}}
+    behind = {"cognito": replace(KEYS, keys=(), last_success=None)}
     exposition = Exposition(Totals(), Reloads())
     exposition.live = {0: status(), 1: status(keys=behind)}
     registry = page(exposition)

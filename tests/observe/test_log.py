@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from authz.core.check import decide
 from authz.observe import log as module
 from authz.observe.log import Log, path_without_query
-from authz.server.check_service import decide
 from tests.fakes.checks import NOW, Rig, access_token, check_request
 from tests.fakes.handler import FakeCall
 from tests.fakes.keys import rsa_key

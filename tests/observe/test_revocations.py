@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prometheus_client import CollectorRegistry
 
 from authz.core.configuration import compile_configuration
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_checks
+from authz.sources.fetch_result import FetchResult
+from authz.sources.source_status import RevocationsStatus
 from tests.fakes.checks import AUTHZ
 from tests.fakes.status import worker_status
 
 
-def _report(entries: int, last_success: float | None, **loads: int) -> dict[str, Any]:
-    read = last_success is not None
-    return {"read": read, "entries": entries, "last_success": last_success, "loads": {"ok": 0, "malformed": 0} | loads}
+def _report(entries: int, last_success: float | None, **loads: int) -> RevocationsStatus:
+    counts = {FetchResult.OK: 0, FetchResult.MALFORMED: 0} | {FetchResult(name): loads[name] for name in loads}
+    return RevocationsStatus(last_success is not None, entries, last_success, counts)
 
 
-def _registry(*reports: dict[str, Any] | None) -> tuple[CollectorRegistry, Exposition]:
+def _registry(*reports: RevocationsStatus | None) -> tuple[CollectorRegistry, Exposition]:
     exposition, registry = Exposition(Totals(), Reloads()), CollectorRegistry()
     for slot, report in enumerate(reports):
         exposition.live[slot] = worker_status(revocations=report)

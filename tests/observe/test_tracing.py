@@ -17,8 +17,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from authz.observe import tracing
-from authz.observe.tracing import Trace
-from authz.server.worker import CHECK_METHOD
+from authz.observe.tracing import SpanExport
+from authz.server.methods import CHECK_METHOD
 from tests.fakes.checks import Rig, access_token, check_request
 from tests.fakes.sidecar import fresh_token, sidecar
 from tests.fakes.waiting import until
@@ -86,7 +86,7 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def trace(collector: Collector, complaints: list[str]) -> Iterator[Trace]:
+def trace(collector: Collector, complaints: list[str]) -> Iterator[SpanExport]:
     del collector
     started = tracing.start(complaints.append)
     assert started is not None
@@ -94,7 +94,7 @@ def trace(collector: Collector, complaints: list[str]) -> Iterator[Trace]:
     started.close()
 
 
-def test_check_of_a_sampled_caller_is_one_span_below_its_own(trace: Trace, collector: Collector) -> None:
+def test_check_of_a_sampled_caller_is_one_span_below_its_own(trace: SpanExport, collector: Collector) -> None:
     decision = Rig().decide(access_token(scope="x"), "reading")
     begin = time.time_ns()
 
@@ -126,7 +126,7 @@ def test_check_of_a_sampled_caller_is_one_span_below_its_own(trace: Trace, colle
         "é" * 55,
     ],
 )
-def test_caller_that_is_not_sampled_costs_no_span(trace: Trace, collector: Collector, traceparent: str) -> None:
+def test_caller_that_is_not_sampled_costs_no_span(trace: SpanExport, collector: Collector, traceparent: str) -> None:
     trace.span(Rig().decide(), 0.001, traceparent)
     trace.span(Rig().decide(), 0.001, SAMPLED)
 
@@ -134,7 +134,7 @@ def test_caller_that_is_not_sampled_costs_no_span(trace: Trace, collector: Colle
     assert len(collector.spans) == 1
 
 
-def test_collector_that_stands_still_holds_nobody_up(trace: Trace, collector: Collector) -> None:
+def test_collector_that_stands_still_holds_nobody_up(trace: SpanExport, collector: Collector) -> None:
     collector.hold.clear()
     decision = Rig().decide()
 
@@ -148,7 +148,7 @@ def test_collector_that_stands_still_holds_nobody_up(trace: Trace, collector: Co
 
 
 def test_collector_that_refuses_is_said_in_our_own_log(
-    trace: Trace, collector: Collector, complaints: list[str]
+    trace: SpanExport, collector: Collector, complaints: list[str]
 ) -> None:
     collector.status = 400
 

@@ -22,18 +22,17 @@ def _decision(reason: Reason, text: str) -> Decision:
     return Decision(reason, policy=Policy("read"), identity=identity, issuer="people")
 
 
-def _counted(*decisions: Decision) -> list[list[object]]:
+def _counted(*decisions: Decision) -> list[tuple[str, str, int]]:
     tally = Tally()
     for decision in decisions:
         tally.count(decision, 0.001)
-    refusals: list[list[object]] = tally.snapshot()["api_refusals"]
-    return refusals
+    return list(tally.snapshot().api_refusals)
 
 
 def test_api_token_refused_for_its_scope_is_counted() -> None:
     refused = _decision(Reason.SCOPE_INSUFFICIENT, token("guests"))
 
-    assert _counted(refused, refused) == [["read", "people", 2]]
+    assert _counted(refused, refused) == [("read", "people", 2)]
 
 
 def test_other_refusals_and_other_tokens_are_not_counted() -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
+from authz.core.key_lookup import KeyLookup
 from authz.core.keyset import ALGORITHMS, UnusableKeySet
 from authz.core.reasons import Reason
 from authz.server import wire
-from authz.server.check_service import Rules, decide
 from authz.server.conversation import Question
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
 from authz.tools.policy_tests.mint import TestKeys, Token, mint
 from tests.fakes.checks import NOW, POOL
 from tests.fakes.keys import ec_key, jwk, jwks, sign
@@ -41,7 +42,7 @@ _ISSUERS: dict[str, dict[str, Any]] = {
 def _reason(fields: dict[str, Any], token: Token, document: bytes | None = None, text: str = "") -> Reason:
     configuration = compile_configuration({"issuers": {"it": fields}})
     issuer = configuration.issuers.by_alias["it"]
-    rules = Rules.of(configuration, "test", Keys({"it": TestKeys(issuer, document)}))
+    rules = ServedRules.of(configuration, "test", KeyLookup({"it": TestKeys(issuer, document)}))
     headers = {"authorization": f"Bearer {text or mint(issuer, token, NOW)}"}
     return decide(rules, wire.write_request(Question("authenticated", headers=headers)), NOW, may_wait=False).reason
 

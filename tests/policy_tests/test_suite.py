@@ -64,7 +64,7 @@ tests:
         (_TEST + "  expect: ok\n  token: { claim: {} }", "5:12", "Did you mean `claims`?"),
         (_TEST + "  expect: ok\n  token: { claims: [1] }", "5:20", "a mapping is needed"),
         (_TEST + "  expect: ok\n  token: { age: soon }", "5:17", "a duration"),
-        (_TEST + "  expect: ok\n  request: orders", "5:12", "begins with https"),
+        (_TEST + "  expect: ok\n  request: orders", "5:12", "must begin with https"),
         (_TEST + "  expect: ok\n  token: { text: a }\n  authorization: b", "6:18", "both set"),
         ("tests:\n- policy: p\n  expect: ok", "2:3", "name is missing"),
         ("tests:\n- name: a\n  expect: ok", "2:3", "neither policy nor request"),

@@ -12,8 +12,7 @@ from typing import Any
 
 import grpc
 
-from authz.server.check_service import Call
-from authz.server.engine import Engine, Service, Status
+from authz.server.engine import Call, Engine, Service, Status
 from authz.server.grpc_engine import GrpcEngine
 from authz.server.http2_engine import Http2Engine
 
@@ -60,7 +59,7 @@ def method(channel: grpc.Channel, name: str) -> Any:
 
 @contextmanager
 def running(make: Callable[..., Engine], max_in_flight: int = 1024, address: str = "") -> Iterator[Running]:
-    """Serve until the block is left, on a socket of its own or on the address."""
+    """Serve until the block is left."""
     with tempfile.TemporaryDirectory(prefix="authz-test-") as folder:
         address = address or f"unix:{Path(folder) / 'engine.sock'}"
         waiting: list[Call] = []

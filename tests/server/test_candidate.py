@@ -129,7 +129,7 @@ def test_comparisons_are_counted_by_policy_and_agreement_and_there_from_the_star
     for scope in ("read", "read write", "read"):
         tally.count(handler.ask(access_token(scope=scope), "readers"), 0.0)
 
-    counts = {(policy, agreement): count for policy, agreement, count in tally.snapshot()["candidates"]}
+    counts = {(policy, agreement): count for policy, agreement, count in tally.snapshot().candidates}
 
     assert counts == {("readers", "stricter"): 2, ("readers", "same"): 1}
     possible = possible_comparisons(compile_configuration(WRITTEN))

@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 
 from authz.core import bearer
+from authz.core import check as decide_module
 from authz.core import token as token_module
+from authz.core.check import decide
 from authz.core.decision import Decision
+from authz.core.key_lookup import FetchPending
+from authz.core.policy_lookup import PolicyLookup
 from authz.core.reasons import Reason
 from authz.observe.labels import possible_checks
 from authz.server import check_service as check_module
 from authz.server import wire
 from authz.server.check_response import Renderer
-from authz.server.check_service import Check, decide
-from authz.server.keys import FetchPending
+from authz.server.check_service import CheckService
 from authz.server.pb import ext_authz_pb2 as pb
-from authz.server.policies import Policies
 from authz.sources.background import Background
 from tests.fakes.checks import (
     AUTHZ,
@@ -313,12 +315,12 @@ def _breaks(*_arguments: object, **_named: object) -> Any:
 
 BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(wire, "parse", _breaks),
-    lambda patch: patch.setattr(Policies, "find", _breaks),
+    lambda patch: patch.setattr(PolicyLookup, "find", _breaks),
     lambda patch: patch.setattr(bearer, "find", _breaks),
     lambda patch: patch.setattr(token_module, "parse", _breaks),
-    lambda patch: patch.setattr(check_module, "verify", _breaks),
-    lambda patch: patch.setattr(check_module, "identify", _breaks),
-    lambda patch: patch.setattr(check_module, "judge_claims", _breaks),
+    lambda patch: patch.setattr(decide_module, "verify", _breaks),
+    lambda patch: patch.setattr(decide_module, "identify", _breaks),
+    lambda patch: patch.setattr(decide_module, "judge_claims", _breaks),
     lambda patch: patch.setattr(Renderer, "_write", _breaks),
 )
 
@@ -343,7 +345,7 @@ def test_errors_of_the_interpreter_are_refused_too(error: type[Exception], monke
     def fails(*_: object) -> Any:
         raise error if error is not UnicodeEncodeError else UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate")
 
-    monkeypatch.setattr(check_module, "judge_claims", fails)
+    monkeypatch.setattr(decide_module, "judge_claims", fails)
 
     with handling(Rig()) as handler:
         assert handler.ask(access_token()).reason is Reason.INTERNAL_ERROR
@@ -397,5 +399,7 @@ def test_a_check_of_a_background_that_has_ended_waits_for_nothing() -> None:
     stopped = Background()
     stopped.stop()
 
-    assert Check(rig.rules, stopped, lambda *_: None, clock=lambda: NOW)(check_request(UNKNOWN), FakeCall()) is None
-    assert asyncio.iscoroutinefunction(Check._later)
+    assert (
+        CheckService(rig.rules, stopped, lambda *_: None, clock=lambda: NOW)(check_request(UNKNOWN), FakeCall()) is None
+    )
+    assert asyncio.iscoroutinefunction(CheckService._later)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from authz.core.check import decide
 from authz.server import wire
-from authz.server.check_service import decide
 from authz.server.conversation import Answer, Question
 from tests.fakes.checks import NOW, Rig, access_token
 

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import pytest
 
+from authz.core import policy_lookup as module
 from authz.core.configuration import compile_configuration
 from authz.core.policy import Policy
+from authz.core.policy_lookup import PolicyLookup
 from authz.core.reasons import Denied, Reason
-from authz.server import policies as module
-from authz.server.policies import Policies
+from authz.envoy.inline_policy import parse_inline_policy
 from tests.fakes.checks import AUTHZ
 
 
 @pytest.fixture
-def policies() -> Policies:
-    return Policies(compile_configuration(AUTHZ).references)
+def policies() -> PolicyLookup:
+    return PolicyLookup(compile_configuration(AUTHZ).references, parse_inline_policy)
 
 
-def refused(policies: Policies, text: str) -> Denied:
+def refused(policies: PolicyLookup, text: str) -> Denied:
     with pytest.raises(Denied) as caught:
         policies.find(text)
     return caught.value
 
 
 @pytest.mark.parametrize("name", ["reading", "deny", "public", "authenticated"])
-def test_named_policy_is_found(policies: Policies, name: str) -> None:
+def test_named_policy_is_found(policies: PolicyLookup, name: str) -> None:
     assert policies.find(name).name == name
 
 
 @pytest.mark.parametrize("text", ["{scopes: [a]}", "scopes: a", '{"scopes": ["a"]}'])
-def test_policy_written_in_place_is_read_once(policies: Policies, text: str) -> None:
+def test_policy_written_in_place_is_read_once(policies: PolicyLookup, text: str) -> None:
     policy = policies.find(text)
 
     assert policy.name == "inline"
     assert policies.find(text) is policy
 
 
-def test_route_without_a_policy_is_the_operators_mistake(policies: Policies) -> None:
+def test_route_without_a_policy_is_the_operators_mistake(policies: PolicyLookup) -> None:
     assert refused(policies, "").reason is Reason.POLICY_MISSING
 
 
@@ -55,7 +56,7 @@ def test_route_without_a_policy_is_the_operators_mistake(policies: Policies) -> 
         ("x" * 20_000 + ":", "longer than 16384 characters"),
     ],
 )
-def test_wrong_policy_is_invalid_and_the_detail_says_why(policies: Policies, text: str, said: str) -> None:
+def test_wrong_policy_is_invalid_and_the_detail_says_why(policies: PolicyLookup, text: str, said: str) -> None:
     for _ in range(2):  # read, and remembered
         denied = refused(policies, text)
         assert denied.reason is Reason.POLICY_INVALID
@@ -63,7 +64,7 @@ def test_wrong_policy_is_invalid_and_the_detail_says_why(policies: Policies, tex
 
 
 def test_policies_written_in_place_are_remembered_up_to_a_bound(
-    policies: Policies, monkeypatch: pytest.MonkeyPatch
+    policies: PolicyLookup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_INLINE_POLICIES", 10)
 
@@ -73,7 +74,7 @@ def test_policies_written_in_place_are_remembered_up_to_a_bound(
     assert len(policies._inline) <= 10
 
 
-def test_their_names_become_labels_up_to_a_bound(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_their_names_become_labels_up_to_a_bound(policies: PolicyLookup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_INLINE_POLICIES", 10)
     monkeypatch.setattr(module, "MAX_INLINE_NAMES", 5)
 

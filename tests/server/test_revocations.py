@@ -123,7 +123,11 @@ def test_worker_that_is_started_anew_without_a_list_refuses_tokens_until_there_i
 
     os.kill(served.workers()[0], signal.SIGKILL)
 
-    until(lambda: served.page("/readyz").data["without_revocations"], SECONDS)
+    def listens_without_the_list() -> bool:
+        missing = served.page("/readyz").data
+        return bool(missing["without_revocations"]) and not missing["not_serving"]
+
+    until(listens_without_the_list, SECONDS)
     (unready,) = served.page("/readyz").data["without_revocations"]
     number = served.addresses.index(unready)
     assert served.check(fresh_token(), worker=number) == "revocations_unavailable"

@@ -19,13 +19,13 @@ from envoy_data_plane.envoy.service.auth.v3 import (
 from hypothesis import given
 from hypothesis import strategies as some
 
+from authz.core.check import decide
 from authz.core.configuration import compile_configuration
 from authz.core.decision import Agreement, Comparison, Decision
 from authz.core.forward import read_forward
 from authz.core.reasons import Denied, Reason
 from authz.server import wire
 from authz.server.check_response import Renderer
-from authz.server.check_service import decide
 from authz.server.conversation import Question
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.checks import AUTHZ, NOW, Rig, access_token

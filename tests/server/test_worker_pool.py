@@ -1,4 +1,4 @@
-"""Workers under the hand that starts them: stuck ones are seen, late ones are told, none is left behind."""
+"""The worker pool: it detects stuck workers, configures late ones and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -16,41 +16,43 @@ import pytest
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.log import Log
 from authz.server import worker_pool as module
-from authz.server.worker_pool import WorkerOptions, WorkerPool
+from authz.server.messages import WorkerOptions
+from authz.server.worker_pool import WorkerPool
 from tests.fakes.sidecar import SECONDS, bootstrap, write_keys
 
 OPTIONS = WorkerOptions("h2", "error", "json", 1.0)
 
 
-class Fleets:
-    """One fleet of one worker, and what it knows of it."""
+class RunningPool:
+    """A pool of one worker, with its exposition and log."""
 
     def __init__(self, directory: Path) -> None:
         self.exposition = Exposition(Totals(), Reloads())
         self.log = Log("error", "json", io.StringIO())
-        self.fleet = WorkerPool((f"unix:{directory}/a.sock",), OPTIONS, self.exposition, self.log)
+        self.pool = WorkerPool((f"unix:{directory}/a.sock",), OPTIONS, self.exposition, self.log)
         self.authz = bootstrap(directory)["node"]["metadata"]["authz"]
 
     @property
     def pid(self) -> int:
-        return self.fleet._processes[0].pid
+        return self.pool._processes[0].pid
 
     def serves(self) -> bool:
-        return bool(self.exposition.live.get(0, {}).get("serving"))
+        status = self.exposition.live.get(0)
+        return status is not None and status.serving
 
 
-def using(use: Callable[[Fleets], Awaitable[None]]) -> None:
-    """Run with a fleet in a folder of its own, for a bounded time; afterwards no worker is left."""
+def using(use: Callable[[RunningPool], Awaitable[None]]) -> None:
+    """Run with a pool in its own directory, for a bounded time. Afterwards no worker is left."""
 
     async def run() -> None:
         with tempfile.TemporaryDirectory(prefix="authz-", dir="/tmp") as name:
             write_keys(Path(name))
-            fleets = Fleets(Path(name))
+            running = RunningPool(Path(name))
             async with asyncio.timeout(3 * SECONDS):
-                await use(fleets)
-                await fleets.fleet.drain(0.0)
-            assert fleets.fleet._processes == {}
-            fleets.log.close()
+                await use(running)
+                await running.pool.drain(0.0)
+            assert running.pool._processes == {}
+            running.log.close()
 
     asyncio.run(run())
 
@@ -60,18 +62,18 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-def test_worker_that_stands_still_is_stuck_until_it_turns_again() -> None:
-    async def use(fleets: Fleets) -> None:
-        fleets.fleet.start()
-        fleets.fleet.configure(fleets.authz, "orders-api")
-        await until(fleets.serves)
-        assert fleets.fleet.stuck(SECONDS) == []
+def test_stopped_worker_is_stuck_until_it_continues() -> None:
+    async def use(running: RunningPool) -> None:
+        running.pool.start()
+        running.pool.configure(running.authz, "orders-api")
+        await until(running.serves)
+        assert running.pool.stuck(SECONDS) == []
 
-        os.kill(fleets.pid, signal.SIGSTOP)
-        await until(lambda: fleets.fleet.stuck(2.5) == [0])
+        os.kill(running.pid, signal.SIGSTOP)
+        await until(lambda: running.pool.stuck(2.5) == [0])
 
-        os.kill(fleets.pid, signal.SIGCONT)
-        await until(lambda: fleets.fleet.stuck(2.5) == [])
+        os.kill(running.pid, signal.SIGCONT)
+        await until(lambda: running.pool.stuck(2.5) == [])
 
     using(use)
 
@@ -79,33 +81,33 @@ def test_worker_that_stands_still_is_stuck_until_it_turns_again() -> None:
 def test_worker_that_does_not_end_with_its_drain_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KILL_AFTER_SECONDS", 0.2)
 
-    async def use(fleets: Fleets) -> None:
-        fleets.fleet.start()
-        fleets.fleet.configure(fleets.authz, "orders-api")
-        await until(fleets.serves)
-        os.kill(fleets.pid, signal.SIGSTOP)
+    async def use(running: RunningPool) -> None:
+        running.pool.start()
+        running.pool.configure(running.authz, "orders-api")
+        await until(running.serves)
+        os.kill(running.pid, signal.SIGSTOP)
 
     using(use)
 
 
 def test_drain_reaches_a_worker_that_is_still_starting() -> None:
-    async def use(fleets: Fleets) -> None:
-        fleets.fleet.start()
-        fleets.fleet.configure(fleets.authz, "orders-api")
-        await until(lambda: fleets.fleet._processes)
+    async def use(running: RunningPool) -> None:
+        running.pool.start()
+        running.pool.configure(running.authz, "orders-api")
+        await until(lambda: running.pool._processes)
 
     using(use)
 
 
 def test_drain_before_any_worker_was_started_starts_none() -> None:
-    async def use(fleets: Fleets) -> None:
-        fleets.fleet.start()
+    async def use(running: RunningPool) -> None:
+        running.pool.start()
 
     using(use)
 
 
-def test_worker_whose_process_cannot_be_made_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def use(fleets: Fleets) -> None:
+def test_worker_whose_process_cannot_be_created_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(running: RunningPool) -> None:
         real, refusals = asyncio.create_subprocess_exec, [OSError("no more processes"), OSError("no more processes")]
 
         async def create(*arguments: Any, **named: Any) -> asyncio.subprocess.Process:
@@ -114,8 +116,8 @@ def test_worker_whose_process_cannot_be_made_is_tried_again(monkeypatch: pytest.
             return await real(*arguments, **named)
 
         monkeypatch.setattr(asyncio, "create_subprocess_exec", create)
-        fleets.fleet.start()
-        fleets.fleet.configure(fleets.authz, "orders-api")
-        await until(fleets.serves)
+        running.pool.start()
+        running.pool.configure(running.authz, "orders-api")
+        await until(running.serves)
 
     using(use)

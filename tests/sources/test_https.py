@@ -10,7 +10,8 @@ from threading import Thread
 
 import pytest
 
-from authz.sources import tls, url
+from authz.core import url
+from authz.sources import tls
 from authz.sources.background import Background
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.https import MAX_HEAD_BYTES, get

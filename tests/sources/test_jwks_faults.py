@@ -293,13 +293,17 @@ def test_a_log_that_raises_does_not_end_the_refreshing(
 
 
 def test_without_file_descriptors_the_fetch_fails_and_recovers_when_there_are_some(
-    make_source: MakeSource, clock: FakeClock
+    make_source: MakeSource, clock: FakeClock, quick: Callable[..., Environment]
 ) -> None:
     with KeyServer(GOOD) as server:
-        source = _started(make_source(jwks_uri=server.url))
+        before = len(_descriptors())
+        source = _started(make_source(jwks_uri=server.url, environment=quick(deadline_seconds=2.5)))
         good = source.current
+        # Both ends close the connection of the first fetch in their own time. If one did so after _fill(), the next
+        # fetch would get a descriptor, the server none for its accept(), and the fetch would end with TIMEOUT.
+        until(lambda: len(_descriptors()) <= before)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are what is wanted
+        highest = max(_descriptors())
         spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(8)]
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(*spare, highest) + 1, limits[0]), limits[1]))
@@ -315,8 +319,12 @@ def test_without_file_descriptors_the_fetch_fails_and_recovers_when_there_are_so
         assert _ask(source, clock) is FetchResult.OK
 
 
+def _descriptors() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - the names are the numbers
+
+
 def _fill() -> list[int]:
-    """Take every descriptor that is left."""
+    """Take every free descriptor."""
     taken = []
     while True:
         try:

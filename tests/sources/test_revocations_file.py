@@ -15,6 +15,7 @@ from authz.core.revocations import MAX_DOCUMENT_BYTES, UNREAD
 from authz.sources import files
 from authz.sources.background import Background
 from authz.sources.environment import Environment
+from authz.sources.fetch_result import FetchResult
 from authz.sources.revocations_file import RESULTS, RevocationsFile
 from tests.fakes.clock import FakeClock
 from tests.fakes.waiting import until
@@ -54,7 +55,7 @@ def _start(source: RevocationsFile, background: Background) -> RevocationsFile:
 
 
 def _looks(source: RevocationsFile) -> int:
-    return sum(source.report()["loads"].values())
+    return sum(source.report().loads.values())
 
 
 def _pass(clock: FakeClock, source: RevocationsFile, loads: int) -> None:
@@ -80,8 +81,8 @@ def test_list_is_there_when_start_has_ended(
     _start(source, background)
 
     assert len(source.current) == 1
-    assert source.report()["read"]
-    assert source.report()["last_success"] == 1_800_000_000.0
+    assert source.report().read
+    assert source.report().last_success == 1_800_000_000.0
     assert events == [("revocations_loaded", {"file": source.path, "entries": 1, "unknown_issuers": []})]
 
 
@@ -160,7 +161,7 @@ def test_file_that_cannot_be_used_leaves_the_last_good_list_in_force_and_is_repo
     _stay(clock, source)
 
     assert source.current is held
-    assert source.report()["loads"][result] == 1
+    assert source.report().loads[FetchResult(result)] == 1
     name, fields = events[-1]
     assert (name, fields["result"], fields["serving"]) == ("revocations_failed", result, True)
     assert len(events) == 2
@@ -186,7 +187,8 @@ def test_missing_file_at_start_leaves_a_list_that_refuses(
     _start(source, background)
 
     assert source.current is UNREAD
-    assert source.report() | {"read": False, "entries": 0, "last_success": None} == source.report()
+    status = source.report()
+    assert (status.read, status.entries, status.last_success) == (False, 0, None)
     assert events[-1][1]["serving"] is False
 
 
@@ -196,7 +198,7 @@ def test_fifo_in_place_of_the_file_does_not_hang(source: RevocationsFile, backgr
 
     _start(source, background)
 
-    assert source.report()["loads"]["file_unreadable"] == 1
+    assert source.report().loads[FetchResult.FILE_UNREADABLE] == 1
 
 
 def test_entries_for_issuers_that_are_not_configured_are_named(
@@ -234,7 +236,7 @@ def test_unforeseen_failure_is_counted_and_the_watching_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(files, "signature", fail)
         _start(source, background)
-    assert source.report()["loads"]["internal_error"] == 1
+    assert source.report().loads[FetchResult.INTERNAL_ERROR] == 1
     path.write_bytes(_document(A, B))
 
     _pass(clock, source, 2)
@@ -253,4 +255,4 @@ def test_log_that_fails_does_not_stop_the_watching(path: Path, background: Backg
 
 
 def test_every_result_is_counted_from_the_start(source: RevocationsFile) -> None:
-    assert source.report()["loads"] == {result.value: 0 for result in RESULTS}
+    assert source.report().loads == dict.fromkeys(RESULTS, 0)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from authz.core.issuers import UserinfoLocation
+from authz.core.userinfo_lookup import UserinfoAnswer
 from authz.sources import userinfo_source
 from authz.sources.background import Background
 from authz.sources.environment import Environment
-from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, Answer, UserinfoSource
+from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, UserinfoSource
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.clock import FakeClock
 from tests.fakes.keyserver import KeyServer, Mode
@@ -62,7 +63,7 @@ def _ask(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> 
     asked.result(5)
 
 
-def _found(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> Answer:
+def _found(source: UserinfoSource, token: str = TOKEN, subject: str = "alice") -> UserinfoAnswer:
     answer = source.find(token, subject)
     assert answer is not None
     return answer
@@ -83,7 +84,7 @@ def test_endpoint_is_asked_with_the_token_and_its_answer_is_remembered(
     assert claims["email"] == "alice@example.com"
     assert server.heads[0].startswith("GET /userinfo HTTP/1.1\r\n")
     assert f"authorization: Bearer {TOKEN}\r\n" in server.heads[0].replace("Authorization", "authorization")
-    assert source.report()["ok"] == 1
+    assert source.report().fetches["ok"] == 1
 
 
 def test_those_who_ask_about_the_same_token_share_one_question(source: UserinfoSource, server: KeyServer) -> None:
@@ -174,7 +175,7 @@ def test_endpoint_that_refuses_the_token_is_believed(source: UserinfoSource, ser
     _ask(source)
 
     assert _found(source).is_refusal
-    assert source.report()["refused"] == 1
+    assert source.report().fetches["refused"] == 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_whatever_else_the_endpoint_does_is_no_answer_and_neither_quoted_nor_fol
 
     answer = _found(source)
     assert (answer.result, answer.claims, answer.is_refusal) == (result, None, False)
-    assert source.report()[result] == 1
+    assert source.report().fetches[result] == 1
     assert server.requests == 1
     assert TOKEN not in repr(events) + answer.detail
     assert "secret" not in repr(events) + answer.detail
@@ -237,7 +238,7 @@ def test_failure_of_our_own_is_an_answer_like_any_other_failure(
 
 
 def test_every_result_is_counted_from_the_start(source: UserinfoSource) -> None:
-    assert source.report() == dict.fromkeys(RESULTS, 0)
+    assert source.report().fetches == dict.fromkeys(RESULTS, 0)
 
 
 # --- how long it counts
@@ -284,7 +285,7 @@ def test_endpoint_that_fails_takes_no_good_answer_away_and_is_asked_again_after_
     clock.advance(RENEWED_SECONDS)
     server.mode = Mode.ERROR_500
     _found(source)
-    until(lambda: source.report()["http_status"] == 1)
+    until(lambda: source.report().fetches["http_status"] == 1)
 
     for _request in range(20):
         assert _found(source).result == "ok"
@@ -375,7 +376,7 @@ def test_questions_that_wait_for_their_turn_keep_their_deadline(
         assert question is not None
         question.result(2)
 
-    assert source.report()["timeout"] == 6
+    assert source.report().fetches["timeout"] == 6
 
 
 # --- the log

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from authz.tools.demo.provision import Pool
+from authz.tools.init import pages
 from authz.tools.processes.children import Child, Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command
 
@@ -66,7 +67,7 @@ def derive(shipped: str, place: Place, pool: Pool) -> str:
         "/etc/envoy/secrets": str(place.directory),
         "/run/authz/authz.sock": str(place.directory / "authz.sock"),
     }
-    config = yaml.safe_load(_replace(shipped, names))
+    config = yaml.safe_load(pages.local(_replace(shipped, names)))
 
     cognito = config["node"]["metadata"]["authz"]["issuers"]["cognito"]
     cognito["client_ids"].append(pool.api_client_id)

@@ -1,1 +1,1 @@
-"""A user's own Envoy YAML, run by the real Envoy on loopback with everything outside of it replaced."""
+"""Run a user's Envoy YAML in the real Envoy on loopback, without its network dependencies."""

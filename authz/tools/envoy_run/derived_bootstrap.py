@@ -1,7 +1,7 @@
-"""An Envoy YAML made ready to be tried here: its routes and the filters that look at requests stay as they are.
+"""Derive a bootstrap that runs on loopback from an Envoy YAML. Routes and request filters stay unchanged.
 
-What reaches outside is replaced or left out: addresses, TLS, upstreams, secrets, logins. Each filter that is left out
-is named, so that nobody takes a rehearsal for more than it is.
+Everything that needs the network is replaced or removed: addresses, TLS, upstreams, secrets and logins. The result
+names each removed filter, because the run says nothing about it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from authz.core.problems import ConfigurationError, Location, Path
-from authz.envoy.document import Document
-from authz.tools.envoy_run.entrances import EXT_AUTHZ, Entrance
-from authz.tools.envoy_run.fields import each_of, is_message, member, without
+from authz.core.problems import ConfigurationError, Location
+from authz.envoy.document import YamlDocument
+from authz.envoy.fields import Fields, drop_fields
+from authz.envoy.listeners import ConnectionManager
 from authz.tools.processes.machine import LOOPBACK
 
 CASE_HEADER = "x-authz-case"
-"""Names the request in the rehearsal's access log."""
+"""Identifies the request in the access log of the run."""
 
-SIDECAR_CLUSTER = "authz-rehearsal"
+SIDECAR_CLUSTER = "authz-run"
 SIDECAR_SECONDS = 10
-"""How long Envoy waits for a decision here: a fetch of keys may be part of it."""
+"""Envoy's timeout for a decision. Longer than in production: a decision can include a key fetch."""
 
+EXT_AUTHZ_TYPE = ".ext_authz.v3.ExtAuthz"
 _KEPT = (
-    EXT_AUTHZ,
+    EXT_AUTHZ_TYPE,
     ".router.v3.Router",
     ".header_mutation.v3.HeaderMutation",
     ".cors.v3.Cors",
@@ -37,49 +38,57 @@ _KEPT = (
     ".grpc_web.v3.GrpcWeb",
     ".lua.v3.Lua",
 )
-"""Filters that need nothing but the request. Others, such as a login, cannot be had here or would answer instead."""
+"""Filters that need only the request. Others, such as a login, need the network or answer themselves."""
 
-_LEFT_OUT = ("access_log", "access_log_options", "tracing", "upgrade_configs", "http3_protocol_options", "codec_type")
+_LEFT_OUT = (
+    "access_log",
+    "local_reply_config",
+    "access_log_options",
+    "tracing",
+    "upgrade_configs",
+    "http3_protocol_options",
+    "codec_type",
+)
 _TYPE = "type.googleapis.com/envoy."
 
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """What stands in for the world outside of the file."""
+    """Sockets and files of one run."""
 
     sidecar: str
-    """The path of the socket that checks go to."""
+    """Path of the socket that receives the checks."""
     upstream_port: int
     admin_port: int
     ports: tuple[int, ...]
-    """To listen on, one an entrance."""
+    """Ports to listen on, one per connection manager."""
     access_log: str
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One route of the file, by the name it has in a rehearsal."""
+class RunRoute:
+    """One route of the file, and its name in the run."""
 
     name: str
     location: Location
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """A bootstrap to start Envoy with."""
+class DerivedBootstrap:
+    """A bootstrap for the run."""
 
     bootstrap: Mapping[str, Any]
-    routes: tuple[Route, ...]
-    """Every route that can be seen in the file."""
+    routes: tuple[RunRoute, ...]
+    """Every route in the file."""
     left_out: tuple[str, ...]
-    """Names of HTTP filters that do not run here."""
+    """Names of removed HTTP filters."""
 
 
-def derive(document: Document, found: tuple[Entrance, ...], paths: RunPaths) -> Derived:
-    """The bootstrap of the rehearsal. Raises ConfigurationError."""
-    routes: list[Route] = []
+def derive(document: YamlDocument, found: tuple[ConnectionManager, ...], paths: RunPaths) -> DerivedBootstrap:
+    """Build the bootstrap of the run. Raises ConfigurationError."""
+    routes: list[RunRoute] = []
     left_out: dict[str, None] = {}
-    managers = [_manager(document, entrance, paths, routes, left_out) for entrance in found]
+    managers = [_manager(document, original, paths, routes, left_out) for original in found]
     listeners = [_listener(manager, port) for manager, port in zip(managers, paths.ports, strict=True)]
     clusters = [_cluster(name, _socket(paths.upstream_port)) for name in sorted(_cluster_names(document, managers))]
     sidecar = _cluster(SIDECAR_CLUSTER, {"pipe": {"path": paths.sidecar}})
@@ -90,53 +99,60 @@ def derive(document: Document, found: tuple[Entrance, ...], paths: RunPaths) -> 
         }
     }
     bootstrap = {
-        "node": {"id": "rehearsal", "cluster": "rehearsal"},
+        "node": {"id": "run", "cluster": "run"},
         "admin": {"address": _socket(paths.admin_port)},
         "layered_runtime": {"layers": _static_layers(document.data)},
         "static_resources": {"listeners": listeners, "clusters": [*clusters, sidecar]},
     }
-    return Derived(bootstrap, tuple(routes), tuple(left_out))
+    return DerivedBootstrap(bootstrap, tuple(routes), tuple(left_out))
 
 
 def _manager(
-    document: Document, entrance: Entrance, paths: RunPaths, routes: list[Route], left_out: dict[str, None]
+    document: YamlDocument,
+    original: ConnectionManager,
+    paths: RunPaths,
+    routes: list[RunRoute],
+    left_out: dict[str, None],
 ) -> dict[str, Any]:
-    """The connection manager with what reaches outside taken away."""
-    manager = without(copy.deepcopy(dict(entrance.manager)), *_LEFT_OUT)
-    route_config = member(manager, "route_config")
-    if not isinstance(route_config, dict):
-        fix = "Ask a file with `route_config` in it, or name the policy instead of the request."
+    """Copy a connection manager without the parts that need the network."""
+    path = original.fields.path
+    copied = Fields(drop_fields(copy.deepcopy(dict(original.fields.value)), *_LEFT_OUT), path)
+    table = copied.get("route_config")
+    if not isinstance(copied.raw("route_config"), dict):
+        fix = "Use a file with `route_config` in it, or name the policy instead of the request."
         raise ConfigurationError.because(
-            "the routes come from RDS and cannot be seen here", fix, document.locate(entrance.path)
+            "the routes come from RDS and are not in this file", fix, document.locate(path)
         )
     kept = []
-    for _key, _index, each in each_of(manager, "http_filters"):
-        config, name = member(each, "typed_config"), str(each.get("name", ""))
-        if not any(is_message(config, ending) for ending in _KEPT):
+    for each in copied.each("http_filters"):
+        config, name = each.get("typed_config"), each.text("name")
+        if not config.type_url.endswith(_KEPT):
             left_out[name] = None
             continue
-        if is_message(config, EXT_AUTHZ):
-            _ask_the_rehearsal(config, document.locate(entrance.path))
-        kept.append(each)
+        if config.type_url.endswith(EXT_AUTHZ_TYPE):
+            _use_run_sidecar(config, document.locate(path))
+        kept.append(each.value)
     names = frozenset(str(each.get("name", "")) for each in kept)
-    _keep_per_filter(route_config, names)
-    routes += _name_routes(document, route_config, (*entrance.path, "route_config"))
-    without(manager, "http_filters")
-    return manager | {"http_filters": kept, "stat_prefix": "rehearsal", "access_log": [_access_log(paths)]}
+    _keep_per_filter(dict(table.value), names)
+    routes += _name_routes(document, table)
+    manager = drop_fields(dict(copied.value), "http_filters")
+    return manager | {"http_filters": kept, "stat_prefix": "run", "access_log": [_access_log(paths)]}
 
 
-def _ask_the_rehearsal(config: dict[str, Any], location: Location) -> None:
-    if member(config, "http_service") is not None:
-        fix = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }: the sidecar speaks gRPC."
-        raise ConfigurationError.because("the ext_authz filter asks over HTTP", fix, location)
-    without(config, "grpc_service")
+def _use_run_sidecar(fields: Fields, location: Location) -> None:
+    """Send the checks of an ext_authz filter to the socket of the run."""
+    if fields.raw("http_service") is not None:
+        fix = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }. The sidecar speaks gRPC."
+        raise ConfigurationError.because("the ext_authz filter uses HTTP", fix, location)
+    config = fields.editable()
+    drop_fields(config, "grpc_service")
     config["grpc_service"] = {"envoy_grpc": {"cluster_name": SIDECAR_CLUSTER}, "timeout": f"{SIDECAR_SECONDS}s"}
 
 
 def _keep_per_filter(value: Any, names: frozenset[str]) -> None:
-    """Drop per-route settings of filters that do not run; redirects to TLS would have nowhere to go."""
+    """Remove per-route settings of removed filters, and redirects to TLS: the run has no TLS."""
     if isinstance(value, dict):
-        without(value, "require_tls")
+        drop_fields(value, "require_tls")
         for key in ("typed_per_filter_config", "typedPerFilterConfig"):
             settings = value.get(key)
             if isinstance(settings, dict):
@@ -148,44 +164,41 @@ def _keep_per_filter(value: Any, names: frozenset[str]) -> None:
             _keep_per_filter(item, names)
 
 
-def _name_routes(document: Document, route_config: dict[str, Any], path: Path) -> Iterator[Route]:
-    """Give every route a name that leads back to its line."""
-    for hosts_key, host_index, host in each_of(route_config, "virtual_hosts"):
-        for key, index, route in each_of(host, "routes"):
-            location = document.locate((*path, hosts_key, host_index, key, index))
-            route["name"] = f"{host.get('name', host_index)}[{index}] {location.line}:{location.column}"
-            yield Route(str(route["name"]), location)
+def _name_routes(document: YamlDocument, table: Fields) -> Iterator[RunRoute]:
+    """Give every route a name with its line and column. The access log shows the name."""
+    for host in table.each("virtual_hosts"):
+        for route in host.each("routes"):
+            location = document.locate(route.path)
+            host_name = host.value.get("name", host.path[-1])
+            name = f"{host_name}[{route.path[-1]}] {location.line}:{location.column}"
+            route.editable()["name"] = name
+            yield RunRoute(name, location)
 
 
-def _cluster_names(document: Document, managers: list[dict[str, Any]]) -> set[str]:
-    """Every cluster that the file has or that a route names: each becomes the stand-in."""
-    own = {str(each.get("name")) for _, _, each in each_of(member(document.data, "static_resources"), "clusters")}
-    return own | {name for manager in managers for name in _named_clusters(manager)}
+def _cluster_names(document: YamlDocument, managers: list[dict[str, Any]]) -> set[str]:
+    """Return every cluster that the file defines or a route names. All of them get the fixed upstream."""
+    clusters = Fields.root(document.data).get("static_resources").each("clusters")
+    own = {str(each.value.get("name")) for each in clusters}
+    return own | {name for manager in managers for name in _named_clusters(Fields(manager))}
 
 
-def _named_clusters(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == "cluster" and isinstance(item, str):
-                yield item
-            yield from _named_clusters(item)
-        weighted = member(member(value, "weighted_clusters"), "clusters")
-        for each in weighted if isinstance(weighted, list) else ():
-            if isinstance(each, dict) and isinstance(each.get("name"), str):
-                yield each["name"]
-    elif isinstance(value, list):
-        for item in value:
-            yield from _named_clusters(item)
+def _named_clusters(manager: Fields) -> Iterator[str]:
+    for each in manager.inside():
+        if isinstance(each.value.get("cluster"), str):
+            yield each.text("cluster")
+        for weighted in each.get("weighted_clusters").each("clusters"):
+            if isinstance(weighted.value.get("name"), str):
+                yield weighted.text("name")
 
 
 def _static_layers(root: Any) -> list[dict[str, Any]]:
-    layers = each_of(member(root, "layered_runtime"), "layers")
-    return [layer for _key, _index, layer in layers if member(layer, "static_layer") is not None]
+    layers = Fields.root(root).get("layered_runtime").each("layers")
+    return [dict(layer.value) for layer in layers if layer.raw("static_layer") is not None]
 
 
 def _listener(manager: dict[str, Any], port: int) -> dict[str, Any]:
     network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
-    return {"name": f"entrance-{port}", "address": _socket(port), "filter_chains": [{"filters": [network_filter]}]}
+    return {"name": f"listener-{port}", "address": _socket(port), "filter_chains": [{"filters": [network_filter]}]}
 
 
 def _cluster(name: str, address: dict[str, Any]) -> dict[str, Any]:

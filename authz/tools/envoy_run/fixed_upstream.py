@@ -1,4 +1,4 @@
-"""Stands in for every service behind Envoy: it answers with the method, path and headers that reached it."""
+"""The upstream of every cluster in the run. It responds with the method, path and headers that it received."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from authz.tools.processes.machine import LOOPBACK
 
-MARK = "x-authz-rehearsal"
-"""A response header that tells the stand-in's answers from Envoy's own."""
+MARK = "x-authz-run"
+"""A response header that distinguishes this upstream's responses from Envoy's own."""
 
 _DROPPED = frozenset({"content-length", "content-type", "connection"})
 
 
 @contextmanager
 def echo() -> Iterator[int]:
-    """Serve on a loopback port of the system's choice, as long as the block lasts."""
+    """Serve on a free loopback port until the block ends."""
     server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -32,13 +32,13 @@ def echo() -> Iterator[int]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Every method and path gets the same kind of answer."""
+    """Responds the same way to every method and path."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer in one piece: in two, the second waits for an acknowledgement
+    wbufsize = -1  # one write per response: with two, Nagle's algorithm delays the second
 
     def do_GET(self) -> None:
-        """Answer with what was received."""
+        """Respond with the received request as JSON."""
         self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() not in _DROPPED}
         content = json.dumps({"method": self.command, "path": self.path, "headers": headers}).encode()
@@ -50,10 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def __getattr__(self, name: str) -> object:
-        """Any method: http.server looks for `do_METHOD`."""
+        """Accept any method. http.server looks for `do_METHOD`."""
         if name.startswith("do_"):
             return self.do_GET
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Stay quiet."""
+        """Log nothing."""

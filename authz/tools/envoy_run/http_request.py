@@ -1,4 +1,4 @@
-"""A request as people write it on a command line or in a test: `GET https://orders.example.com/orders`."""
+"""Parse a request from a command line or a test: `GET https://orders.example.com/orders`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from urllib.parse import urlsplit
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 MAX_CHARACTERS = 8 * 1024
-"""Longer than any request line that Envoy takes by default together with its headers."""
+"""A bound on the text. Real request lines are far shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What a client sends to Envoy."""
+    """A request from a client to Envoy."""
 
     method: str
     host: str
-    """The Host header: with the port where the URL has one."""
+    """The Host header, with the port if the URL has one."""
     path: str
-    """As it goes over the wire, with the query."""
+    """The request target as sent, with the query."""
     port: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_request(text: str) -> HttpRequest:
-    """Read `METHOD URL`, or a URL alone for GET. Raises ValueError with the fix in words."""
+    """Parse `METHOD URL`. A URL alone means GET. Raises ValueError with a fix."""
     words = text.split()
     method, url = ("GET", words[0]) if len(words) == 1 else tuple(words) if len(words) == 2 else ("", "")  # noqa: PLR2004
     if not _METHOD.fullmatch(method) or not _PRINTABLE.fullmatch(url) or len(text) > MAX_CHARACTERS:
@@ -36,10 +36,10 @@ def parse_request(text: str) -> HttpRequest:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"this is no URL: {error}") from error
+        raise ValueError(f"not a URL: {error}") from error
     if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError("the URL begins with https:// or http:// and a host, as a client would write it")
-    # Whatever follows the host goes out as it was written: no rule of a client's may change what Envoy is asked.
+        raise ValueError("the URL must begin with https:// or http:// and a host")
+    # Send the rest unchanged: normalisation here would hide how Envoy treats `//` or `%2f`.
     path = url[url.index("//") + 2 + len(parts.netloc) :].partition("#")[0]
     if not path.startswith("/"):
         path = "/" + path

@@ -8,20 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from authz.core.decision import Decision
+from authz.core.key_lookup import KeyLookup
 from authz.core.reasons import Reason
-from authz.envoy.document import Document, read
+from authz.envoy.document import YamlDocument, read
 from authz.envoy.settings import Settings
 from authz.server import wire
 from authz.server.check_response import Renderer
-from authz.server.check_service import Rules
 from authz.server.conversation import Question
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from authz.sources.userinfo_source import UserinfoSource
 from authz.tools.envoy_run.http_request import HttpRequest
-from authz.tools.explain.issuers_word import Asked, Unasked
-from authz.tools.explain.key_sources import Live, Pinned
-from authz.tools.explain.revocation_list import read_list
+from authz.tools.fixed_sources import FetchedKeys, FetchedUserinfo, NoUserinfo, PinnedKeys, read_revocations
 
 Patience = Callable[[str], AbstractContextManager[None]]
 """Says what is going on where it takes a while."""
@@ -41,8 +39,8 @@ class Met:
 class Held:
     """Rules with the keys that were had, and why others were not."""
 
-    rules: Rules
-    sources: list[Live | Pinned]
+    rules: ServedRules
+    sources: list[FetchedKeys | PinnedKeys]
     note: str
     """What is left out of the explanation; empty where nothing is."""
 
@@ -53,7 +51,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExplainedRequest:
     """One request to be explained."""
 
     authorization: str | None = field(repr=False)
@@ -74,17 +72,17 @@ class Subject:
         if self.policy is not None:
             return Met(wire.write_request(Question(self.policy, request.method, request.path, headers)))
         asked = HttpRequest(request.method, request.host, request.path, request.port, headers)
-        return _rehearsed(asked, read(settings.text, "the Envoy YAML"), settings)
+        return _run_in_envoy(asked, read(settings.text, "the Envoy YAML"), settings)
 
     @contextmanager
     def rules(self, settings: Settings, patience: Patience) -> Iterator[Held]:
         """Rules to decide by, with the keys of whichever issuer the token names."""
         issuers = settings.configuration.issuers.by_alias
         with ExitStack() as stack:
-            sources: dict[str, Live | Pinned] = {}
-            userinfo: dict[str, Asked | Unasked] = dict.fromkeys(issuers, Unasked())
+            sources: dict[str, FetchedKeys | PinnedKeys] = {}
+            userinfo: dict[str, FetchedUserinfo | NoUserinfo] = dict.fromkeys(issuers, NoUserinfo())
             if self.jwks is not None:
-                sources = {alias: Pinned(self.jwks, issuer) for alias, issuer in issuers.items()}
+                sources = {alias: PinnedKeys(self.jwks, issuer) for alias, issuer in issuers.items()}
             else:
                 background = Background()
                 stack.callback(background.stop)
@@ -93,13 +91,13 @@ class Subject:
                     stack.enter_context(patience(f"fetching the keys of {alias}"))
 
                 for alias, issuer in issuers.items():
-                    live = sources[alias] = Live(issuer, background, say)
+                    live = sources[alias] = FetchedKeys(issuer, background, say)
                     stack.callback(live.close)
                     if issuer.userinfo is not None:
                         asked = UserinfoSource(alias, issuer.userinfo, background, log=_say_nothing)
-                        userinfo[alias] = Asked(asked)
-            revocations, note = read_list(settings.configuration.revocations_file)
-            rules = Rules.of(settings.configuration, settings.realm, Keys(sources), revocations, userinfo)
+                        userinfo[alias] = FetchedUserinfo(asked)
+            revocations, note = read_revocations(settings.configuration.revocations_file)
+            rules = ServedRules.of(settings.configuration, settings.realm, KeyLookup(sources), revocations, userinfo)
             yield Held(rules, list(sources.values()), note)
 
 
@@ -107,17 +105,17 @@ def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
     """What the log would say stands in the explanation."""
 
 
-def _rehearsed(request: HttpRequest, document: Document, settings: Settings) -> Met:
-    from authz.tools.envoy_run.envoy_process import rehearse  # noqa: PLC0415 - only where Envoy is asked
+def _run_in_envoy(request: HttpRequest, document: YamlDocument, settings: Settings) -> Met:
+    from authz.tools.envoy_run.envoy_process import run_envoy  # noqa: PLC0415 - only where Envoy is asked
 
     refused = Renderer(settings.realm, settings.configuration.forward).render(Decision(Reason.DENIED))
-    with rehearse(document, lambda _message: refused) as stage:
-        reply = stage.ask(request)
-    trace = stage.traces[0]
-    route = next((each for each in stage.routes if trace and each.name == trace.route), None)
+    with run_envoy(document, lambda _message: refused) as run:
+        reply = run.ask(request)
+    trace = run.traces[0]
+    route = next((each for each in run.routes if trace and each.name == trace.route), None)
     details = trace.details if trace else ""
     where = f"route {route.name.partition(' ')[0]} at line {route.location.line}" if route else "no route"
-    without = f", without {', '.join(stage.left_out)}" if stage.left_out else ""
+    without = f", without {', '.join(run.left_out)}" if run.left_out else ""
     if reply.question is not None:
         named = wire.parse(reply.question).policy or "no policy"
         return Met(reply.question, f"Envoy matches {where}{without}, and names {named}.")

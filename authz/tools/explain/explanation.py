@@ -1,29 +1,32 @@
-"""One check taken step by step beside the real one, and both compared.
+"""An explanation: the decision of one check, and a line for every step of the check.
 
-The answer is that of `authz.server.check_service.decide`. The steps only show how it came about; if they ever led to
-another reason, that would be a fault of this program, and it says so.
+`authz.core.check.decide` makes the check once and records what each step saw. Everything here reads that record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from authz.core.check import decide
+from authz.core.check_record import CheckRecord
 from authz.core.decision import Decision
 from authz.core.reasons import Denied, Reason
+from authz.core.token_cache import TokenCache
 from authz.server import wire
-from authz.server.check_service import Rules, decide
 from authz.server.conversation import Answer
-from authz.tools.explain.evidence import Evidence
-from authz.tools.explain.steps import DEMANDS, UNVERIFIED, Enough, Step
+from authz.server.served_rules import ServedRules
+from authz.tools.explain.recorded_check import RecordedCheck
+from authz.tools.explain.steps import IDENTITY_STEPS, LOOKUP_STEPS, IdentityStep, LookupStep
 
 Verdict = Literal["pass", "fail", "would pass", "would fail", "not reached"]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step as it went."""
+    """One step and its verdict."""
 
     step: str
     verdict: Verdict
@@ -31,7 +34,7 @@ class Line:
     rule: str = ""
     reason: Reason | None = None
     detail: str = ""
-    """What the sidecar's log would say."""
+    """The detail that the sidecar logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +53,52 @@ class Explanation:
 
     @property
     def failed(self) -> Line | None:
-        """The first step that refuses."""
+        """The step that refused the request."""
         return next((line for line in self.lines if line.verdict == "fail"), None)
 
 
-class Disagreement(Exception):
-    """The steps shown led elsewhere than the check itself: a fault of this program."""
+def explain(rules: ServedRules, message: bytes, now: float) -> Explanation:
+    """Explain the response to a CheckRequest at a time (seconds since the epoch)."""
+    # With an empty token cache: a cached token would skip the steps up to the signature.
+    rules = replace(rules, token_cache=TokenCache(nullcontext()))
+    record = CheckRecord()
+    decision = decide(rules, message, now, may_wait=False, record=record)
+    lines = tuple(_lines(RecordedCheck(rules, record, now)))
+    return Explanation(lines, decision, wire.read_answer(rules.renderer.render(decision)), now)
 
 
-def explain(rules: Rules, message: bytes, now: float) -> Explanation:
-    """Explain what the sidecar answers to a CheckRequest at a time (seconds since the epoch)."""
-    decision = decide(rules, message, now, may_wait=False)
-    lines = tuple(_walk(Evidence(rules, message, now)))
-    explanation = Explanation(lines, decision, wire.read_answer(rules.renderer.render(decision)), now)
-    shown = explanation.failed.reason if explanation.failed else None
-    if shown is not (None if explanation.is_allowed else decision.reason):
-        said = shown.row.label if shown else "no refusal"
-        raise Disagreement(f"the steps end in {said}, the check in {decision.reason.row.label}")
-    return explanation
-
-
-def _walk(evidence: Evidence) -> Iterator[Line]:
-    """Every step: taken while none has refused, and held against the identity for information afterwards."""
-    has_failed = is_over = False
-    for step in (*UNVERIFIED, *DEMANDS):
-        if is_over or (has_failed and not hasattr(evidence, "identity")):
+def _lines(seen: RecordedCheck) -> Iterator[Line]:
+    """The steps up to a verified identity, then the checks of that identity."""
+    for lookup in LOOKUP_STEPS:
+        if lookup.is_last(seen):
+            yield from _last_lookup(lookup, seen)
+            return
+        yield _line(lookup, "pass", seen)
+    has_failed = False
+    for step in IDENTITY_STEPS:
+        refusal = step.judge(seen)
+        if has_failed and step.is_unknown(seen):
             yield Line(step.name, "not reached")
-            continue
-        try:
-            step.take(evidence)
-        except Enough:
-            is_over = True
-            yield _line(step, "pass", evidence)
-        except Denied as denied:
-            yield _line(step, "would fail" if has_failed else "fail", evidence, denied)
-            has_failed = True
+        elif refusal is None:
+            yield _line(step, "would pass" if has_failed else "pass", seen)
+        elif has_failed:
+            yield _line(step, "would fail", seen, refusal)
         else:
-            yield _line(step, "would pass" if has_failed else "pass", evidence)
+            has_failed = True
+            yield _line(step, "fail", seen, seen.record.denied)
 
 
-def _line(step: Step, verdict: Verdict, evidence: Evidence, denied: Denied | None = None) -> Line:
+def _last_lookup(last: LookupStep, seen: RecordedCheck) -> Iterator[Line]:
+    """The step that ended the check, and the steps after it, which were not reached."""
+    denied = seen.record.denied
+    yield _line(last, "pass" if denied is None else "fail", seen, denied)
+    later = [step.name for step in LOOKUP_STEPS[LOOKUP_STEPS.index(last) + 1 :]]
+    yield from (Line(name, "not reached") for name in (*later, *(step.name for step in IDENTITY_STEPS)))
+
+
+def _line(step: LookupStep | IdentityStep, verdict: Verdict, seen: RecordedCheck, denied: Denied | None = None) -> Line:
+    value = step.value(seen) if seen.record.request is not None else "unreadable"
+    rule = step.rule(seen) if seen.record.request is not None else ""
     if denied is None:
-        return Line(step.name, verdict, step.value(evidence), step.rule(evidence))
-    if not hasattr(evidence, "request"):
-        return Line(step.name, verdict, "unreadable", "", denied.reason, denied.detail)
-    return Line(step.name, verdict, step.value(evidence), step.rule(evidence), denied.reason, denied.detail)
+        return Line(step.name, verdict, value, rule)
+    return Line(step.name, verdict, value, rule, denied.reason, denied.detail)

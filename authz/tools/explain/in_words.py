@@ -5,25 +5,25 @@ from __future__ import annotations
 from authz.core import policy
 from authz.core.policy import Access
 from authz.core.revocations import KINDS
-from authz.tools.explain.evidence import Evidence
+from authz.tools.explain.recorded_check import RecordedCheck
 from authz.tools.explain.wording import demand, listed, moment, quoted, span
 
 
-def policy_in_words(evidence: Evidence) -> str:
+def policy_in_words(seen: RecordedCheck) -> str:
     """The text that the route names, as it is where it is short."""
-    text = evidence.request.policy
+    text = seen.request.policy
     return text if len(text) <= 60 and text.isprintable() and text else quoted(text)  # noqa: PLR2004 - one line
 
 
-def policy_rule(evidence: Evidence) -> str:
+def policy_rule(seen: RecordedCheck) -> str:
     """Which texts would do; where the policy was found, that it must not be closed."""
-    names = ", ".join(evidence.rules.configuration.policies)
-    return "not deny" if hasattr(evidence, "policy") else f"one of {names}, or a policy written in place"
+    names = ", ".join(seen.rules.configuration.policies)
+    return "not deny" if seen.record.policy is not None else f"one of {names}, or a policy written in place"
 
 
-def credentials_in_words(evidence: Evidence) -> str:
+def credentials_in_words(seen: RecordedCheck) -> str:
     """Scheme and length of what was sent, never the credential."""
-    values = evidence.request.authorization
+    values = seen.request.authorization
     if not values:
         return "no Authorization header"
     if len(values) > 1:
@@ -33,80 +33,80 @@ def credentials_in_words(evidence: Evidence) -> str:
     return f"{shown} …, {len(values[0])} characters"
 
 
-def credentials_rule(evidence: Evidence) -> str:
+def credentials_rule(seen: RecordedCheck) -> str:
     """How many tokens the policy wants."""
-    if evidence.policy.access is Access.OPEN:
+    if seen.policy.access is Access.OPEN:
         return "public: no token is looked at"
-    return "one Bearer token, or none at all" if evidence.policy.optional else "one Bearer token"
+    return "one Bearer token, or none at all" if seen.policy.optional else "one Bearer token"
 
 
-def structure_in_words(evidence: Evidence) -> str:
+def structure_in_words(seen: RecordedCheck) -> str:
     """The header parameters that are read, or the outline of what is no token."""
-    if not hasattr(evidence, "unverified"):
-        return f"{evidence.credential.count('.') + 1} segments, {len(evidence.credential)} characters"
-    header = evidence.unverified.header
+    if seen.record.unverified is None:
+        return f"{seen.credential.count('.') + 1} segments, {len(seen.credential)} characters"
+    header = seen.unverified.header
     typ = f", typ {quoted(header.type)}" if header.type else ""
     return f"alg {quoted(header.algorithm)}, kid {quoted(header.key_id)}{typ}"
 
 
-def issuer_rule(evidence: Evidence) -> str:
+def issuer_rule(seen: RecordedCheck) -> str:
     """The alias, or every name that would do."""
-    if hasattr(evidence, "issuer"):
-        return f"that of {evidence.issuer.alias}"
-    names = [name for issuer in evidence.rules.configuration.issuers.by_alias.values() for name in issuer.identifiers]
+    if seen.record.issuer is not None:
+        return f"that of {seen.issuer.alias}"
+    names = [name for issuer in seen.rules.configuration.issuers.by_alias.values() for name in issuer.identifiers]
     return f"exactly one of {listed(names)}"
 
 
-def accepted_rule(evidence: Evidence) -> str:
+def accepted_rule(seen: RecordedCheck) -> str:
     """The issuers of the policy."""
-    accepted = evidence.policy.issuers
+    accepted = seen.policy.issuers
     return "every configured issuer" if accepted is None else f"the policy accepts {listed(accepted)}"
 
 
-def key_rule(evidence: Evidence) -> str:
+def key_rule(seen: RecordedCheck) -> str:
     """The key ids that the issuer publishes."""
-    current = evidence.rules.keys.current(evidence.issuer.alias)
+    current = seen.rules.keys.current(seen.issuer.alias)
     if current is None:
-        return f"no usable key set of {evidence.issuer.alias}"
-    return f"keys of {evidence.issuer.alias}: {listed(current.keys)}"
+        return f"no usable key set of {seen.issuer.alias}"
+    return f"keys of {seen.issuer.alias}: {listed(current.keys)}"
 
 
-def identity_in_words(evidence: Evidence) -> str:
+def identity_in_words(seen: RecordedCheck) -> str:
     """The subject."""
-    claims = evidence.claims
+    claims = seen.unverified.unverified_claims
     return f"sub {quoted(claims['sub'])}" if "sub" in claims else "no sub"
 
 
-def time_in_words(evidence: Evidence) -> str:
+def time_in_words(seen: RecordedCheck) -> str:
     """The times in the token, and how far its end is."""
-    claims = evidence.identity.claims
-    past = evidence.now - claims["exp"]
+    claims = seen.identity.claims
+    past = seen.now - claims["exp"]
     shown = [f"exp {moment(claims['exp'])} ({span(past)} {'ago' if past > 0 else 'left'})"]
     shown += [f"{name} {moment(claims[name])}" for name in ("nbf", "iat") if name in claims]
     return ", ".join(shown)
 
 
-def time_rule(evidence: Evidence) -> str:
+def time_rule(seen: RecordedCheck) -> str:
     """The time of the check and the leeway."""
-    return f"now {moment(evidence.now)}, leeway {span(evidence.identity.issuer.leeway_seconds)}"
+    return f"now {moment(seen.now)}, leeway {span(seen.identity.issuer.leeway_seconds)}"
 
 
-def use_rule(evidence: Evidence) -> str:
+def use_rule(seen: RecordedCheck) -> str:
     """The use that the policy takes from this issuer."""
-    wanted = policy.wanted_use(evidence.policy, evidence.identity.issuer)
+    wanted = policy.wanted_use(seen.policy, seen.identity.issuer)
     return "access, id or a token that does not say" if wanted == "any" else wanted
 
 
-def audience_in_words(evidence: Evidence) -> str:
+def audience_in_words(seen: RecordedCheck) -> str:
     """Whom the token is for."""
-    claims = evidence.identity.claims
+    claims = seen.identity.claims
     shown = [f"{name} {quoted(claims[name])}" for name in ("aud", "client_id") if name in claims]
     return ", ".join(shown) or "neither aud nor client_id"
 
 
-def audience_rule(evidence: Evidence) -> str:
+def audience_rule(seen: RecordedCheck) -> str:
     """The operator's lists."""
-    issuer, parts = evidence.identity.issuer, []
+    issuer, parts = seen.identity.issuer, []
     if issuer.profile.audience_is_client_id:
         parts.append("client_ids: " + ("any" if issuer.client_ids is None else listed(issuer.client_ids)))
     if issuer.audiences or not issuer.profile.audience_is_client_id:
@@ -114,25 +114,25 @@ def audience_rule(evidence: Evidence) -> str:
     return "; ".join(parts)
 
 
-def age_in_words(evidence: Evidence) -> str:
+def age_in_words(seen: RecordedCheck) -> str:
     """When the person signed in, else when the token was issued."""
-    claims = evidence.identity.claims
+    claims = seen.identity.claims
     name = "auth_time" if "auth_time" in claims else "iat"
     if name not in claims:
         return "neither auth_time nor iat"
-    age = evidence.now - claims[name]
+    age = seen.now - claims[name]
     return f"{name} {moment(claims[name])} ({span(age)} {'ago' if age >= 0 else 'ahead'})"
 
 
-def age_rule(evidence: Evidence) -> str:
+def age_rule(seen: RecordedCheck) -> str:
     """The longest time since then."""
-    limit = evidence.policy.max_age_seconds
+    limit = seen.policy.max_age_seconds
     return "no max_age" if limit is None else f"max_age {span(limit)}"
 
 
-def conditions_in_words(evidence: Evidence) -> str:
+def conditions_in_words(seen: RecordedCheck) -> str:
     """Groups and the claims that the policy names."""
-    identity, wanted = evidence.identity, evidence.policy.conditions
+    identity, wanted = seen.identity, seen.policy.conditions
     groups = "not a list of strings" if identity.groups is None else listed(identity.groups)
     shown = [f"groups {groups}"] if wanted.groups is not None or identity.groups else []
     for name, _membership in wanted.claims:
@@ -141,38 +141,38 @@ def conditions_in_words(evidence: Evidence) -> str:
     return ", ".join(shown) or "no groups"
 
 
-def scopes_in_words(evidence: Evidence) -> str:
+def scopes_in_words(seen: RecordedCheck) -> str:
     """Granted scopes, and which of them grants gave."""
-    carried = frozenset(str(evidence.identity.claims.get("scope", "")).split(" "))
-    granted = evidence.identity.scopes - carried
+    carried = frozenset(str(seen.identity.claims.get("scope", "")).split(" "))
+    granted = seen.identity.scopes - carried
     given = f" (by grants: {listed(granted)})" if granted else ""
-    return listed(evidence.identity.scopes) + given
+    return listed(seen.identity.scopes) + given
 
 
-def scopes_rule(evidence: Evidence) -> str:
+def scopes_rule(seen: RecordedCheck) -> str:
     """The scopes that the policy demands."""
-    scopes = evidence.policy.scopes
+    scopes = seen.policy.scopes
     return "no scope demanded" if scopes is None else demand(scopes)
 
 
-def revocable_in_words(evidence: Evidence) -> str:
+def revocable_in_words(seen: RecordedCheck) -> str:
     """What a list could name the token by."""
-    claims = evidence.identity.claims
+    claims = seen.identity.claims
     return ", ".join(f"{kind} {quoted(claims[kind])}" for kind in KINDS if kind in claims) or "nothing to list it by"
 
 
-def revocations_rule(evidence: Evidence) -> str:
+def revocations_rule(seen: RecordedCheck) -> str:
     """The list, by its length."""
-    revocations = evidence.rules.revocations.current
+    revocations = seen.rules.revocations.current
     return "no revocation list" if revocations is None else f"not on the list of {len(revocations)}"
 
 
-def told_in_words(evidence: Evidence) -> str:
-    """The claims that the issuer told, by name only."""
-    return f"tells {listed(frozenset(evidence.identity.userinfo))}" if evidence.identity.userinfo else "no answer"
+def userinfo_in_words(seen: RecordedCheck) -> str:
+    """The names of the userinfo claims."""
+    return f"claims {listed(frozenset(seen.identity.userinfo))}" if seen.identity.userinfo else "no answer"
 
 
-def userinfo_rule(evidence: Evidence) -> str:
+def userinfo_rule(seen: RecordedCheck) -> str:
     """Whether the policy asks, and needs an answer."""
-    asking = evidence.policy.userinfo
+    asking = seen.policy.userinfo
     return "not asked" if asking is None else f"an answer is {asking.value}"

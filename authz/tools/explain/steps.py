@@ -1,120 +1,158 @@
-"""The steps of a check in their order, each taken by the core's own function, with what it looks at in words.
+"""The steps of a check, in the order of `authz.core.check.decide`, each with its verdict and its texts.
 
-The order is that of `authz.server.check_service.decide`; `explanation.py` compares the two outcomes every time.
+A step reads the record of the check. Only the checks of a verified identity are made again: they are pure, and they
+show what else would fail after the first refusal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from authz.core import bearer, policy, token
-from authz.core.identity import identify
-from authz.core.verifier import require_algorithm, verify
-from authz.server import wire
+from authz.core import policy
+from authz.core.reasons import Denied, Reason
 from authz.tools.explain import in_words
-from authz.tools.explain.evidence import Evidence
+from authz.tools.explain.recorded_check import RecordedCheck
 from authz.tools.explain.wording import conditions, listed, quoted
 
-
-class Enough(Exception):
-    """The request is forwarded without looking any further: no token is needed."""
+Text = Callable[[RecordedCheck], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One line of an explanation."""
+class LookupStep:
+    """A step on the way to a verified identity."""
 
     name: str
-    take: Callable[[Evidence], None]
-    """Raises Denied where the step refuses, Enough where nothing more is asked."""
-    value: Callable[[Evidence], str]
-    """What was looked at, as far as it is known. Called after the step."""
-    rule: Callable[[Evidence], str]
-    """What it is held against."""
+    is_last: Callable[[RecordedCheck], bool]
+    """Whether the check ended at this step. Only called if it reached it."""
+    value: Text
+    """The value that the step looked at."""
+    rule: Text
+    """The rule that the value has to meet."""
 
 
-def _request(evidence: Evidence) -> None:
-    evidence.request = wire.parse(evidence.message)
+@dataclass(frozen=True, slots=True)
+class IdentityStep:
+    """A check of a verified identity."""
+
+    name: str
+    judge: Callable[[RecordedCheck], Denied | None]
+    """Returns the refusal, None if the identity passes."""
+    value: Text
+    rule: Text
+    uses_userinfo: bool = False
+
+    def is_unknown(self, seen: RecordedCheck) -> bool:
+        """Whether the verdict depends on userinfo that the check did not ask for."""
+        return self.uses_userinfo and seen.lacks_userinfo
 
 
-def _policy(evidence: Evidence) -> None:
-    evidence.policy = evidence.rules.policies.find(evidence.request.policy)
-    if evidence.policy.access is policy.Access.CLOSED:
-        evidence.policy.decide_without_token()
+def _fixed(text: str) -> Text:
+    return lambda _seen: text
 
 
-def _credentials(evidence: Evidence) -> None:
-    credential = bearer.find(evidence.request.authorization) if evidence.policy.reads_token else None
-    if credential is None:
-        evidence.policy.decide_without_token()
-        raise Enough
-    evidence.credential = credential
+def _denied_for(seen: RecordedCheck, reason: Reason) -> bool:
+    """Whether the check ended before the key, for this reason."""
+    denied = seen.record.denied
+    return seen.record.key is None and denied is not None and denied.reason is reason
 
 
-def _structure(evidence: Evidence) -> None:
-    evidence.unverified = token.parse(bearer.require_b64token(evidence.credential))
-
-
-def _issuer(evidence: Evidence) -> None:
-    evidence.issuer = evidence.rules.configuration.issuers.find(evidence.unverified.unverified_issuer)
-
-
-def _accepted(evidence: Evidence) -> None:
-    evidence.policy.require_issuer(evidence.issuer)
-
-
-def _algorithm(evidence: Evidence) -> None:
-    require_algorithm(evidence.unverified, evidence.issuer)
-
-
-def _key(evidence: Evidence) -> None:
-    key_id = evidence.unverified.header.key_id
-    evidence.key, evidence.key_set = evidence.rules.keys.find(evidence.issuer, key_id, may_wait=False)
-
-
-def _signature(evidence: Evidence) -> None:
-    evidence.claims = verify(evidence.unverified, evidence.key)
-
-
-def _identity(evidence: Evidence) -> None:
-    forward = evidence.rules.configuration.forward
-    evidence.identity = identify(evidence.unverified, evidence.claims, evidence.issuer, evidence.key_set, forward)
-
-
-def _demanded(what: policy.PolicyCheck) -> Callable[[Evidence], None]:
-    return lambda evidence: what(evidence.identity, evidence.policy, evidence.now)
-
-
-def _said(text: str) -> Callable[[Evidence], str]:
-    return lambda _evidence: text
-
-
-UNVERIFIED = (
-    Step("request", _request, lambda e: f"{e.request.method} {quoted(e.request.path)}", _said("about HTTP")),
-    Step("policy", _policy, in_words.policy_in_words, in_words.policy_rule),
-    Step("credentials", _credentials, in_words.credentials_in_words, in_words.credentials_rule),
-    Step("structure", _structure, in_words.structure_in_words, _said("a signed JWT, strictly")),
-    Step("issuer", _issuer, lambda e: f"iss {quoted(e.unverified.unverified_issuer)}", in_words.issuer_rule),
-    Step("issuer accepted", _accepted, lambda e: e.issuer.alias, in_words.accepted_rule),
-    Step(
-        "algorithm",
-        _algorithm,
-        lambda e: f"alg {quoted(e.unverified.header.algorithm)}",
-        lambda e: f"algorithms: {listed(e.issuer.algorithms)}",
+LOOKUP_STEPS = (
+    LookupStep(
+        "request",
+        lambda seen: seen.record.request is None,
+        lambda seen: f"{seen.request.method} {quoted(seen.request.path)}",
+        _fixed("about HTTP"),
     ),
-    Step("key", _key, lambda e: f"kid {quoted(e.unverified.header.key_id)}", in_words.key_rule),
-    Step("signature", _signature, _said("not shown"), lambda e: f"made by key {quoted(e.unverified.header.key_id)}"),
-    Step("identity", _identity, in_words.identity_in_words, lambda e: f"claims of profile {e.issuer.profile.name}"),
+    LookupStep(
+        "policy",
+        lambda seen: seen.record.policy is None or seen.policy.access is policy.Access.CLOSED,
+        in_words.policy_in_words,
+        in_words.policy_rule,
+    ),
+    LookupStep(
+        "credentials",
+        lambda seen: seen.record.credential is None,
+        in_words.credentials_in_words,
+        in_words.credentials_rule,
+    ),
+    LookupStep(
+        "structure",
+        lambda seen: seen.record.unverified is None,
+        in_words.structure_in_words,
+        _fixed("a signed JWT, strictly"),
+    ),
+    LookupStep(
+        "issuer",
+        lambda seen: seen.record.issuer is None,
+        lambda seen: f"iss {quoted(seen.unverified.unverified_issuer)}",
+        in_words.issuer_rule,
+    ),
+    LookupStep(
+        "issuer accepted",
+        lambda seen: _denied_for(seen, Reason.ISSUER_NOT_ACCEPTED),
+        lambda seen: seen.issuer.alias,
+        in_words.accepted_rule,
+    ),
+    LookupStep(
+        "algorithm",
+        lambda seen: _denied_for(seen, Reason.ALGORITHM_NOT_ALLOWED),
+        lambda seen: f"alg {quoted(seen.unverified.header.algorithm)}",
+        lambda seen: f"algorithms: {listed(seen.issuer.algorithms)}",
+    ),
+    LookupStep(
+        "key",
+        lambda seen: seen.record.key is None,
+        lambda seen: f"kid {quoted(seen.unverified.header.key_id)}",
+        in_words.key_rule,
+    ),
+    LookupStep(
+        "signature",
+        lambda seen: seen.record.claims is None,
+        _fixed("not shown"),
+        lambda seen: f"made by key {quoted(seen.unverified.header.key_id)}",
+    ),
+    LookupStep(
+        "identity",
+        lambda seen: seen.record.identity is None,
+        in_words.identity_in_words,
+        lambda seen: f"claims of profile {seen.issuer.profile.name}",
+    ),
 )
 """The steps that lead to a verified identity."""
 
-_DEMANDS: dict[policy.PolicyCheck, tuple[str, Any, Any]] = {
+
+def _judge(check: policy.PolicyCheck) -> Callable[[RecordedCheck], Denied | None]:
+    def judge(seen: RecordedCheck) -> Denied | None:
+        try:
+            check(seen.identity, seen.policy, seen.now)
+        except Denied as denied:
+            return denied
+        return None
+
+    return judge
+
+
+def _judge_revocations(seen: RecordedCheck) -> Denied | None:
+    revocations = seen.rules.revocations.current
+    try:
+        if revocations is not None:
+            revocations.require_good(seen.identity)
+    except Denied as denied:
+        return denied
+    return None
+
+
+def _judge_userinfo(seen: RecordedCheck) -> Denied | None:
+    """The refusal as recorded: a request to the issuer is not repeated."""
+    return seen.record.denied if seen.lacks_userinfo else None
+
+
+_TEXTS: dict[policy.PolicyCheck, tuple[str, Text, Text]] = {
     policy.check_time: ("time", in_words.time_in_words, in_words.time_rule),
     policy.check_token_use: (
         "token use",
-        lambda e: quoted(e.identity.use) if e.identity.use else "not said",
+        lambda seen: quoted(seen.identity.use) if seen.identity.use else "not said",
         in_words.use_rule,
     ),
     policy.check_audience: ("audience", in_words.audience_in_words, in_words.audience_rule),
@@ -122,35 +160,26 @@ _DEMANDS: dict[policy.PolicyCheck, tuple[str, Any, Any]] = {
     policy.check_claims: (
         "claims, groups",
         in_words.conditions_in_words,
-        lambda e: conditions(e.policy.conditions),
+        lambda seen: conditions(seen.policy.conditions),
     ),
     policy.check_scopes: ("scopes", in_words.scopes_in_words, in_words.scopes_rule),
 }
 
 
-def _unrevoked(evidence: Evidence) -> None:
-    revocations = evidence.rules.revocations.current
-    if revocations is not None:
-        revocations.require_good(evidence.identity)
+def _steps(checks: tuple[policy.PolicyCheck, ...]) -> tuple[IdentityStep, ...]:
+    """Steps in the core's own order. `check_issuer` is left out: "issuer accepted" has shown it."""
+    return tuple(
+        IdentityStep(name, _judge(check), value, rule, uses_userinfo=check is policy.check_claims)
+        for check in checks
+        if check is not policy.check_issuer
+        for name, value, rule in (_TEXTS[check],)
+    )
 
 
-def _told(evidence: Evidence) -> None:
-    asking = evidence.policy.userinfo
-    if asking is not None:
-        complete = evidence.rules.userinfo.complete
-        evidence.identity = complete(evidence.identity, evidence.credential, asking, may_wait=False)
-
-
-def _steps(demands: tuple[policy.PolicyCheck, ...]) -> tuple[Step, ...]:
-    """In the core's own order; whether the issuer is accepted was asked before its key was looked for."""
-    described = [(each, *_DEMANDS[each]) for each in demands if each is not policy.check_issuer]
-    return tuple(Step(name, _demanded(each), value, rule) for each, name, value, rule in described)
-
-
-DEMANDS = (
+IDENTITY_STEPS = (
     *_steps(policy.TOKEN_CHECKS),
-    Step("revocation", _unrevoked, in_words.revocable_in_words, in_words.revocations_rule),
-    Step("userinfo", _told, in_words.told_in_words, in_words.userinfo_rule),
+    IdentityStep("revocation", _judge_revocations, in_words.revocable_in_words, in_words.revocations_rule),
+    IdentityStep("userinfo", _judge_userinfo, in_words.userinfo_in_words, in_words.userinfo_rule, uses_userinfo=True),
     *_steps(policy.CLAIM_CHECKS),
 )
-"""The steps that hold the identity against the policy, the revocation list and what its issuer says of it."""
+"""The checks of a verified identity against the policy, the revocation list and its userinfo."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 from authz.core.problems import Location
-from authz.envoy.document import Document
+from authz.envoy.document import YamlDocument
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.input_forms import bootstraps
 from authz.tools.lint.rule import RULES, Finding, Rule, Severity
@@ -31,7 +31,7 @@ def examine(text: str, file: str) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(left), key=_order))
 
 
-def _broken(document: Document, known: Iterable[Rule]) -> Iterator[Finding]:
+def _broken(document: YamlDocument, known: Iterable[Rule]) -> Iterator[Finding]:
     envoy = EnvoyConfig(document)
     for rule in known:
         for found in rule.check(envoy):

@@ -12,9 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from authz.core.problems import ConfigurationError, Location, Path
-from authz.envoy.document import Document, read, read_all
-from authz.envoy.typed import field_name
-from authz.tools.lint.view import View
+from authz.envoy.document import YamlDocument, read, read_all
+from authz.envoy.fields import Fields, field_name
 
 Move = Callable[[Location], Location]
 
@@ -31,7 +30,7 @@ _DUMPED = {
 }
 
 
-class Placed(Document):
+class MovedDocument(YamlDocument):
     """A document whose values stand somewhere else than its own text says."""
 
     def __init__(self, data: Any, elsewhere: Callable[[Path, bool], Location]) -> None:
@@ -43,7 +42,7 @@ class Placed(Document):
         return self._elsewhere(path, on_key)
 
 
-def bootstraps(text: str, file: str) -> tuple[Document, ...]:
+def bootstraps(text: str, file: str) -> tuple[YamlDocument, ...]:
     """Every Envoy configuration in a file, at least one. Raises ConfigurationError where there is none."""
     documents = read_all(text, file)
     if any(not _is_kubernetes(document.data) for document in documents):
@@ -68,9 +67,9 @@ def _is_bootstrap(data: object) -> bool:
     return isinstance(data, dict) and any(field_name(str(key)) in _FIELDS for key in data)
 
 
-def _config_maps(document: Document, lines: list[str], file: str) -> Iterator[Document]:
+def _config_maps(document: YamlDocument, lines: list[str], file: str) -> Iterator[YamlDocument]:
     """The values of ConfigMaps that are Envoy configurations, also in a List."""
-    root = View(document.data, ())
+    root = Fields(document.data, ())
     for item in (root, *root.each("items")):
         if item.text("kind") != "ConfigMap":
             continue
@@ -81,7 +80,7 @@ def _config_maps(document: Document, lines: list[str], file: str) -> Iterator[Do
                 yield from _held(text, file, move)
 
 
-def _held(text: str, file: str, move: Move) -> Iterator[Document]:
+def _held(text: str, file: str, move: Move) -> Iterator[YamlDocument]:
     try:
         inner = read(text, file)
     except ConfigurationError as error:
@@ -92,7 +91,7 @@ def _held(text: str, file: str, move: Move) -> Iterator[Document]:
         )
         raise ConfigurationError(moved) from error
     if _is_bootstrap(inner.data):
-        yield Placed(inner.data, lambda path, on_key: move(inner.locate(path, on_key=on_key)))
+        yield MovedDocument(inner.data, lambda path, on_key: move(inner.locate(path, on_key=on_key)))
 
 
 def _move_into(scalar: Location, lines: list[str]) -> Move:
@@ -106,29 +105,29 @@ def _move_into(scalar: Location, lines: list[str]) -> Move:
     return lambda place: Location(place.file, scalar.line + place.line, indent + place.column)
 
 
-def _of_dump(document: Document) -> Document:
+def _of_dump(document: YamlDocument) -> YamlDocument:
     """A dump as the bootstrap that has the same effect."""
     dump = _Dump(document)
     if not dump.root:
         raise ConfigurationError.because(_NOTHING, _NAME_ONE, document.locate(()))
-    return Placed(dump.root, dump.locate)
+    return MovedDocument(dump.root, dump.locate)
 
 
 class _Dump:
     """One dump: the bootstrap put together, and from where its parts were taken."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: YamlDocument) -> None:
         self._document = document
         self._taken: dict[Path, Path] = {}
-        parts: dict[str, list[View]] = {name: [] for name in _DUMPED}
-        for config in View(document.data, ()).each("configs"):
+        parts: dict[str, list[Fields]] = {name: [] for name in _DUMPED}
+        for config in Fields(document.data, ()).each("configs"):
             if config.kind == "BootstrapConfigDump":
                 parts[config.kind].append(config.get("bootstrap"))
             for name in _DUMPED.get(config.kind, ()):
                 parts[config.kind].extend(_entries(config, name))
         self.root = self._assemble(parts)
 
-    def locate(self, path: Path, on_key: bool) -> Location:  # noqa: FBT001 - the order of Placed
+    def locate(self, path: Path, on_key: bool) -> Location:  # noqa: FBT001 - the order of MovedDocument
         """The place in the dump of a part of the bootstrap."""
         for length in range(len(path), 0, -1):
             taken = self._taken.get(path[:length])
@@ -136,7 +135,7 @@ class _Dump:
                 return self._document.locate((*taken, *path[length:]), on_key=on_key)
         return self._document.locate(())
 
-    def _assemble(self, parts: dict[str, list[View]]) -> dict[str, Any]:
+    def _assemble(self, parts: dict[str, list[Fields]]) -> dict[str, Any]:
         root: dict[str, Any] = {}
         for bootstrap in parts["BootstrapConfigDump"]:
             for key in bootstrap.value.keys() - {"static_resources"}:
@@ -152,12 +151,12 @@ class _Dump:
             ]
         return {**root, "static_resources": static}
 
-    def _take(self, view: View, path: Path, routes: list[View] | None = None) -> dict[str, Any]:
+    def _take(self, view: Fields, path: Path, routes: list[Fields] | None = None) -> dict[str, Any]:
         """A copy of a part, its received route tables put in, and its own `@type` left out."""
         self._taken[path] = view.path
         taken = {key: item for key, item in copy.deepcopy(dict(view.value)).items() if key != "@type"}
         tables = {table.text("name"): table for table in routes or ()}
-        for manager in View(taken, path).inside() if tables else ():
+        for manager in Fields(taken, path).inside() if tables else ():
             table = tables.get(manager.get("rds").text("route_config_name"))
             if table is not None and isinstance(manager.value, dict):
                 del manager.value[manager.key("rds")]
@@ -166,7 +165,7 @@ class _Dump:
         return taken
 
 
-def _entries(config: View, name: str) -> Iterator[View]:
+def _entries(config: Fields, name: str) -> Iterator[Fields]:
     """The resources in one list of a dump: each stands under a key such as `listener`, perhaps in `active_state`."""
     key = {"listeners": "listener", "clusters": "cluster", "configs": "route_config"}[name.rpartition("_")[2]]
     for entry in config.each(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 
-from authz.tools.lint.view import View
+from authz.envoy.fields import Fields
 
 _CONDITIONS = (
     "headers",
@@ -23,33 +23,33 @@ _EVERYTHING = frozenset({".*", "/.*"})
 class Match:
     """A `match` of a route. Each part is read once: with many routes, every pair of them is compared."""
 
-    def __init__(self, view: View) -> None:
-        self.view = view
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
 
     @cached_property
     def path(self) -> tuple[str, str]:
         """How the path is matched and with what: `prefix`, `path_separated_prefix`, `path`, or another word."""
         for kind in ("prefix", "path_separated_prefix", "path"):
-            text = self.view.text(kind)
+            text = self.fields.text(kind)
             if text:
                 return kind, text
-        regex = self.view.get("safe_regex").text("regex")
+        regex = self.fields.get("safe_regex").text("regex")
         if regex:
             return ("prefix", "/") if regex in _EVERYTHING else ("regex", regex)
-        other = self.view.get("path_match_policy") or self.view.get("connect_matcher")
+        other = self.fields.get("path_match_policy") or self.fields.get("connect_matcher")
         return "other", json.dumps(other.value, sort_keys=True, default=str)
 
     @cached_property
     def is_case_sensitive(self) -> bool:
         """Whether `/Orders` is another path than `/orders`."""
-        return self.view.raw("case_sensitive") is not False
+        return self.fields.raw("case_sensitive") is not False
 
     @cached_property
     def conditions(self) -> frozenset[str]:
         """Everything besides the path that must hold, one text each."""
         found = set()
         for name in _CONDITIONS:
-            value = self.view.raw(name)
+            value = self.fields.raw(name)
             for each in value if isinstance(value, list) else [] if value is None else [value]:
                 found.add(json.dumps([name, each], sort_keys=True, default=str))
         return frozenset(found)
@@ -57,7 +57,7 @@ class Match:
     @cached_property
     def methods(self) -> frozenset[str]:
         """The methods it is limited to by an exact value; empty where it takes all, or where it cannot be told."""
-        for header in self.view.each("headers"):
+        for header in self.fields.each("headers"):
             exact = header.get("string_match").text("exact") or header.text("exact_match")
             if header.text("name") == ":method" and exact and not header.raw("invert_match"):
                 return frozenset({exact})
@@ -91,7 +91,7 @@ class Match:
         return self.covers_path_of(other) and self.conditions <= other.conditions
 
 
-def may_match(matcher: View, name: str) -> bool:
+def may_match(matcher: Fields, name: str) -> bool:
     """Whether a string matcher may match a lower-case name; a regular expression counts as one that does."""
     exact, prefix, suffix, inside = (matcher.text(kind).lower() for kind in ("exact", "prefix", "suffix", "contains"))
     return bool(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from authz.core.check import decide
 from authz.core.decision import Decision
+from authz.core.key_lookup import KeyLookup
 from authz.envoy.settings import Settings
 from authz.server import wire
-from authz.server.check_service import Rules, decide
 from authz.server.conversation import Answer, Question
-from authz.server.keys import Keys
+from authz.server.served_rules import ServedRules
+from authz.tools.fixed_sources import PresetUserinfo
 from authz.tools.policy_tests.mint import TestKeys, Token, mint
-from authz.tools.policy_tests.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class Checks:
         self.configuration = settings.configuration
         self._issuers = settings.configuration.issuers.by_alias
         sources = {alias: TestKeys(issuer, (jwks or {}).get(alias)) for alias, issuer in self._issuers.items()}
-        self._told = Told()
-        told = dict.fromkeys(self._issuers, self._told)
-        self.rules = Rules.of(settings.configuration, settings.realm, Keys(sources), userinfo=told)
+        self._userinfo = PresetUserinfo()
+        userinfo = dict.fromkeys(self._issuers, self._userinfo)
+        self.rules = ServedRules.of(settings.configuration, settings.realm, KeyLookup(sources), userinfo=userinfo)
 
     def mint(self, issuer: str | None, token: Token, now: float) -> str:
         """A token of the issuer of that alias, or of the only one there is. Raises UnknownIssuer."""
@@ -63,7 +64,7 @@ class Checks:
         if alias not in self._issuers:
             raise UnknownIssuer(f"no issuer is called {alias!r:.60}: there are {known}")
         text = mint(self._issuers[alias], token, now)
-        self._told.tell(text, token.userinfo, is_refused=token.is_refused)
+        self._userinfo.preset(text, token.userinfo, is_refused=token.is_refused)
         return text
 
     def ask(self, question: Question, now: float) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 from authz.core.configuration import Configuration
 from authz.core.policy import BUILT_IN
 from authz.core.reasons import Reason
-from authz.tools.envoy_run.derived_bootstrap import Route
+from authz.tools.envoy_run.derived_bootstrap import RunRoute
 from authz.tools.policy_tests.checks import Outcome
 
 OUT_OF_REACH = frozenset(
@@ -34,7 +34,7 @@ class Reached:
     reasons: set[str] = field(default_factory=set)
     forwarded: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
-    routes: tuple[Route, ...] | None = None
+    routes: tuple[RunRoute, ...] | None = None
     """None where no test went through Envoy."""
     met_routes: set[str] = field(default_factory=set)
 
@@ -43,7 +43,7 @@ class Reached:
         self.reasons.add(met.reason)
         (self.forwarded if met.is_allowed else self.refused).add(met.policy)
 
-    def note_routes(self, routes: tuple[Route, ...], met: set[str]) -> None:
+    def note_routes(self, routes: tuple[RunRoute, ...], met: set[str]) -> None:
         """Tests went through Envoy and met these routes."""
         self.routes = routes
         self.met_routes |= met
@@ -75,7 +75,7 @@ class Missing:
     never_refused: tuple[str, ...]
     """Policies that only let through: perhaps they demand nothing."""
     reasons: tuple[str, ...]
-    routes: tuple[Route, ...] | None
+    routes: tuple[RunRoute, ...] | None
     """None where no test went through Envoy, so that nothing is known."""
 
     def data(self) -> dict[str, Any]:

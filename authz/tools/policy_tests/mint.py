@@ -63,7 +63,7 @@ def mint(issuer: Issuer, token: Token, now: float) -> str:
 
 
 class TestKeys:
-    """An issuer's throw-away keys, and those of a document beside them. Implements authz.server.keys.KeySource."""
+    """An issuer's throw-away keys, and those of a document beside them. Implements authz.core.key_lookup.KeySource."""
 
     __test__ = False  # its name begins like those that pytest collects
 

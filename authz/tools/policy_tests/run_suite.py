@@ -10,7 +10,7 @@ from pathlib import Path
 from authz.core.decision import Decision
 from authz.core.keyset import UnusableKeySet
 from authz.core.problems import ConfigurationError, Problem
-from authz.envoy.document import Document, read
+from authz.envoy.document import YamlDocument, read
 from authz.envoy.settings import Settings
 from authz.server import wire
 from authz.server.conversation import Question
@@ -47,7 +47,7 @@ class Run:
     suite: Suite
     results: list[Result] = field(default_factory=list)
     left_out: tuple[str, ...] = ()
-    """HTTP filters of the Envoy YAML that do not run in a rehearsal."""
+    """HTTP filters of the Envoy YAML that do not run here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,10 @@ def _here(ready: _Ready, checks: Checks, now: float) -> Result:
 
 
 def _through_envoy(
-    asked: list[_Ready], checks: Checks, now: float, done: Run, document: Document, reached: Reached
+    asked: list[_Ready], checks: Checks, now: float, done: Run, document: YamlDocument, reached: Reached
 ) -> Iterator[tuple[int, Result]]:
     """Every test that names a request, one after the other."""
-    from authz.tools.envoy_run.envoy_process import Reply, Stage, rehearse  # noqa: PLC0415 - only where Envoy is asked
+    from authz.tools.envoy_run.envoy_process import EnvoyRun, Reply, run_envoy  # noqa: PLC0415 - only where Envoy is asked
 
     last: list[tuple[Decision, bytes]] = []
 
@@ -161,11 +161,11 @@ def _through_envoy(
         last.append(checks.answer(message, now))
         return last[-1][1]
 
-    def one(each: _Ready, stage: Stage) -> Result:
+    def one(each: _Ready, run: EnvoyRun) -> Result:
         last.clear()
         started = time.perf_counter()
         request = each.case.request or HttpRequest("GET", "", "/")
-        reply = stage.ask(replace(request, headers=each.headers))
+        reply = run.ask(replace(request, headers=each.headers))
         seconds = time.perf_counter() - started
         met = _met(reply, last)
         problems = [*_problems(each.case, met), *_other_policy(each.case, reply)]
@@ -178,14 +178,14 @@ def _through_envoy(
         met = outcome(*decided[-1])
         return replace(met, status=reply.status, headers=headers, body=reply.body)
 
-    with rehearse(document, sidecar) as stage:
+    with run_envoy(document, sidecar) as run:
         for each in asked:
             try:
-                yield id(each), one(each, stage)
+                yield id(each), one(each, run)
             except CannotRunError as error:
                 yield id(each), Result(each.case, (str(error),), _NOT_ASKED, 0.0, through_envoy=True)
-    done.left_out = stage.left_out
-    reached.note_routes(stage.routes, {trace.route for trace in stage.traces if trace})
+    done.left_out = run.left_out
+    reached.note_routes(run.routes, {trace.route for trace in run.traces if trace})
 
 
 def _other_policy(case: Case, reply: object) -> Iterator[str]:

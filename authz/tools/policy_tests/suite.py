@@ -11,7 +11,7 @@ from authz.core.mapping_reader import MappingReader, describe
 from authz.core.problems import ConfigurationError, Location, Problem
 from authz.core.reasons import Reason
 from authz.envoy.bootstrap import located
-from authz.envoy.document import Document, read
+from authz.envoy.document import YamlDocument, read
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
 from authz.tools.policy_tests.mint import LIFETIME_SECONDS, Token
 
@@ -88,7 +88,7 @@ def read_suite(text: str, file: str) -> Suite:
 class _Reading:
     """One reading of one file."""
 
-    def __init__(self, document: Document, file: str) -> None:
+    def __init__(self, document: YamlDocument, file: str) -> None:
         self._document = document
         self._file = file
         self._bearers: dict[str, Bearer] = {}

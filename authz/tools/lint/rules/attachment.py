@@ -1,13 +1,13 @@
-"""Whether each route has a policy, and whether Envoy looks where it was written."""
+"""Check that each route has a policy, and that Envoy reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from authz.envoy.fields import Fields
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
-from authz.tools.lint.view import View
 
 _PER_ROUTE = frozenset({"ExtAuthzPerRoute", "FilterConfig"})
 
@@ -21,7 +21,7 @@ def without_policy(envoy: EnvoyConfig) -> Iterator[Found]:
         for route in manager.routes if manager.authz is not None else ():
             if any(each.off_at is None and each.policy is None for each in route.attachments):
                 fix = "Give the virtual host `policy: deny`, and each route that is open its own."
-                yield Found(route.view.path, "no policy is named for this route", fix)
+                yield Found(route.fields.path, "no policy is named for this route", fix)
 
 
 @rule("AUTHZ302", Severity.ERROR, "a context extension looks like a misspelt `policy`")
@@ -35,17 +35,17 @@ def misspelt_key(envoy: EnvoyConfig) -> Iterator[Found]:
                 yield Found((*extensions.path, key), f"{key!r:.60} is not read", "Write `policy`.", on_key=True)
 
 
-def _extensions(envoy: EnvoyConfig) -> Iterator[View]:
+def _extensions(envoy: EnvoyConfig) -> Iterator[Fields]:
     """Every `context_extensions` of an override."""
     for manager in envoy.managers:
-        for level in manager.levels():
+        for level in manager.levels:
             for view in level.get("typed_per_filter_config").inside():
                 if view.path[-1] in {"context_extensions", "contextExtensions"}:
                     yield view
 
 
-def _is_meant_for_policy(key: str, beside: View) -> bool:
-    """Whether a key is `policy` misspelt, or has the word in it where no `policy` stands beside."""
+def _is_meant_for_policy(key: str, beside: Fields) -> bool:
+    """Whether a key is a misspelt `policy`, or contains the word and there is no `policy`."""
     if get_close_matches(key.lower(), ["policy", "policies"], n=1, cutoff=0.7):
         return True
     return "polic" in key.lower() and "policy" not in beside.value
@@ -58,7 +58,7 @@ def dropped_override(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for manager in envoy.managers:
         names = {item.name for item in manager.filters}
-        for level in manager.levels():
+        for level in manager.levels:
             for key, entry in level.get("typed_per_filter_config").members():
                 if key not in names:
                     close = get_close_matches(key, names, n=1, cutoff=0.5)
@@ -69,8 +69,8 @@ def dropped_override(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ304", Severity.ERROR, "ext_authz is switched off on a route")
 def switched_off(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Nothing is checked, and identity headers that the client made up reach the service. The policy `public` lets
-    everybody in as well, and takes those headers out.
+    """Nothing is checked, and forged identity headers reach the upstream. The policy `public` also accepts every
+    request, but removes those headers.
     """
     seen = set()
     for manager in envoy.managers:
@@ -83,13 +83,13 @@ def switched_off(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ305", Severity.ERROR, "ext_authz is switched off, or on for a part of the requests only")
 def not_always_on(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A filter that is `disabled` runs only where a route switches it on, and `filter_enabled` and
-    `filter_enabled_metadata` choose requests: all others pass unchecked.
+    """A `disabled` filter runs only if a route switches it on. `filter_enabled` and `filter_enabled_metadata` select
+    requests; all other requests pass unchecked.
     """
-    for _manager, item in envoy.authz_filters:
-        if item.view.raw("disabled") is True:
+    for item in envoy.authz_filters:
+        if item.fields.raw("disabled") is True:
             yield Found(
-                item.view.where("disabled"), "ext_authz is off where no route says otherwise", "Remove the line."
+                item.fields.where("disabled"), "ext_authz is off where no route says otherwise", "Remove the line."
             )
         for name in ("filter_enabled", "filter_enabled_metadata"):
             if item.config.raw(name) is not None and not _is_everything(item.config.get(name).get("default_value")):
@@ -105,17 +105,17 @@ def _is_everything(fraction: object) -> bool:
 
 @rule("AUTHZ306", Severity.WARNING, "requests reach a service through a chain without ext_authz")
 def without_filter(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Another listener to the same services is another way in, and nobody asks for a token there."""
+    """Another listener to the same upstreams is a second way in, without a token."""
     for manager in envoy.managers:
         if manager.authz is None and any(not route.answers_itself for route in manager.routes):
             fix = "Add envoy.filters.http.ext_authz, or let this listener do redirects only."
-            yield Found(manager.view.path, "this connection manager has no ext_authz filter", fix)
+            yield Found(manager.fields.path, "this connection manager has no ext_authz filter", fix)
 
 
 @rule("AUTHZ307", Severity.INFO, "context extensions say nothing of a policy")
 def without_policy_key(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Other keys are for whoever else reads them, and the sidecar does not: the route keeps the policy that it
-    inherits. Where a policy of its own was meant, it is missing.
+    """The sidecar does not read other keys, so the route keeps its inherited policy. If you meant to set a policy
+    here, it is missing.
     """
     for extensions in _extensions(envoy):
         if "policy" not in extensions.value:

@@ -1,22 +1,22 @@
-"""The ext_authz filter itself: what it does when nobody answers, what it sends, how it asks again."""
+"""The ext_authz filter: failure mode, the headers it sends, and retries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.envoy.fields import Fields
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.match import may_match
 from authz.tools.lint.rule import Found, Severity, rule
-from authz.tools.lint.view import View
 
 DEFAULT_TIMEOUT_SECONDS = 0.2
-"""Envoy's own deadline for a check where `grpc_service.timeout` is not set."""
+"""Envoy's default timeout of a check, if `grpc_service.timeout` is not set."""
 
 
 @rule("AUTHZ501", Severity.ERROR, "requests pass when the sidecar does not answer")
 def failure_mode_allow(envoy: EnvoyConfig) -> Iterator[Found]:
-    """With `failure_mode_allow`, whoever can make the sidecar slow or unreachable is let in without a token."""
-    for _manager, item in envoy.authz_filters:
+    """With `failure_mode_allow`, requests pass without a token if the sidecar is slow or unreachable."""
+    for item in envoy.authz_filters:
         if item.config.raw("failure_mode_allow") is True:
             problem = "a sidecar that does not answer lets everybody in"
             yield Found(item.config.where("failure_mode_allow"), problem, "Write `failure_mode_allow: false`.")
@@ -27,7 +27,7 @@ def clear_route_cache(envoy: EnvoyConfig) -> Iterator[Found]:
     """With `clear_route_cache` Envoy looks for the route again after the check, with the headers that the sidecar set.
     The request can end up on a route whose policy was never asked.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         if item.config.raw("clear_route_cache") is True:
             problem = "the route that is served need not be the route that was checked"
             yield Found(item.config.where("clear_route_cache"), problem, "Write `clear_route_cache: false`.")
@@ -38,7 +38,7 @@ def with_request_body(envoy: EnvoyConfig) -> Iterator[Found]:
     """The sidecar never looks at a body. Envoy holds each back until it is complete, copies it, and refuses larger
     ones with 413.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         if item.config.raw("with_request_body") is not None:
             yield Found(item.config.where("with_request_body"), "the sidecar reads no body", "Remove it.", on_key=True)
 
@@ -48,7 +48,7 @@ def all_headers(envoy: EnvoyConfig) -> Iterator[Found]:
     """Without `allowed_headers` the sidecar gets everything, cookies with their decrypted tokens included. It needs
     five headers, and every message is more than twice as large.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         if item.config.raw("allowed_headers") is None:
             fix = "Write allowed_headers with authorization, content-type, x-request-id, traceparent and tracestate."
             yield Found(item.config.path, "cookies and all other headers are sent to the sidecar", fix)
@@ -59,7 +59,7 @@ def no_authorization(envoy: EnvoyConfig) -> Iterator[Found]:
     """Headers that `allowed_headers` does not name, and those in `disallowed_headers`, are not sent. Without
     `authorization` every request looks as if it had no token.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         allowed, refused = item.config.get("allowed_headers"), item.config.get("disallowed_headers")
         if allowed and not _names(allowed, "authorization"):
             fix = "Add `- exact: authorization`."
@@ -69,7 +69,7 @@ def no_authorization(envoy: EnvoyConfig) -> Iterator[Found]:
             yield Found(item.config.where("disallowed_headers"), "disallowed_headers holds authorization back", fix)
 
 
-def _names(patterns: View, header: str) -> bool:
+def _names(patterns: Fields, header: str) -> bool:
     """Whether one of a list of string matchers may match a header."""
     return any(may_match(pattern, header) for pattern in patterns.each("patterns"))
 
@@ -79,7 +79,7 @@ def no_retries(envoy: EnvoyConfig) -> Iterator[Found]:
     """While a worker restarts, every check that was on its way to it fails, and with it the request. Envoy asks
     another worker where `grpc_service.retry_policy` says so. `envoy_grpc.retry_policy` is accepted and does nothing.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         service = item.config.get("grpc_service")
         useless = service.get("envoy_grpc")
         if useless.raw("retry_policy") is not None:
@@ -92,10 +92,10 @@ def no_retries(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ507", Severity.WARNING, "a retry has no time left")
 def no_time_for_retries(envoy: EnvoyConfig) -> Iterator[Found]:
-    """`max_interval` of the back-off is also the time that each try may take. Where it is as long as the whole check
-    (`grpc_service.timeout`, 200 ms where it is not set), a worker that hangs uses up all the time.
+    """`max_interval` of the back-off also limits each try. If it is as long as the whole check (`grpc_service.timeout`,
+    200 ms by default), a worker that hangs uses the whole time.
     """
-    for _manager, item in envoy.authz_filters:
+    for item in envoy.authz_filters:
         service = item.config.get("grpc_service")
         backoff = service.get("retry_policy", "retry_back_off")
         longest, timeout = backoff.seconds("max_interval"), service.seconds("timeout") or DEFAULT_TIMEOUT_SECONDS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.envoy.fields import Fields
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
-from authz.tools.lint.view import View
 
 _MANY = 1024
 """Envoy's default for pending and active requests."""
@@ -17,30 +17,29 @@ _FEW_RETRIES = 3
 
 @rule("AUTHZ801", Severity.ERROR, "the sidecar is not spoken to in HTTP/2")
 def not_http2(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Envoy refuses to start with it: gRPC needs HTTP/2, and a cluster speaks HTTP/1.1 unless told otherwise."""
+    """Envoy refuses to start. gRPC needs HTTP/2, and a cluster uses HTTP/1.1 by default."""
     for cluster in envoy.authz_clusters:
-        options = _protocol(cluster)
-        if not _speaks_http2(options) and cluster.raw("http2_protocol_options") is None:
+        if not cluster.speaks_http2:
             fix = "Write explicit_http_config: { http2_protocol_options: {} } in HttpProtocolOptions."
-            yield Found(cluster.path, "the cluster does not speak HTTP/2", fix)
+            yield Found(cluster.fields.path, "the cluster does not speak HTTP/2", fix)
 
 
 @rule("AUTHZ802", Severity.WARNING, "a worker that went away is asked all the same")
 def no_health_checks(envoy: EnvoyConfig) -> Iterator[Found]:
     """Every worker answers gRPC health checks on its own socket, and says that it is leaving before it leaves."""
     for cluster in envoy.authz_clusters:
-        if not any(True for _ in cluster.each("health_checks")):
+        if not any(True for _ in cluster.fields.each("health_checks")):
             fix = "Add health_checks with grpc_health_check: {}."
-            yield Found(cluster.path, "the cluster has no health checks", fix)
+            yield Found(cluster.fields.path, "the cluster has no health checks", fix)
 
 
 @rule("AUTHZ803", Severity.WARNING, "health checks are a minute apart until there is traffic")
 def slow_first_checks(envoy: EnvoyConfig) -> Iterator[Found]:
-    """`no_traffic_interval` is a minute where it is not set: a worker that failed the first check, because Envoy was
-    quicker, is left out for that long.
+    """`no_traffic_interval` is a minute by default. If Envoy starts first, a worker fails the first check and gets no
+    requests for a minute.
     """
     for cluster in envoy.authz_clusters:
-        for check in cluster.each("health_checks"):
+        for check in cluster.fields.each("health_checks"):
             if check.raw("no_traffic_interval") is None:
                 fix = "Write `no_traffic_interval: 1s`."
                 yield Found(check.path, "no_traffic_interval is a minute", fix)
@@ -52,7 +51,7 @@ def keepalive(envoy: EnvoyConfig) -> Iterator[Found]:
     a socket that is gone is noticed without pings.
     """
     for cluster in envoy.authz_clusters:
-        for options in _http2(cluster):
+        for options in cluster.http2_options:
             if options.raw("connection_keepalive") is not None:
                 problem = "keepalive pings make the sidecar close the connection"
                 yield Found(options.where("connection_keepalive"), problem, "Remove it.", on_key=True)
@@ -60,11 +59,13 @@ def keepalive(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ805", Severity.WARNING, "Envoy's own limits turn checks into errors")
 def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
-    """By default a cluster has room for 1024 requests and 3 retries. What is past that is an error of the check, so
-    the request is refused; three retries are used up the moment a worker goes away.
+    """A cluster allows 1024 requests and 3 retries by default. If a limit is exceeded, the check fails and the
+    request is refused. When a worker stops, three retries are not enough.
     """
     for cluster in envoy.authz_clusters:
-        thresholds = next(iter(cluster.get("circuit_breakers").each("thresholds")), View({}, cluster.path))
+        thresholds = next(
+            iter(cluster.fields.get("circuit_breakers").each("thresholds")), Fields({}, cluster.fields.path)
+        )
         few = [
             name
             for name, default in (
@@ -81,17 +82,3 @@ def circuit_breakers(envoy: EnvoyConfig) -> Iterator[Found]:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _protocol(cluster: View) -> View:
-    options = cluster.get("typed_extension_protocol_options")
-    return next((view for _name, view in options.members() if view.kind == "HttpProtocolOptions"), View({}, ()))
-
-
-def _speaks_http2(options: View) -> bool:
-    return options.get("explicit_http_config").raw("http2_protocol_options") is not None
-
-
-def _http2(cluster: View) -> Iterator[View]:
-    yield _protocol(cluster).get("explicit_http_config", "http2_protocol_options")
-    yield cluster.get("http2_protocol_options")

@@ -1,26 +1,24 @@
-"""What `authz serve` itself says about the file, and what of it is not known here."""
+"""Errors that `authz serve` reports for the file, and unknown fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authz.envoy.typed import mistakes_in, unknown_types
+from authz.envoy.typed import field_problems, unknown_types
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
 
 
 @rule("AUTHZ101", Severity.ERROR, "`authz serve` refuses the file")
 def refused(envoy: EnvoyConfig) -> Iterator[Found]:
-    """The sidecar does not start with this file, and does not take it up where it is running already."""
+    """The sidecar does not start with this file. If it is running, it keeps its old configuration."""
     for finding in envoy.refusals:
         yield Found(finding.path, finding.message, finding.fix, finding.on_key)
 
 
 @rule("AUTHZ102", Severity.ERROR, "a route's policy is unknown or wrong")
 def wrong_policy(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Requests to the route are answered with 500 (`policy_invalid`): a policy that cannot be read is never weakened
-    into one that can.
-    """
+    """Requests to the route get status 500 (`policy_invalid`). An unreadable policy never becomes a weaker one."""
     hidden = envoy.hidden_policies
     for finding in envoy.settings.warnings if envoy.settings is not None else ():
         if finding.path not in hidden:
@@ -29,12 +27,12 @@ def wrong_policy(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ103", Severity.INFO, "a field, a value or a type is not known here")
 def not_known(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Either it is misspelt, and Envoy refuses the file, or it is newer than the envoy-data-plane package, and the
-    rules cannot look at it. `envoy --mode validate` tells which.
+    """If it is misspelt, Envoy refuses the file. If it is newer than the envoy-data-plane package, the rules cannot
+    check it. Run `envoy --mode validate` to find out.
     """
     from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # noqa: PLC0415 - slow to import
 
     told = {(finding.path, finding.message) for finding in envoy.refusals}
-    for mistake in (*mistakes_in(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
+    for mistake in (*field_problems(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
         if (mistake.path, mistake.message) not in told:
             yield mistake

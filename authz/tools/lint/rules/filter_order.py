@@ -25,26 +25,26 @@ CHANGES = {
     "set_filter_state.v3.Config": "the route",
     "wasm.v3.Wasm": _EVERYTHING,
 }
-"""Filters that can change what was checked, and what of it."""
+"""Filters that can change a checked request, and the parts that they can change."""
 
 
 @rule("AUTHZ511", Severity.ERROR, "the login comes after the check")
 def login_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
-    """The OAuth2 filter turns the session cookie into `Authorization: Bearer`. Behind ext_authz that is too late: the
-    check sees no token, and nobody checks the one that is added.
+    """The OAuth2 filter turns the session cookie into `Authorization: Bearer`. After ext_authz that is too late: the
+    check sees no token, and the added token is never checked.
     """
     for manager in envoy.managers:
         kinds = [item.kind for item in manager.filters]
         if "ExtAuthz" in kinds:
             for item in manager.filters[kinds.index("ExtAuthz") :]:
                 if item.kind == "OAuth2":
-                    yield Found(item.view.path, "this login runs after the check", "Put it before ext_authz.")
+                    yield Found(item.fields.path, "this login runs after the check", "Put it before ext_authz.")
 
 
 @rule("AUTHZ512", Severity.WARNING, "a filter behind the check can change what was checked")
 def filter_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
-    """What the sidecar checked must be what the service gets. A filter between ext_authz and the router that changes
-    headers can undo the identity headers; one that changes the path or the route can undo the decision.
+    """The upstream must receive the request that the sidecar checked. If a filter after ext_authz changes headers, it
+    can replace the identity headers. If it changes the path or the route, the decision no longer applies.
     """
     for manager in envoy.managers:
         kinds = [item.kind for item in manager.filters]
@@ -52,4 +52,4 @@ def filter_after_check(envoy: EnvoyConfig) -> Iterator[Found]:
             what = CHANGES.get(item.config.text("@type").partition(".filters.http.")[2])
             if what is not None:
                 problem = f"{item.name or item.kind:.80} can change {what} after the check"
-                yield Found(item.view.path, problem, "Put it before ext_authz.")
+                yield Found(item.fields.path, problem, "Put it before ext_authz.")

@@ -1,11 +1,11 @@
-"""Paths in one spelling, and identity headers that only Envoy and the sidecar can say."""
+"""Path normalisation, and protection of identity headers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from authz.core.forward import FAILURE_MODE_HEADER
-from authz.tools.lint.envoy_config import EnvoyConfig, Manager
+from authz.tools.lint.envoy_config import EnvoyConfig, LintManager
 from authz.tools.lint.match import may_match
 from authz.tools.lint.rule import Found, Severity, rule
 
@@ -14,11 +14,11 @@ _SAFE_SLASHES = frozenset({"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"})
 
 @rule("AUTHZ601", Severity.WARNING, "one path has several spellings")
 def normalisation(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Envoy matches routes on the path as it was sent unless told otherwise: `//admin`, `/x/../admin`, `/a%2fb` and
-    `/admin;x` match other routes than the path that the service makes of them.
+    """By default Envoy matches routes against the path as sent. `//admin`, `/x/../admin`, `/a%2fb` and `/admin;x` can
+    match another route than the path that the upstream resolves.
     """
     for manager in _checked(envoy):
-        view = manager.view
+        view = manager.fields
         for name in ("normalize_path", "merge_slashes"):
             if view.raw(name) is not True:
                 yield Found(view.path, f"{name} is off", f"Write `{name}: true`.")
@@ -39,27 +39,27 @@ def not_stripped_early(envoy: EnvoyConfig) -> Iterator[Found]:
         left = [name for name in (*_forwarded(envoy), FAILURE_MODE_HEADER) if not _is_removed_early(manager, name)]
         if left:
             fix = "Remove them with early_header_mutation_extensions."
-            yield Found(manager.view.path, f"clients can send {', '.join(left):.200}", fix)
+            yield Found(manager.fields.path, f"clients can send {', '.join(left):.200}", fix)
 
 
 @rule("AUTHZ603", Severity.WARNING, "a header with underscores can pose as another")
 def underscores(envoy: EnvoyConfig) -> Iterator[Found]:
-    """CGI, WSGI and their kin read `x_auth_subject` and `x-auth-subject` as the same header."""
+    """CGI, WSGI and similar interfaces read `x_auth_subject` and `x-auth-subject` as the same header."""
     for manager in _checked(envoy):
-        options = manager.view.get("common_http_protocol_options")
+        options = manager.fields.get("common_http_protocol_options")
         if options.text("headers_with_underscores_action") not in {"REJECT_REQUEST", "DROP_HEADER"}:
             fix = "Write `common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }`."
-            yield Found(options.path if options else manager.view.path, "headers with underscores pass", fix)
+            yield Found(options.path if options else manager.fields.path, "headers with underscores pass", fix)
 
 
 @rule("AUTHZ604", Severity.ERROR, "a route undoes the identity headers")
 def undone(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Headers that routes and virtual hosts add or remove are changed after the check: what the sidecar wrote is gone,
-    or something else stands in its place.
+    """Routes and virtual hosts add and remove headers after the check. If they name an identity header, the value
+    from the sidecar is lost.
     """
     names = frozenset(_forwarded(envoy))
     for manager in _checked(envoy):
-        for level in manager.levels():
+        for level in manager.levels:
             removed = level.raw("request_headers_to_remove")
             for index, name in enumerate(removed if isinstance(removed, list) else ()):
                 if str(name).lower() in names:
@@ -71,7 +71,7 @@ def undone(envoy: EnvoyConfig) -> Iterator[Found]:
                     yield Found(added.path, problem, "Leave the header to the sidecar.")
 
 
-def _checked(envoy: EnvoyConfig) -> Iterator[Manager]:
+def _checked(envoy: EnvoyConfig) -> Iterator[LintManager]:
     return (manager for manager in envoy.managers if manager.authz is not None)
 
 
@@ -80,8 +80,8 @@ def _forwarded(envoy: EnvoyConfig) -> tuple[str, ...]:
     return tuple(name for name, _source in configuration.forward.sources) if configuration is not None else ()
 
 
-def _is_removed_early(manager: Manager, name: str) -> bool:
-    for extension in manager.view.each("early_header_mutation_extensions"):
+def _is_removed_early(manager: LintManager, name: str) -> bool:
+    for extension in manager.fields.each("early_header_mutation_extensions"):
         for mutation in extension.get("typed_config").each("mutations"):
             if mutation.text("remove").lower() == name or may_match(
                 mutation.get("remove_on_match", "key_matcher"), name

@@ -1,4 +1,4 @@
-"""What a file only refers to: Envoy fetches it from elsewhere, so no rule can look at it here."""
+"""References to configuration outside of the file. No rule can check it here."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def elsewhere(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for path in envoy.hidden_policies[:1]:
         yield Found(path, "Envoy does not show the routes' policies in a dump", "Lint their source as well.")
-    for view in envoy.root.inside():
+    for fields in envoy.resources.mappings:
         for name, what in _ELSEWHERE.items():
-            if view.raw(name) is not None and not (name == "sds_config" and view.get(name, "path_config_source")):
+            if fields.raw(name) is not None and not (name == "sds_config" and fields.get(name, "path_config_source")):
                 fix = "Lint the output of a running Envoy's /config_dump as well."
-                yield Found(view.where(name), f"{what} cannot be seen from here", fix, on_key=True)
+                yield Found(fields.where(name), f"{what} cannot be seen from here", fix, on_key=True)
 
 
 @rule("AUTHZ902", Severity.ERROR, "a suppression is not understood")
@@ -42,5 +42,5 @@ def misunderstood(_envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ903", Severity.WARNING, "a suppression allows nothing that is there")
 def unused(_envoy: EnvoyConfig) -> Iterator[Found]:
-    """It was right once. Left in place it would hide the next mistake on its line."""
+    """The finding no longer exists. If the suppression stays, it hides the next finding on its line."""
     yield from ()

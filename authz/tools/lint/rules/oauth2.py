@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from authz.tools.lint.envoy_config import ANY_TOKEN, DEMANDING, EnvoyConfig, Filter, Manager, Route
+from authz.envoy.fields import Fields
+from authz.envoy.http_filters import HttpFilter
+from authz.tools.lint.envoy_config import ANY_TOKEN, DEMANDING, EnvoyConfig, LintManager, LintRoute
 from authz.tools.lint.match import Match
 from authz.tools.lint.rule import Found, Severity, rule
-from authz.tools.lint.view import View
 
 _GCM = "envoy.reloadable_features.oauth2_use_gcm_encryption"
 _CBC = "envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat"
 _COOKIES = ("bearer_token", "refresh_token", "oauth_hmac", "oauth_expires", "oauth_nonce", "code_verifier")
 _NOT_REDIRECTED = ("allow_failed_matcher", "pass_through_matcher", "deny_redirect_matcher")
-"""What is sent on without a session, on its own token, or refused with 401."""
+"""Matchers of requests that are not redirected to the login."""
 
 
 @rule("AUTHZ701", Severity.ERROR, "session cookies can be altered unnoticed")
 def old_cipher(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Unless two runtime flags say otherwise the tokens in the cookies are encrypted with AES-CBC, which anybody can
-    alter without the key (CVE-2026-47775).
+    """If two runtime flags are not set, Envoy encrypts the tokens in the cookies with AES-CBC. An attacker can alter
+    them without the key (CVE-2026-47775).
     """
     layers = [layer.get("static_layer") for layer in envoy.root.get("layered_runtime").each("layers")]
     flags = {key: value for layer in layers for key, value in layer.value.items()}
@@ -28,12 +29,12 @@ def old_cipher(envoy: EnvoyConfig) -> Iterator[Found]:
         return
     for _manager, item, _config in envoy.oauth2_filters:
         fix = f"Set {_GCM}: true and {_CBC}: false in layered_runtime."
-        yield Found(item.view.path, "session cookies are encrypted with AES-CBC, or accepted so", fix)
+        yield Found(item.fields.path, "session cookies are encrypted with AES-CBC, or accepted so", fix)
 
 
 @rule("AUTHZ702", Severity.WARNING, "a login asks for no scopes")
 def no_scopes(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Where `auth_scopes` is missing Envoy asks for the scope `user`, which few providers know."""
+    """If `auth_scopes` is missing, Envoy requests the scope `user`, which few providers support."""
     for _manager, _item, config in envoy.oauth2_filters:
         if not config.raw("auth_scopes"):
             yield Found(config.path, "auth_scopes is missing", "Write the scopes that the policies demand.")
@@ -46,13 +47,14 @@ def cookies_leak(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for manager, item, _config in envoy.oauth2_filters:
         if any(
-            not route.answers_itself and not _drops_cookies(manager, route.host, route.view) for route in manager.routes
+            not route.answers_itself and not _drops_cookies(manager, route.host, route.fields)
+            for route in manager.routes
         ):
             fix = "Write `request_headers_to_remove: [cookie]` for the virtual host."
-            yield Found(item.view.path, "cookies with decrypted tokens are sent to the service", fix)
+            yield Found(item.fields.path, "cookies with decrypted tokens are sent to the service", fix)
 
 
-def _drops_cookies(manager: Manager, *levels: View) -> bool:
+def _drops_cookies(manager: LintManager, *levels: Fields) -> bool:
     for level in (manager.table, *levels):
         removed = level.raw("request_headers_to_remove")
         if isinstance(removed, list) and "cookie" in {str(name).lower() for name in removed}:
@@ -148,8 +150,8 @@ def pass_through_case(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ710", Severity.INFO, "a missing token is answered with the login page, and not with 401")
 def login_for_programs(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Where `allow_failed_matcher` names API paths, a route that it does not name sends a client without a token to the
-    login page: right for pages, a surprise for programs. A single path for which any token will do is taken for a page.
+    """If `allow_failed_matcher` names API paths, every other route redirects a client without a token to the login
+    page. This is right for pages and wrong for API clients. An exact path that accepts any token counts as a page.
     """
     for manager, item, config in envoy.oauth2_filters:
         let_on, *more = (tuple(_paths(config, name)) for name in _NOT_REDIRECTED)
@@ -157,42 +159,44 @@ def login_for_programs(envoy: EnvoyConfig) -> Iterator[Found]:
         example = next((route for route in asking if _covers(let_on, route)), None)
         if example is None:
             continue
-        line, there = (envoy.document.locate(path).line for path in (example.view.path, let_on[0].path))
+        line, there = (envoy.document.locate(path).line for path in (example.fields.path, let_on[0].path))
         for route in asking:
             if not _is_a_page(route) and not _covers(chain(let_on, *more), route):
                 problem = f"a missing token gets the login page here, and 401 on the route in line {line}"
-                yield Found(route.view.path, problem, f"If programs call it, add its path to the list in line {there}.")
+                yield Found(
+                    route.fields.path, problem, f"If programs call it, add its path to the list in line {there}."
+                )
 
 
-def _paths(config: View, name: str) -> Iterator[View]:
+def _paths(config: Fields, name: str) -> Iterator[Fields]:
     """The matchers of a list that look at the path."""
     return (matcher for matcher in config.each(name) if matcher.text("name").lower() == ":path")
 
 
-def _demands_a_token(route: Route) -> bool:
+def _demands_a_token(route: LintRoute) -> bool:
     return route.strength in {ANY_TOKEN, DEMANDING} and not route.answers_itself
 
 
-def _is_a_page(route: Route) -> bool:
+def _is_a_page(route: LintRoute) -> bool:
     return route.strength == ANY_TOKEN and route.match.path[0] == "path"
 
 
-def _has_own_login(item: Filter, manager: Manager, route: Route) -> bool:
-    """Whether the route, or what is around it, says something else about the login, such as `disabled`."""
-    levels = (manager.table, route.host, route.view)
+def _has_own_login(item: HttpFilter, manager: LintManager, route: LintRoute) -> bool:
+    """Whether the route, its host or its table configures the login, for example with `disabled`."""
+    levels = (manager.table, route.host, route.fields)
     return any(level.get("typed_per_filter_config", item.name) for level in levels)
 
 
-def _covers(matchers: Iterable[View], route: Route) -> bool:
+def _covers(matchers: Iterable[Fields], route: LintRoute) -> bool:
     return any(_may_cover(matcher, route.match) for matcher in matchers)
 
 
-def _may_cover(matcher: View, match: Match) -> bool:
-    """Whether a matcher of the path takes every path of a route; where that cannot be told, it counts as so."""
+def _may_cover(matcher: Fields, match: Match) -> bool:
+    """Whether a path matcher matches every path of a route. If unknown, it counts as a match."""
     string = matcher.get("string_match")
     for kind in ("prefix", "exact"):
         text = string.text(kind) or matcher.text(f"{kind}_match")
         if text and not matcher.raw("invert_match"):
             path = {{"prefix": "prefix", "exact": "path"}[kind]: text, "case_sensitive": not string.raw("ignore_case")}
-            return Match(View(path, matcher.path)).covers_path_of(match)
+            return Match(Fields(path, matcher.path)).covers_path_of(match)
     return True

@@ -1,4 +1,4 @@
-"""Trust and policies: what is never used, what anybody can meet, what is only watched."""
+"""Issuers and policies: unused policies, open policies and candidates."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def never_used(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ202", Severity.INFO, "a policy has a candidate that is only counted")
 def candidate(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A candidate decides nothing. Once `authz_candidate_checks_total` shows that it agrees, it takes the policy's
-    place; one that is left there for ever is a rule that everybody believes in and nobody enforces.
+    """A candidate decides nothing. Once `authz_candidate_checks_total` shows that it agrees, replace the
+    policy with it. If it stays a candidate, it is a rule that is never enforced.
     """
     for policy in envoy.named_policies:
         if policy.candidate is not None:
@@ -43,7 +43,7 @@ def met_by_anyone(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     if envoy.configuration is None:
         return
-    for path, policy in envoy.placed_policies:
+    for path, policy in envoy.located_policies:
         for issuer in envoy.configuration.issuers.by_alias.values():
             if policy.reads_token and is_multi_tenant(issuer) and exposure_of_policy(policy, issuer) is Exposure.ANYONE:
                 problem = f"any workload with a token of {issuer.alias} and the right audience meets {policy.name}"
@@ -53,8 +53,8 @@ def met_by_anyone(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ204", Severity.WARNING, "an issuer's audience is open")
 def open_audience(envoy: EnvoyConfig) -> Iterator[Found]:
-    """With `any`, tokens that were issued for another application are good here as well: whoever gets one, say by
-    running that application, can use it against this service (RFC 8725 section 3.9).
+    """With `any`, tokens for other applications are accepted. If another application receives a token, its operator can
+    use it here (RFC 8725 section 3.9).
     """
     for alias, issuer in envoy.root.get(*AUTHZ_PATH, "issuers").members():
         for name in ("client_ids", "audiences"):
@@ -65,8 +65,8 @@ def open_audience(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ205", Severity.WARNING, "a workload's owner is given by a name")
 def owner_by_name(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A repository or group that is renamed or deleted frees its name, and whoever takes it next gets tokens under it.
-    An id is never given again.
+    """If a repository or group is renamed or deleted, its name becomes free. The next owner of the name gets tokens
+    with it. An id is never reused.
     """
     if envoy.configuration is None:
         return
@@ -78,7 +78,7 @@ def owner_by_name(envoy: EnvoyConfig) -> Iterator[Found]:
             if exposure_of_conditions(issuer.profile, grant.when) is Exposure.NAME:
                 path = (*AUTHZ_PATH, "issuers", alias, "grants", index, "when")
                 yield Found(path, f"the grant of {alias} holds for whoever has the name", fix)
-        for place, policy in envoy.placed_policies:
+        for place, policy in envoy.located_policies:
             is_accepted = policy.issuers is None or alias in policy.issuers
             if (
                 policy.reads_token

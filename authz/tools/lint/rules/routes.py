@@ -1,24 +1,27 @@
-"""The order and the matching of routes: which requests fall to another policy than the one that was meant."""
+"""The order and the matches of routes: requests that get another policy than intended."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import groupby
 
-from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, Route
+from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, LintRoute
+from authz.tools.lint.route_index import RouteIndex
 from authz.tools.lint.rule import Found, Severity, rule
 
 _SEPARATED = re.compile(r"[^?#]+[^?#/]")
 """What Envoy takes as `path_separated_prefix`: the pattern of RouteMatch in its API."""
 
 
-def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[Route, ...]]:
+def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[LintRoute, ...]]:
     """The routes of each virtual host, in the order of matching."""
     for manager in envoy.managers:
         if manager.authz is not None:
-            for _host, routes in groupby(manager.routes, key=lambda route: route.host.path):
-                yield tuple(routes)
+            yield from manager.hosts
+
+
+def _index(routes: tuple[LintRoute, ...]) -> RouteIndex:
+    return RouteIndex([route.match for route in routes])
 
 
 @rule("AUTHZ401", Severity.ERROR, "a route is never reached")
@@ -27,34 +30,36 @@ def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
     is its policy.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            first = next((other for other in routes[:index] if other.match.covers(route.match)), None)
+            first = known.first_cover(index)
             if first is not None:
-                line = envoy.document.locate(first.view.path).line
+                line = envoy.document.locate(routes[first].fields.path).line
                 problem = f"every request that matches here is taken by the route in line {line}"
-                yield Found(route.view.path, problem, "Put this route before that one, or remove it.")
+                yield Found(route.fields.path, problem, "Put this route before that one, or remove it.")
 
 
 @rule("AUTHZ402", Severity.ERROR, "a weaker route takes a part of a stronger one")
 def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A broad route with a condition, such as a method, stands before a narrow one that asks for more: where its
-    condition holds, the narrow route's policy is never asked.
+    """A broad route with a condition, such as a method, comes before a narrow route with a stronger policy. When the
+    condition matches, the stronger policy is not applied.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            for other in routes[:index]:
+            for other in (routes[each] for each in known.path_covers_before(index)):
                 if _takes_part_of(other, route):
-                    line = envoy.document.locate(route.view.path).line
+                    line = envoy.document.locate(route.fields.path).line
                     problem = f"this weaker route takes requests that the one in line {line} protects"
-                    yield Found(other.view.path, problem, "Put the narrower route first.")
+                    yield Found(other.fields.path, problem, "Put the narrower route first.")
 
 
-def _takes_part_of(other: Route, route: Route) -> bool:
+def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
     if other.strength is None or route.strength is None or other.strength >= route.strength:
         return False
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
     is_narrower = other.match.path != route.match.path
-    return is_narrower and not apart and other.match.covers_path_of(route.match) and not other.match.covers(route.match)
+    return is_narrower and not apart and not other.match.covers(route.match)
 
 
 @rule("AUTHZ403", Severity.ERROR, "the other methods of a path fall to something weaker")
@@ -63,27 +68,27 @@ def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
     for less.
     """
     for routes in _hosts(envoy):
+        known = _index(routes)
         for index, route in enumerate(routes):
-            following = next((other for other in routes[index + 1 :] if _takes_other_methods(other, route)), None)
+            after = known.next_unconditional(index) if route.match.methods else None
+            following = routes[after] if after is not None else None
             if following is not None and _is_weaker(following, route):
-                line = envoy.document.locate(following.view.path).line
+                line = envoy.document.locate(following.fields.path).line
                 (method,) = route.match.methods
                 problem = f"methods other than {method} fall to the weaker route in line {line}"
-                yield Found(route.view.path, problem, "Add a route for the path without a method, with `policy: deny`.")
+                yield Found(
+                    route.fields.path, problem, "Add a route for the path without a method, with `policy: deny`."
+                )
 
 
-def _takes_other_methods(other: Route, route: Route) -> bool:
-    return bool(route.match.methods) and other.match.covers_path_of(route.match) and not other.match.conditions
-
-
-def _is_weaker(one: Route, than: Route) -> bool:
+def _is_weaker(one: LintRoute, than: LintRoute) -> bool:
     return one.strength is not None and than.strength is not None and one.strength < than.strength
 
 
 @rule("AUTHZ404", Severity.WARNING, "a prefix matches more than its path")
 def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
     """`prefix: /orders` matches `/orders-archive` and `/ordersX` too: a path that is added to the service one day gets
-    this policy without anybody having said so.
+    this policy by accident.
     """
     for routes in _hosts(envoy):
         for route in routes:
@@ -91,14 +96,14 @@ def prefix_of_a_word(envoy: EnvoyConfig) -> Iterator[Found]:
             if kind == "prefix" and not text.endswith("/") and "?" not in text and route.strength != DENY:
                 problem = f"the prefix {text!r:.80} also matches `{text:.40}X`"
                 fix = f"Write `path_separated_prefix: {text:.80}`."
-                yield Found(route.match.view.where("prefix"), problem, fix, on_key=True)
+                yield Found(route.match.fields.where("prefix"), problem, fix, on_key=True)
 
 
 @rule("AUTHZ405", Severity.WARNING, "what no route names is not denied")
 def open_rest(envoy: EnvoyConfig) -> Iterator[Found]:
     """Another spelling of a protected path (`/Orders`, `/orders%2f1`, an encoding within an encoding) matches no other
-    route than the last. Where the service reads it as the protected path all the same, the last route's policy is the
-    only one that was asked: so it must be `deny`.
+    route than the last. If the upstream resolves it to the protected path, only the last route's policy was applied.
+    So it must be `deny`.
     """
     for routes in _hosts(envoy):
         strongest = max((route.strength for route in routes if route.strength not in {None, DENY}), default=0)
@@ -106,7 +111,7 @@ def open_rest(envoy: EnvoyConfig) -> Iterator[Found]:
             weak = route.strength is not None and route.strength < min(strongest or 0, DEMANDING)
             if route.match.is_everything and weak and not route.answers_itself:
                 problem = "other spellings of the protected paths fall to this weaker route"
-                yield Found(route.view.path, problem, "Give it `policy: deny`, and name what is open.")
+                yield Found(route.fields.path, problem, "Give it `policy: deny`, and name what is open.")
 
 
 @rule("AUTHZ406", Severity.ERROR, "Envoy refuses the path of a route")
@@ -121,4 +126,4 @@ def refused_prefix(envoy: EnvoyConfig) -> Iterator[Found]:
                 meant = re.split("[?#]", text)[0].rstrip("/")
                 fix = f"Write `path_separated_prefix: {meant:.80}`." if len(meant) > 1 else "Write `prefix: /`."
                 problem = f"Envoy refuses the path_separated_prefix {text!r:.80}"
-                yield Found(route.match.view.where("path_separated_prefix"), problem, fix)
+                yield Found(route.match.fields.where("path_separated_prefix"), problem, fix)

@@ -1,0 +1,67 @@
+"""The model of one Envoy configuration: listeners and clusters, and the way from one to the other.
+
+    Resources
+      Listener > FilterChain > NetworkFilter > ConnectionManager
+        HttpFilter > wrapped HttpFilter
+        UpgradeChain > HttpFilter
+        RouteTable > VirtualHost > Route > RouteTarget > Attachment
+      Cluster > address
+
+Every part has `fields`, which know their path in the document. Nothing is checked here: `serve`, `lint`, `explain` and
+the policy tests decide what matters to them. Unknown fields are ignored, so a configuration of a newer Envoy can be
+read. Every part is built when it is first used, and only once.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from authz.envoy.clusters import Cluster
+from authz.envoy.document import YamlDocument
+from authz.envoy.fields import Fields
+from authz.envoy.listeners import ConnectionManager, Listener
+
+
+class Resources:
+    """The static resources of one document."""
+
+    def __init__(self, document: YamlDocument) -> None:
+        self.document = document
+        self.root = Fields.root(document.data)
+        self._static = self.root.get("static_resources")
+
+    @cached_property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The listeners."""
+        return tuple(map(Listener, self._static.each("listeners")))
+
+    @cached_property
+    def managers(self) -> tuple[ConnectionManager, ...]:
+        """The HTTP connection managers of all listeners."""
+        return tuple(manager for listener in self.listeners for manager in listener.managers)
+
+    @cached_property
+    def clusters(self) -> dict[str, Cluster]:
+        """The clusters by name. Envoy refuses a file in which two have the same name."""
+        found: dict[str, Cluster] = {}
+        for fields in self._static.each("clusters"):
+            cluster = Cluster(fields)
+            found.setdefault(cluster.name, cluster)
+        return found
+
+    @cached_property
+    def mappings(self) -> tuple[Fields, ...]:
+        """Every mapping of the document, in order."""
+        return tuple(self.root.inside())
+
+    def messages(self, type_ending: str) -> tuple[Fields, ...]:
+        """Every message whose `@type` has this ending, wherever it is in the document.
+
+        `serve` uses this instead of the walk along listeners, so a filter inside of an extension that this package
+        does not know still counts.
+        """
+        return tuple(each for each in self._typed if each.type_url.endswith(type_ending))
+
+    @cached_property
+    def _typed(self) -> tuple[Fields, ...]:
+        return tuple(each for each in self.root.inside() if "@type" in each.value)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz.core import url
+from authz.core.mapping_reader import MappingReader
+from authz.core.problems import Problem
+from authz.core.read_issuer import read_issuer
+from authz.sources import discovery
+from authz.sources.fetch_result import fetchable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://idp.example.com/keys", ("https", "idp.example.com", 443, "/keys", "idp.example.com")),
+        ("https://IDP.example.com:8443/a?b=c", ("https", "idp.example.com", 8443, "/a?b=c", "idp.example.com:8443")),
+        ("https://idp.example.com", ("https", "idp.example.com", 443, "/", "idp.example.com")),
+        ("http://127.0.0.1:80/", ("http", "127.0.0.1", 80, "/", "127.0.0.1")),
+        ("http://127.9.9.9/", ("http", "127.9.9.9", 80, "/", "127.9.9.9")),
+        ("http://localhost:1234/", ("http", "localhost", 1234, "/", "localhost:1234")),
+        ("http://[::1]:1234/", ("http", "::1", 1234, "/", "[::1]:1234")),
+    ],
+)
+def test_a_fetchable_url_is_taken_apart(text: str, expected: tuple[object, ...]) -> None:
+    parsed = url.parse(text)
+
+    assert (parsed.scheme, parsed.host, parsed.port, parsed.target, parsed.authority) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://idp.example.com/keys",
+        "http://localhost.example.com/",
+        "http://127.0.0.1.example.com/",
+        "http://10.0.0.1/",
+        "http://0.0.0.0/",
+        "http://2130706433/",
+        "http://127.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "ftp://idp.example.com/",
+        "//idp.example.com/",
+        "idp.example.com",
+        "",
+        "https://",
+        "https:///keys",
+        "https://user:password@idp.example.com/",
+        "https://idp.example.com@evil.example.com/",
+        "https://idp.example.com/#fragment",
+        "https://idp.example.com\\@evil.example.com/",
+        "https://idp.example.com/\\evil.example.com",
+        "https://idp.example.com/a b",
+        "https://idp.example.com/\r\nx-injected: 1",
+        "https://idp.example.com/\t",
+        "https://idp.example.com:port/",
+        "https://idp.example.com:99999/",
+        "https://[::1/",
+        "https://[fe80::1%25eth0]/",
+        "https://\uff49dp.example.com/",
+        "https://idp..example.com/",
+        "https://a!b.example/",
+        "http://127.999.0.1/",
+        "https://[::1]x.example.com/",
+        "https://idp.example.com/" + "a" * 3000,
+    ],
+)
+def test_any_other_url_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(url.UrlRefused) as refused:
+        url.parse(text)
+
+    assert "example" not in str(refused.value)
+
+
+def test_localhost_and_addresses_need_no_lookup() -> None:
+    assert url.parse("http://localhost/").fixed_addresses == ("127.0.0.1", "::1")
+    assert url.parse("https://192.0.2.1/").fixed_addresses == ("192.0.2.1",)
+    assert url.parse("https://[2001:db8::1]/").fixed_addresses == ("2001:db8::1",)
+    assert url.parse("https://idp.example.com/").fixed_addresses == ()
+
+
+def test_the_default_port_written_out_is_the_same_origin() -> None:
+    assert url.parse("https://a.example/x").origin == url.parse("https://A.example:443/y").origin
+    assert url.parse("https://a.example/").origin != url.parse("https://a.example:8443/").origin
+
+
+_URLS = st.tuples(
+    st.sampled_from(["https://", "http://", "HTTP://", "ftp://", "//", ""]),
+    st.text(alphabet="aA1.:[]@!_-%\\ \u00e9", max_size=12)
+    | st.sampled_from(["localhost", "127.0.0.1", "127.999.0.1", "[::1]", "idp.example.com"]),
+    st.sampled_from(["", ":", ":8443", ":x", ":99999"]),
+    st.sampled_from(["", "/", "/a?b=c", "/#f", "/a b", "/" + "a" * 2000, "/" + "a" * 2030, "/" + "a" * 3000]),
+).map("".join)
+
+
+@given(_URLS, st.sampled_from(["issuer", "jwks_uri", "userinfo_uri"]))
+def test_url_accepted_at_start_is_accepted_at_fetch(text: str, field: str) -> None:
+    found: list[Problem] = []
+    fields = {"profile": "oidc", "issuer": "https://idp.example.com", "audiences": ["a"], field: text}
+    issuer = read_issuer(MappingReader(fields, (), found), "it")
+
+    if not found:
+        assert issuer is not None
+        keys, userinfo = issuer.keys, issuer.userinfo
+        assert fetchable(keys.jwks_uri) if keys.jwks_uri else discovery.document_url(keys.discovery)
+        if userinfo is not None:
+            assert fetchable(userinfo.uri) if userinfo.uri else discovery.document_url(userinfo.discovery)
