@@ -20,7 +20,7 @@ connection can make the server hold. Two of the largest messages, because less w
 MAX_UNFINISHED_BYTES = 32 * 1024 * 1024
 """Bytes of unfinished messages on all connections together. A worker has some 128 MiB to live in."""
 
-MESSAGE_SECONDS = 0.9
+MESSAGE_SECONDS = 0.8
 """From the first frame of a call to the last of its message. Envoy sends both at once; the server looks every tenth of
 a second, so that a call without a message ends within one second (CVE-2019-9517, slow writers)."""
 
