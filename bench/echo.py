@@ -30,7 +30,7 @@ STEPS = (NOTHING, PROTOBUF, PARSE, DECIDE, RENDER)
 
 
 def _work(step: str, authz: Path) -> Callable[[bytes], object]:
-    """What is done with a message."""
+    """The function applied to a message."""
     if step in {PROTOBUF, PARSE}:
         return pb.CheckRequest.FromString if step == PROTOBUF else wire.parse
     rules = rules_of(json.loads(authz.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Where a run takes place: a folder with keys, tokens and configurations, and the programs that are measured in it."""
+"""The folder of a run, with keys, tokens and configurations, and the measured programs started in it."""
 
 from __future__ import annotations
 

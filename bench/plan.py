@@ -14,7 +14,7 @@ class Plan:
     """About how long it takes on two cores."""
     rounds: int
     """Times that every subject of a comparison has its turn: A B C A B C, so that a noisy minute hits all. Each round
-    starts its processes anew: where the memory of one happens to lie makes it faster or slower for all of its life."""
+    restarts its processes: the memory layout of a process makes it faster or slower for its whole lifetime."""
     seconds: int
     """Of one turn."""
     new_tokens: int

@@ -1,4 +1,4 @@
-"""What is promised about speed and size, and whether a run kept it. All but the last three are ratios in one run."""
+"""The promises about speed and size, and whether a run kept them. All but the last three are ratios in one run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Promise:
     unit: str
 
     def measured(self, tables: Tables) -> float | None:
-        """The number, None where its table was not measured."""
+        """The number, None if its table was not measured."""
         table = tables.get(self.table)
         return None if table is None else self.measure(table)
 

@@ -1,4 +1,4 @@
-"""What was measured, as tables of numbers: one JSON file per table, read again by report.py and plot.py."""
+"""Measured results as tables of numbers: one JSON file per table, read again by report.py and plot.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import median
 FOLDER = Path(__file__).parent / "results"
 
 Samples = dict[str, list[float]]
-"""By what was measured: one number per round."""
+"""By measurement name: one number per round."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Table:
     rows: list[Row] = field(default_factory=list)
 
     def row(self, subject: str) -> Row:
-        """The row of that subject, made where it is not there."""
+        """The row of that subject, created if it is missing."""
         found = next((row for row in self.rows if row.subject == subject), None)
         if found is None:
             self.rows.append(found := Row(subject))
@@ -66,8 +66,8 @@ def read(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Table]:
     for name in names:
         path = folder / f"{name}.json"
         if path.exists():
-            told = json.loads(path.read_text(encoding="utf-8"))
-            tables[name] = Table(told["name"], told["title"], [Row(**row) for row in told["rows"]])
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            tables[name] = Table(saved["name"], saved["title"], [Row(**row) for row in saved["rows"]])
     return tables
 
 

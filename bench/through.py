@@ -41,7 +41,7 @@ class Subject:
     servers: tuple[Program, ...]
     url: str
     script: Path | None = None
-    """Of wrk, where the token differs from request to request."""
+    """Arguments of wrk, if each request has a different token."""
 
 
 def throughput(place: Place, progress: Progress) -> Table:

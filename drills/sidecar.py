@@ -61,7 +61,7 @@ class Sidecar:
         return check.future(check_request(bearer), timeout=LONGEST_SECONDS)
 
     def status(self, bearer: str, worker: int = 0) -> int:
-        """The HTTP status that Envoy would send: 200 where the request is forwarded."""
+        """The HTTP status that Envoy would send: 200 if the request is forwarded."""
         answer = self.ask(bearer, worker).result()
         return 200 if answer.HasField("ok_response") else int(answer.denied_response.status.code)
 

@@ -64,7 +64,7 @@ PUBLIC_JWKS = {
 
 
 class _Still:
-    """A key source that holds one set for ever."""
+    """A key source with one fixed key set."""
 
     def __init__(self, key_set: KeySet) -> None:
         self.current: KeySet | None = key_set

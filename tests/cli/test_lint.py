@@ -82,7 +82,7 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["findings"][0]["file"] == "<stdin>"
 
 
-def test_no_file_is_a_mistake_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_argument_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["lint"])
 

@@ -33,7 +33,7 @@ def test_envoy_itself_says_which_policy_a_request_meets(run: EnvoyRun, request_:
     assert policy_of(run.ask(parse_request(request_)).question) == policy
 
 
-def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(run: EnvoyRun) -> None:
+def test_public_route_reaches_the_fixed_upstream_and_a_forged_header_does_not(run: EnvoyRun) -> None:
     request = HttpRequest("GET", "orders.example.com", "/healthz", headers={"x_auth_subject": "a", "x-other": "kept"})
 
     refused = run.ask(request)

@@ -121,7 +121,7 @@ def test_shipped_file_is_valid() -> None:
     ],
     ids=str,
 )
-def test_mistake_that_can_be_seen_while_typing_is_refused_by_both(path: tuple[Any, ...], value: Any) -> None:
+def test_error_that_shows_while_typing_is_refused_by_schema_and_reader(path: tuple[Any, ...], value: Any) -> None:
     wrong: Any = copy.deepcopy(FULL)
     place = wrong
     for step in path[:-1]:

@@ -34,16 +34,16 @@ class Exchange:
 
     @property
     def location(self) -> str:
-        """Where the answer redirects to; empty where it does not."""
+        """The redirect target. Empty if the response is no redirect."""
         return self.headers.get("location", "")
 
     @property
     def challenge(self) -> str:
-        """The `WWW-Authenticate` header; empty where there is none."""
+        """The `WWW-Authenticate` header; empty if there is none."""
         return self.headers.get("www-authenticate", "")
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is not one."""
+        """The body as a JSON object; empty if it is not one."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -51,7 +51,7 @@ class Exchange:
         return value if isinstance(value, dict) else {}
 
 
-class Client:
+class HttpClient:
     """One person's browser, or one program: it keeps the cookies that it was given."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Client:
         self.cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] = _NONE, body: bytes = b"") -> Exchange:
-        """Send one request. Raises OSError where nobody answers."""
+        """Send one request. Raises OSError if the server does not respond."""
         place = urlsplit(url)
         request = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310 - carries cookies only
         self.cookies.add_cookie_header(request)

@@ -1,4 +1,4 @@
-"""The service behind Envoy: it shows what it received, as a page to browsers and as JSON to programs.
+"""The upstream of the demo. It returns the request it received, as HTML to browsers and as JSON to API clients.
 
 It checks nothing, as a service behind Envoy need not: the identity headers are all it knows of the caller.
 """
@@ -26,7 +26,7 @@ _QUIET = ("accept", "sec-", "upgrade-insecure", "user-agent", "x-envoy-", "x-for
 @contextmanager
 def upstream(port: int) -> Iterator[None]:
     """Serve on this loopback port, in a thread, as long as the block lasts."""
-    server = ThreadingHTTPServer((LOOPBACK, port), _Handler)
+    server = ThreadingHTTPServer((LOOPBACK, port), _EchoHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -38,13 +38,13 @@ def upstream(port: int) -> Iterator[None]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _EchoHandler(BaseHTTPRequestHandler):
     """Every method and path gets the same answer."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer with what was received."""
+        """Return the received request."""
         self.rfile.read(int(self.headers.get("content-length") or 0))
         received = [(name.lower(), _shown(name, value)) for name, value in self.headers.items()]
         identity = {name: value for name, value in received if name.startswith(IDENTITY_PREFIX)}
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _shown(name: str, value: str) -> str:
-    """The value, or how long it is where it is a credential."""
+    """Return the value. If it is a credential, return its length instead."""
     if name.lower() in {"authorization", "cookie"}:
         return f"{value[:7].strip()} … ({len(value)} characters, not shown)"
     return value

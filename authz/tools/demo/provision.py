@@ -46,7 +46,7 @@ class Pool:
 
 
 def provision(address: str, home: str) -> Pool:
-    """Set up a pool at the stand-in for the application at `home`, `http://host:port` without a slash."""
+    """Set up a pool at the emulator for the application at `home`, `http://host:port` without a slash."""
     client = _connect(address)
     pool_id = client.create_user_pool(PoolName="orders")["UserPool"]["Id"]
     client.create_user_pool_domain(Domain="orders", UserPoolId=pool_id)

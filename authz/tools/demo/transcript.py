@@ -38,7 +38,7 @@ class Transcript:
         self._print(f"\n{self._colour('1', f'{self._steps}. {title}')}")
 
     def show(self, exchange: Exchange, *, headers: Iterable[str] = (), body: bool = True) -> None:
-        """Print one exchange: of the answer, the named headers and the body where it is JSON."""
+        """Print one exchange: the named response headers, and the body if it is JSON."""
         place = urlsplit(exchange.url)
         target = f"{place.path or '/'}?{place.query}" if place.query else place.path or "/"
         self._print(f"   {self._colour('36', '>')} {exchange.method} {_short(target, _LONG_URL)}   ({place.netloc})")
@@ -60,7 +60,7 @@ class Transcript:
                 self._print(f"   {self._colour('35', '<')} {line}")
 
     def expect(self, promise: str, holds: object) -> None:
-        """Print a promise and whether it held; one that did not is a surprise."""
+        """Print a promise and whether it held. A broken promise counts as a surprise."""
         if holds:
             self._print(f"   {self._colour('32', 'ok')} {promise}")
         else:
@@ -86,7 +86,7 @@ def _body_lines(exchange: Exchange) -> list[str]:
 
 
 def _short(value: str, limit: int = _LONG_VALUE) -> str:
-    """The value without whole tokens, cookies and passwords, cut where it is longer than the limit."""
+    """The value without whole tokens, cookies and passwords, cut if it is longer than the limit."""
     value = _TOKEN.sub(lambda match: f"{match[0][:8]}…({len(match[0])} characters)", value)
     value = _COOKIE.sub(r"\1…", _PASSWORD.sub(r"\1…", value))
     return value if len(value) <= limit else f"{value[:limit]}…"

@@ -46,7 +46,7 @@ def text(explanation: Explanation, style: Style) -> Iterator[str]:
 
 
 def _text_line(line: Line, style: Style) -> Iterator[str]:
-    """A step: verdict, name, value and rule in columns, the rule below where the value is long."""
+    """A step: verdict, name, value and rule in columns, with the rule on a second line if the value is long."""
     paint = {"pass": style.good, "fail": style.bad}.get(line.verdict, style.faint)
     start = f"  {paint(f'{_MARKS[line.verdict]:7}')}{line.step:{_STEP_COLUMNS}}"
     if len(line.value) > _VALUE_COLUMNS and line.rule:

@@ -29,13 +29,13 @@ class Pasted:
     """What the text holds."""
 
     authorization: str | None = field(default=None, repr=False)
-    """The value of the Authorization header, None where there is none."""
+    """The value of the Authorization header, None if there is none."""
     request: HttpRequest | None = None
     """The request of a curl command line, without its Authorization header."""
 
 
 def read_pasted(text: str) -> Pasted:
-    """Tell what was pasted, and take it apart. Raises ConfigurationError."""
+    """Detect the form of the pasted text, and parse it. Raises ConfigurationError."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigurationError.because(
             f"longer than {MAX_CHARACTERS} characters: paste a token or a curl command line"

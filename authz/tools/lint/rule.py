@@ -26,9 +26,9 @@ class Severity(StrEnum):
     ERROR = "error"
     """Requests pass that should not, or none do that should."""
     WARNING = "warning"
-    """A protection is missing, or a line does not do what it says."""
+    """A protection is missing, or a line has no effect."""
     INFO = "info"
-    """Something to know; not a mistake."""
+    """A note, not a problem."""
 
 
 Check = Callable[["EnvoyConfig"], Iterator[Found]]
@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule is broken."""
+    """One violation of a rule."""
 
     location: Location
     rule: Rule

@@ -21,14 +21,14 @@ class Outcome:
     """What one request came to."""
 
     decision: str
-    """`allow`, `deny` or `error`; `none` where Envoy answered without asking."""
+    """`allow`, `deny` or `error`; `none` if Envoy responded without a check."""
     reason: str
-    """The label of the reason table; empty where nobody was asked."""
+    """The label of the reason table; empty if there was no check."""
     policy: str
-    """The policy's name; empty where it was not found."""
+    """The policy's name; empty if it was not found."""
     status: int
     headers: Mapping[str, str]
-    """What the service gets where the request is forwarded, what the client gets where it is not."""
+    """The headers to the upstream if the request is forwarded, else those to the client."""
     body: str = ""
     detail: str = ""
     """What the sidecar's log would say."""
@@ -47,7 +47,7 @@ class Checks:
     """Checks against one configuration. Made once, asked many times."""
 
     def __init__(self, settings: Settings, jwks: Mapping[str, bytes] | None = None) -> None:
-        """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet where one has no usable key."""
+        """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet if one has no usable key."""
         self.configuration = settings.configuration
         self._issuers = settings.configuration.issuers.by_alias
         sources = {alias: TestKeys(issuer, (jwks or {}).get(alias)) for alias, issuer in self._issuers.items()}

@@ -23,7 +23,7 @@ OUT_OF_REACH = frozenset(
 
 
 OF_USERINFO = frozenset({Reason.TOKEN_REVOKED, Reason.USERINFO_UNAVAILABLE})
-"""Reasons that a test can bring about only where a policy asks the issuer's userinfo endpoint."""
+"""Reasons that a test can bring about only if a policy uses the issuer's userinfo endpoint."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Reached:
     forwarded: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     routes: tuple[RunRoute, ...] | None = None
-    """None where no test went through Envoy."""
+    """None if no test went through Envoy."""
     met_routes: set[str] = field(default_factory=set)
 
     def note(self, met: Outcome) -> None:
@@ -71,12 +71,12 @@ class Missing:
 
     policies: tuple[str, ...]
     never_forwarded: tuple[str, ...]
-    """Policies that only refused: perhaps nobody can meet them."""
+    """Policies that refused every test: perhaps no token can satisfy them."""
     never_refused: tuple[str, ...]
     """Policies that only let through: perhaps they demand nothing."""
     reasons: tuple[str, ...]
     routes: tuple[RunRoute, ...] | None
-    """None where no test went through Envoy, so that nothing is known."""
+    """None if no test went through Envoy: then coverage is unknown."""
 
     def data(self) -> dict[str, Any]:
         """The same for programs."""

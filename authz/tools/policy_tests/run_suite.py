@@ -32,12 +32,12 @@ class Result:
 
     case: Case
     problems: tuple[str, ...]
-    """What came otherwise than expected; empty where the test passed."""
+    """The differences from the expected outcome. Empty if the test passed."""
     outcome: Outcome
     seconds: float
     through_envoy: bool = False
     is_skipped: bool = False
-    """Whether it was left out: what Envoy answers without asking shows only where Envoy runs."""
+    """Whether the test was skipped: responses of Envoy without a check can be seen only with --envoy."""
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ def _other_policy(case: Case, reply: object) -> Iterator[str]:
 
 
 def _problems(case: Case, met: Outcome) -> Iterator[str]:
-    """What came otherwise than expected."""
+    """List the differences from the expected outcome."""
     expected = case.expected
     why = f" ({met.detail})" if met.detail else ""
     if expected.reason and expected.reason != met.reason:

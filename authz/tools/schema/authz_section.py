@@ -157,7 +157,7 @@ def policy() -> Schema:
 
 
 def inline_policy() -> Schema:
-    """A policy written in place of a name: `context_extensions: { policy: "{...}" }`."""
+    """An inline policy instead of a name: `context_extensions: { policy: "{...}" }`."""
     own = {"name": text("Its metric label and log field; `inline` where it has none.")}
     return mapping("A policy written in place.", own | _policy_fields())
 

@@ -27,7 +27,7 @@ def envoy() -> dict[str, Any]:
 
 
 def policy() -> dict[str, Any]:
-    """One policy, written in place of a name."""
+    """One inline policy."""
     return _document("A policy in context_extensions", inline_policy())
 
 
