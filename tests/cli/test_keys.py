@@ -1,4 +1,4 @@
-"""`authz keys` against the running sidecar: what it trusts, what changes, and what it says where nobody answers."""
+"""`authz keys` against the running sidecar: trusted keys, changes, and the message if there is no response."""
 
 from __future__ import annotations
 

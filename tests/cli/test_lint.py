@@ -1,4 +1,4 @@
-"""`authz lint` as a person or a build calls it: what it prints, and its exit codes."""
+"""`authz lint` as users and builds call it: its output and its exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service shows what it received, to people and to programs, and no credential."""
+"""The upstream returns the received request as HTML and JSON, without credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is missing or taken is named."""
+"""A missing requirement is named."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ static_resources:
 
 
 def test_file_written_by_hand_runs_with_every_cluster_it_names() -> None:
-    """No login, no TLS but the demand for it, clusters that stand elsewhere, a route that asks nobody."""
+    """No login, no TLS except `require_tls`, clusters from another file, a route without a check."""
     with run_envoy(read(_BY_HAND, "e"), lambda _message: b"") as running:
         unasked = running.ask(parse_request("GET http://anything/open"))
         split = running.ask(parse_request("GET http://anything/split"))

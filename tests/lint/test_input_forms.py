@@ -1,4 +1,4 @@
-"""Where Envoy configuration is found: in a file of its own, in a ConfigMap, in a dump; always with true places."""
+"""Envoy configuration in a file, a ConfigMap or a dump, always with correct positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turns of the rules that the examples do not take: what is no finding, and what is one in another form."""
+"""Branches of the rules that the examples do not cover: valid files, and findings in another form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is missing or taken on this machine is named."""
+"""A missing program or an occupied port is named."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ _KINDS = {
 
 
 def _kind(path: tuple[Any, ...]) -> str:
-    """Which mapping of the configuration a path leads to; every other one that is read field by field is a demand."""
+    """The mapping at a path of the configuration. Every other mapping with fixed fields is a set condition."""
     return _KINDS.get(tuple(step if index % 2 == 0 else "*" for index, step in enumerate(path)), "demand")
 
 

@@ -1,6 +1,6 @@
-"""An HTTP client as simple as curl's: one request, one answer, no redirect followed, cookies kept.
+"""A simple HTTP client: one request, one response, redirects not followed, cookies kept.
 
-The standard library's urllib hides refusals in exceptions and follows redirects by itself; a tour wants to see both.
+The standard library's urllib hides refusals in exceptions and follows redirects by itself. The tour needs to show both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its answer, as they were on the wire."""
+    """One request and its response, as sent and received."""
 
     method: str
     url: str
@@ -52,7 +52,7 @@ class Exchange:
 
 
 class HttpClient:
-    """One person's browser, or one program: it keeps the cookies that it was given."""
+    """A browser or an API client. It keeps the cookies it receives."""
 
     def __init__(self) -> None:
         # Loopback counts as secure, as it does in browsers: the session cookies are marked Secure.

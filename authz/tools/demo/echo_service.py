@@ -1,6 +1,6 @@
 """The upstream of the demo. It returns the request it received, as HTML to browsers and as JSON to API clients.
 
-It checks nothing, as a service behind Envoy need not: the identity headers are all it knows of the caller.
+It verifies nothing: an upstream of authz can trust the identity headers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IDENTITY_PREFIX = "x-auth-"
 
 _PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 _QUIET = ("accept", "sec-", "upgrade-insecure", "user-agent", "x-envoy-", "x-forwarded-", "x-request-id", "content-")
-"""Headers that are left out of the answers: true, and of no interest here."""
+"""Headers left out of the response because the demo does not need them."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def upstream(port: int) -> Iterator[None]:
 
 
 class _EchoHandler(BaseHTTPRequestHandler):
-    """Every method and path gets the same answer."""
+    """Responds the same way to every method and path."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,6 +1,6 @@
 """The two ways to sign in to Cognito: through the hosted login page, as a browser, and through the user pools API.
 
-Only the first gives tokens with the scopes that the application defined.
+Only the hosted login page issues tokens with the application's own scopes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from authz.tools.demo.provision import Pool, User
 from authz.tools.processes.machine import CannotRunError
 
 MAX_REDIRECTS = 10
-"""More than the login needs; a loop ends here."""
+"""The redirect limit, above the number a login needs. It ends redirect loops."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307})
 _BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
@@ -62,7 +62,7 @@ def log_in(client: HttpClient, url: str, user: User) -> list[Exchange]:
 
 
 def hosted_token(cognito: str, pool: Pool, callback: str, user: User, scope: str) -> str:
-    """An access token from the login page, as an application gets it that runs the code flow with PKCE (RFC 7636)."""
+    """Return an access token from the login page, through the code flow with PKCE (RFC 7636)."""
     client = HttpClient()
     verifier = secrets.token_urlsafe(48)
     digest = hashlib.sha256(verifier.encode()).digest()

@@ -1,4 +1,4 @@
-"""What an operator sets up in Cognito: a user pool with a login page, scopes, two app clients, groups and users.
+"""The Cognito resources of the demo: a user pool with a login page, scopes, two app clients, groups and users.
 
 The same calls work on the real service.
 """
@@ -40,7 +40,7 @@ class Pool:
     staff: User
     """Signs in through the login page."""
     newcomer: User
-    """In no group: a token of the user pools API has no scope that counts."""
+    """In no group, so a token from the user pools API grants no scope."""
     reader: User
     """In the group to which the shipped configuration grants orders/read."""
 

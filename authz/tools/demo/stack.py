@@ -68,7 +68,7 @@ def start_sidecar(children: Children, configuration: Path, name: str = "authz") 
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """A directory of our own for sockets, secrets and logs, gone at the end."""
+    """A temporary directory for sockets, secrets and logs, deleted when the block ends."""
     path = tempfile.mkdtemp(prefix="authz-demo-")
     if len(path) > MAX_DIRECTORY_LENGTH:
         Path(path).rmdir()

@@ -1,4 +1,4 @@
-"""The tour: one walk through everything that a person, a program and an attacker meets, each answer checked."""
+"""The tour: requests of a browser, an API client and an attacker. Each response is checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JSON = {"accept": "application/json"}
 
 
 def walk(stack: Stack, transcript: Transcript) -> None:
-    """Take every step. What does not turn out as promised is counted in the transcript."""
+    """Run every step. The transcript counts broken promises."""
     browser = HttpClient()
     _log_in(stack, transcript, browser)
     _see_identity(stack, transcript, browser)

@@ -1,4 +1,4 @@
-"""What would let a refused request pass, in words for the person who has to do it."""
+"""How to let a refused request pass, as advice for the operator or the client."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Patience = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What the request met on its way to a policy."""
+    """The route and policy that the request matched."""
 
     message: bytes | None
     """The CheckRequest; None if Envoy does not check this request."""
@@ -37,7 +37,7 @@ class Met:
 
 @dataclass(slots=True)
 class Held:
-    """Rules with the keys that were had, and why others were not."""
+    """The rules with the loaded keys, and the reasons for missing keys."""
 
     rules: ServedRules
     sources: list[FetchedKeys | PinnedKeys]
@@ -76,7 +76,7 @@ class ExplainedRequest:
 
     @contextmanager
     def rules(self, settings: Settings, patience: Patience) -> Iterator[Held]:
-        """Rules to decide by, with the keys of whichever issuer the token names."""
+        """Return the rules of the decision, with the keys of the token's issuer."""
         issuers = settings.configuration.issuers.by_alias
         with ExitStack() as stack:
             sources: dict[str, FetchedKeys | PinnedKeys] = {}

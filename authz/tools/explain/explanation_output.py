@@ -21,7 +21,7 @@ _STEP_COLUMNS, _VALUE_COLUMNS = 16, 46
 
 
 def text(explanation: Explanation, style: Style) -> Iterator[str]:
-    """Lines for people. Verdicts in brackets are what the later steps would have said."""
+    """Lines for people. Verdicts in brackets are those of later steps, had the check not ended."""
     row = explanation.decision.reason.row
     yield f"At {moment(explanation.now)}:"
     yield ""
@@ -65,7 +65,7 @@ def _forwarded(explanation: Explanation) -> Iterator[str]:
 
 
 def data(explanation: Explanation) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the explanation as JSON."""
     row, answer = explanation.decision.reason.row, explanation.answer
     return {
         "at": moment(explanation.now),

@@ -50,7 +50,7 @@ def structure_in_words(seen: RecordedCheck) -> str:
 
 
 def issuer_rule(seen: RecordedCheck) -> str:
-    """The alias, or every name that would do."""
+    """The alias, or every accepted issuer name."""
     if seen.record.issuer is not None:
         return f"that of {seen.issuer.alias}"
     names = [name for issuer in seen.rules.configuration.issuers.by_alias.values() for name in issuer.identifiers]
@@ -98,7 +98,7 @@ def use_rule(seen: RecordedCheck) -> str:
 
 
 def audience_in_words(seen: RecordedCheck) -> str:
-    """Whom the token is for."""
+    """The audience of the token."""
     claims = seen.identity.claims
     shown = [f"{name} {quoted(claims[name])}" for name in ("aud", "client_id") if name in claims]
     return ", ".join(shown) or "neither aud nor client_id"
@@ -156,7 +156,7 @@ def scopes_rule(seen: RecordedCheck) -> str:
 
 
 def revocable_in_words(seen: RecordedCheck) -> str:
-    """What a list could name the token by."""
+    """The values by which a revocation list can name the token."""
     claims = seen.identity.claims
     return ", ".join(f"{kind} {quoted(claims[kind])}" for kind in KINDS if kind in claims) or "nothing to list it by"
 

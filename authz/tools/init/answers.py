@@ -1,4 +1,4 @@
-"""What a new Envoy YAML depends on, checked before any of it is written."""
+"""The settings of a new Envoy YAML, checked before it is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from authz.core.profiles import PROFILES, cognito_issuers
 from authz.core.read_policy import is_name
 
 MAX_WORKERS = 64
-"""More workers than cores only compete; no machine of the field has more cores for one sidecar."""
+"""The most workers. More workers than cores only compete for CPU."""
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _ORIGIN = re.compile(r"https?://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")

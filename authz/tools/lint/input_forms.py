@@ -1,7 +1,7 @@
-"""What of a file is Envoy configuration: a bootstrap, ConfigMaps that hold one, or what Envoy's admin page dumped.
+"""Find Envoy configurations in a file: a bootstrap, ConfigMaps that contain one, or a dump of /config_dump.
 
-All become a bootstrap whose values know their position in the file. A dump is put together as the bootstrap that
-has the same effect: its listeners and clusters, with the route tables that Envoy has received put in their place.
+Each becomes a bootstrap whose values know their position in the file. A dump is converted to the bootstrap that
+has the same effect: its listeners and clusters, with the discovered route tables inserted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Move = Callable[[Location], Location]
 _NOTHING = "no Envoy configuration is in this file"
 _NAME_ONE = "Name an Envoy YAML, a ConfigMap that holds one, or the output of Envoy's /config_dump."
 _FIELDS = frozenset({"node", "admin", "static_resources", "dynamic_resources", "layered_runtime"})
-"""A mapping with one of these is taken for a bootstrap."""
+"""A mapping with one of these keys is read as a bootstrap."""
 
 _DUMPED = {
     "BootstrapConfigDump": (),

@@ -1,4 +1,4 @@
-"""Findings as people, GitHub, code scanners (SARIF 2.1.0) and other programs read them."""
+"""Format findings as text, GitHub workflow commands, SARIF 2.1.0 or JSON."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from authz.tools.policy_tests.mint import TestKeys, Token, mint
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one request came to."""
+    """The outcome of one request."""
 
     decision: str
     """`allow`, `deny` or `error`; `none` if Envoy responded without a check."""
@@ -31,7 +31,7 @@ class Outcome:
     """The headers to the upstream if the request is forwarded, else those to the client."""
     body: str = ""
     detail: str = ""
-    """What the sidecar's log would say."""
+    """The detail that the sidecar would log."""
 
     @property
     def is_allowed(self) -> bool:
@@ -40,11 +40,11 @@ class Outcome:
 
 
 class UnknownIssuer(LookupError):
-    """No issuer of that alias is configured, or several are and none was named. Says which there are."""
+    """The issuer alias is unknown, or it is missing and several issuers exist. The message lists the aliases."""
 
 
 class Checks:
-    """Checks against one configuration. Made once, asked many times."""
+    """Checks against one configuration. Create it once and use it for many requests."""
 
     def __init__(self, settings: Settings, jwks: Mapping[str, bytes] | None = None) -> None:
         """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet if one has no usable key."""

@@ -34,7 +34,7 @@ _CURVES: Mapping[str, EllipticCurve] = {"ES256": SECP256R1(), "ES384": SECP384R1
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token is to be: everything that is not said is as the issuer would have it."""
+    """The properties of a token. Absent properties have the issuer's usual values."""
 
     claims: Mapping[str, Any]
     """Replace or add; None leaves one out."""
@@ -75,7 +75,7 @@ class TestKeys:
         self.current: KeySet | None = KeySet({**other.keys, **own.keys}, other.dropped)
 
     def ask(self) -> Future[None] | None:
-        """Nothing more will come."""
+        """Return None: the keys never change."""
         return None
 
 

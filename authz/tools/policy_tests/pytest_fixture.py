@@ -1,4 +1,4 @@
-"""What a test of a policy needs in one hand: tokens for any configured issuer, and decisions on them."""
+"""The fixture for policy tests: mint tokens of any configured issuer, and decide requests with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Policies:
     def __init__(self, envoy_config: str | Path) -> None:
         """Raises OSError if the file cannot be read, ConfigurationError with every problem in it."""
         text = Path(envoy_config).read_text(encoding="utf-8")
-        # A library's deprecations are not what the tests of a service are about, nor may they fail them.
+        # Deprecation warnings of our libraries must not fail the tests of a user's service.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             settings = read_settings(text, str(envoy_config), need_endpoints=False)

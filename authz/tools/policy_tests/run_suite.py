@@ -1,4 +1,4 @@
-"""Running policy tests: in this process, or through the real Envoy with the user's own routes."""
+"""Run policy tests: in this process, or through the real Envoy with the user's own routes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test went."""
+    """The result of one test."""
 
     case: Case
     problems: tuple[str, ...]
@@ -42,7 +42,7 @@ class Result:
 
 @dataclass(slots=True)
 class Run:
-    """How one file of tests went."""
+    """The result of one file of tests."""
 
     suite: Suite
     results: list[Result] = field(default_factory=list)

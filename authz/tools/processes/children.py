@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from authz.tools.processes.machine import CannotRunError
 
 STOP_SECONDS = 5.0
-"""What a child gets between SIGTERM and SIGKILL: more than any of them needs when idle."""
+"""Seconds between SIGTERM and SIGKILL. An idle child needs less."""
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 

@@ -1,4 +1,4 @@
-"""What this machine has to run programs with: Envoy's command and free loopback ports."""
+"""Find the `envoy` command and free loopback ports on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class CannotRunError(Exception):
-    """A program that is needed cannot be run. The message says why and what to do about it."""
+    """A required program cannot be run. The message contains the cause and the fix."""
 
 
 def envoy_command() -> str:

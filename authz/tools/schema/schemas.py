@@ -1,4 +1,4 @@
-"""Whole schemas, as an editor is pointed at them: of the section, of an Envoy YAML around it, of one policy."""
+"""Complete schemas for editors: of the section, of an Envoy YAML around it, of one policy."""
 
 from __future__ import annotations
 
