@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print, keep. `--quick` for the promised rows in a few minutes, `--smoke` for CI."""
+"""`python -m bench`: measure, print, keep. `--quick` runs the promised rows in minutes, `--smoke` is for CI."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _options() -> argparse.Namespace:
 
 
 def _about(plan: Plan) -> dict[str, str | int]:
-    """What the numbers depend on."""
+    """The machine and versions that the numbers depend on."""
     return {
         "plan": plan.name,
         "when": datetime.now(UTC).isoformat(timespec="minutes"),

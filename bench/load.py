@@ -25,7 +25,7 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one turn of load showed."""
+    """The results of one turn of load."""
 
     per_second: float
     cpu_microseconds: float

@@ -84,7 +84,7 @@ class Place:
     def sidecar(
         self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = "loop"
     ) -> Iterator[Sidecar]:
-        """The sidecar as people start it, with one worker on each of its sockets."""
+        """The sidecar as operators start it, with one worker per socket."""
         node = {"id": "bench", "cluster": "orders-api", "metadata": {"authz": authz or self.authz()}}
         config = self._write(f"{name}.yaml", json.dumps({"node": node}))
         sockets = tuple(self.folder / f"{name}-{number}.sock" for number in range(workers))
@@ -98,7 +98,7 @@ class Place:
 
     @contextlib.contextmanager
     def baseline(self) -> Iterator[tuple[Program, Path]]:
-        """The server that people write first."""
+        """The naive server."""
         socket = self.folder / "baseline.sock"
         command = [sys.executable, "-m", "bench.baseline_aio", f"unix:{socket}", str(self.jwks)]
         with program("baseline", command, self.folder, (socket,)) as running:

@@ -1,4 +1,4 @@
-"""How much is measured: everything, the rows that are promised, or just whether the scenarios still work."""
+"""The size of a run: everything, only the promised rows, or a smoke test of the scenarios."""
 
 from __future__ import annotations
 

@@ -72,11 +72,11 @@ def read(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Table]:
 
 
 def write_about(about: Mapping[str, str | int], folder: Path) -> None:
-    """What the numbers depend on, beside them."""
+    """Write the machine and versions beside the numbers."""
     (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def read_about(folder: Path = FOLDER) -> dict[str, str | int]:
-    """What `write_about` wrote."""
+    """Return the content that `write_about` wrote."""
     about: dict[str, str | int] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     return about

@@ -1,4 +1,4 @@
-"""What each stage of a check costs: `make profile`, or `python -m bench.stages`.
+"""The cost of each stage of a check: `make profile`, or `python -m bench.stages`.
 
 The stages are the steps of `authz.core.check.decide`, timed one by one in a tight loop. There they are
 faster than between the system calls of a server under load, with colder caches: compare them with each other.

@@ -1,4 +1,4 @@
-"""Requests through real Envoy: what each way of protecting a route costs them."""
+"""Requests through real Envoy: the cost of each way to protect a route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold for the answer to any message at all."""
+"""The invariants of the response to any message."""
 
 from __future__ import annotations
 

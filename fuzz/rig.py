@@ -1,4 +1,4 @@
-"""What the harnesses share: keys, one configuration, signed tokens and CheckRequest bytes."""
+"""Shared parts of the harnesses: keys, one configuration, signed tokens and CheckRequest bytes."""
 
 from __future__ import annotations
 

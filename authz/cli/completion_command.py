@@ -78,7 +78,7 @@ def _command(name: str, said: str, parser: argparse.ArgumentParser) -> Command:
         if action.option_strings:
             takes_file = action.metavar == "FILE"
             takes_value = action.nargs != 0
-            # What argparse would fill in later, such as defaults, is no help to a shell.
+            # Defaults, which argparse fills in later, are no use to a shell.
             text = (action.help or "").partition(" (default")[0].replace("%%", "%")
             options.append(Option(tuple(action.option_strings), text, choices, takes_value, takes_file))
         elif not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build().parse_args(arguments)
     try:
         return int(options.run(options))
-    except BrokenPipeError:  # a reader such as `head` has seen enough
+    except BrokenPipeError:  # a reader such as `head` closed the pipe
         sys.stderr.close()
         return exit_codes.OK
     except KeyboardInterrupt:

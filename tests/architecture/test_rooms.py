@@ -78,7 +78,6 @@ def test_the_sources_know_of_no_other_room_than_the_core(module: str) -> None:
 # A room imports from rooms of a lower level only. Rooms of one level do not import from each other.
 LEVELS = {"core": 0, "sources": 1, "envoy": 1, "observe": 2, "server": 3, "tools": 4, "cli": 5}
 KNOWN_EXCEPTIONS = {
-    ("authz.observe.log", "authz.server.engine"),  # its annotation of a call
     ("authz.envoy.settings", "authz.sources.revocations_file"),  # reads the revocation list at start
     ("authz.envoy.settings", "authz.sources.fetch_result"),
 }

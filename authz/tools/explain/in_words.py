@@ -18,7 +18,7 @@ def policy_in_words(seen: RecordedCheck) -> str:
 def policy_rule(seen: RecordedCheck) -> str:
     """The accepted texts. If the policy was found, the rule that it must not be closed."""
     names = ", ".join(seen.rules.configuration.policies)
-    return "not deny" if seen.record.policy is not None else f"one of {names}, or a policy written in place"
+    return "not deny" if seen.record.policy is not None else f"one of {names}, or an inline policy"
 
 
 def credentials_in_words(seen: RecordedCheck) -> str:
