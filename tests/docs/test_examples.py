@@ -25,7 +25,7 @@ _READ_BY_OTHERS = frozenset({"apiVersion", "clusters", "groups", "match"})
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
-def test_example_is_read_without_a_mistake(example: Block) -> None:
+def test_example_is_read_without_an_error(example: Block) -> None:
     data = yaml.safe_load(example.text)
     configuration = _configuration(example, data)
 
