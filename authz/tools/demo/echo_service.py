@@ -26,7 +26,7 @@ _QUIET = ("accept", "sec-", "upgrade-insecure", "user-agent", "x-envoy-", "x-for
 @contextmanager
 def upstream(port: int) -> Iterator[None]:
     """Serve on this loopback port, in a thread, as long as the block lasts."""
-    server = ThreadingHTTPServer((LOOPBACK, port), _Handler)
+    server = ThreadingHTTPServer((LOOPBACK, port), _EchoHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -38,7 +38,7 @@ def upstream(port: int) -> Iterator[None]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _EchoHandler(BaseHTTPRequestHandler):
     """Every method and path gets the same answer."""
 
     protocol_version = "HTTP/1.1"

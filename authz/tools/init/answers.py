@@ -23,7 +23,7 @@ _POOL_DOMAIN = "amazoncognito.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class UpstreamService:
     """One upstream: the path prefix it owns, and its address."""
 
     prefix: str
@@ -86,10 +86,10 @@ class Answers:
     """Whether each line that holds an example value says CHANGE."""
 
     @property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> tuple[UpstreamService, ...]:
         """The upstreams. `problems` names those left out because they do not parse."""
         matches = [match for text in self.upstreams if (match := _UPSTREAM.fullmatch(text))]
-        return tuple(Service(match["prefix"] or "/api", match["host"], int(match["port"])) for match in matches)
+        return tuple(UpstreamService(match["prefix"] or "/api", match["host"], int(match["port"])) for match in matches)
 
     @property
     def is_workload(self) -> bool:
