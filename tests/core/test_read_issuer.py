@@ -11,7 +11,7 @@ from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import Problem
 from authz.core.read_issuer import read_issuer
-from authz.core.url import refusal
+from authz.core.url import MAX_URL_CHARACTERS, refusal
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
 
 POOL_FIELDS = {"profile": "cognito", "user_pool_id": POOL, "client_ids": [CLIENT]}
@@ -461,3 +461,14 @@ def test_an_https_url_or_a_loopback_one_is_a_web_url(url: str) -> None:
 )
 def test_any_other_url_is_none(url: str) -> None:
     assert refusal(url)
+
+
+def test_an_issuer_whose_derived_address_is_too_long_needs_a_jwks_uri() -> None:
+    issuer = "https://idp.example.com/" + "a" * (MAX_URL_CHARACTERS - 30)
+    problems: list[Problem] = []
+
+    read_issuer(MappingReader({"profile": "oidc", "issuer": issuer, "audiences": ["a"]}, (), problems), "long")
+
+    (problem,) = problems
+    assert (problem.path, problem.fix) == (("issuer",), "Write `jwks_uri`.")
+    assert "cannot be fetched: it is too long" in problem.message
