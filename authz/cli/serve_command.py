@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from authz import exit_codes
 from authz.core.mapping_reader import parse_seconds
 from authz.core.problems import ConfigurationError
+from authz.sources.revocations_file import read_problem
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         text = wanted.file.read_text(encoding="utf-8")
-        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen, need_files=True)
+        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen, check_list=read_problem)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         sys.stderr.write(f"{wanted.file}: cannot be read: {why}. Name the Envoy YAML with --envoy-config.\n")

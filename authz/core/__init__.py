@@ -1,1 +1,1 @@
-"""What decides. Values in, values out: nothing here talks to the world, and the clock is an argument."""
+"""The decision logic. Pure functions and immutable values, without I/O. The time is an argument."""

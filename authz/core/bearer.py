@@ -1,4 +1,4 @@
-"""Where the bearer token is: in exactly one Authorization header (RFC 6750 section 2.1, RFC 9110 section 11).
+"""Find the bearer token in exactly one Authorization header (RFC 6750 section 2.1, RFC 9110 section 11).
 
 Tokens in the query, the body or a cookie are not read at all (RFC 6750 section 2.3 and 5.3).
 """
@@ -10,7 +10,7 @@ import re
 from authz.core.reasons import Denied, Reason
 
 MAX_TOKEN_CHARACTERS = 16 * 1024
-"""The longest token that is looked at. Envoy's own limit for all headers together is 60 KiB; real tokens are 1 to 3."""
+"""The longest accepted token. Envoy's limit for all headers together is 60 KiB. Real tokens have 1 to 3 KiB."""
 
 _SCHEME = "bearer "
 _OTHER_BEARER = re.compile(r"(?:^|,)[ \t]*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
@@ -19,10 +19,10 @@ is_b64token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch
 
 
 def find(values: tuple[str | bytes, ...]) -> str | None:
-    """The credential after `Bearer `, or None where there is no header or it has another scheme.
+    """Return the credential after `Bearer `, or None if there is no header or it has another scheme.
 
-    The scheme's case does not matter. The credential is not checked yet: see `require_b64token`.
-    Raises Denied(REQUEST_MALFORMED) for two credentials, bytes outside UTF-8, or a Bearer without a credential.
+    The scheme is case-insensitive. The credential is not checked here: see `require_b64token`.
+    Raises Denied(REQUEST_MALFORMED) if there are two credentials, invalid UTF-8, or a Bearer without a credential.
     """
     if not values:
         return None
@@ -39,9 +39,9 @@ def find(values: tuple[str | bytes, ...]) -> str | None:
 
 
 def require_b64token(credential: str) -> str:
-    """The credential, if it is one b64token (RFC 6750 section 2.1) of a size that is looked at.
+    """Return the credential if it is one b64token (RFC 6750 section 2.1) of an accepted size.
 
-    Raises Denied: TOKEN_MALFORMED where it is too long, REQUEST_MALFORMED where it is not one b64token.
+    Raises Denied: TOKEN_MALFORMED if it is too long, REQUEST_MALFORMED if it is not one b64token.
     """
     if len(credential) > MAX_TOKEN_CHARACTERS:
         raise Denied(Reason.TOKEN_MALFORMED, f"longer than {MAX_TOKEN_CHARACTERS} characters")

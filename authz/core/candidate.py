@@ -1,7 +1,7 @@
-"""What would change if a policy's candidate took its place: judged beside it, counted, never obeyed.
+"""Compare a decision with the decision of the policy's candidate. The result is counted and never changes the response.
 
-Compared is whether the request is forwarded, not why it is not. A request that no policy ever judged is not compared:
-one whose token was refused before it was verified, or by the list of accepted issuers.
+Only the outcome is compared, not the reason. There is no comparison if no policy judged the request: if its token was
+refused before it was verified, or because the policy does not accept its issuer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from authz.core.revocations import Revocations
 
 
 def compare(decision: Decision, now: float, revocations: Revocations | None) -> Comparison | None:
-    """Hold a request that was decided against the candidate of its policy.
+    """Return the comparison of a decision with the candidate of its policy.
 
-    None where there is no candidate, or where the request was not judged: without an identity it was if no token was
-    sent. Issuers that the policy does not accept are left out, for whether their tokens were verified depends on what
-    other routes saw.
+    None if there is no candidate, or if no policy judged the request. A request without an identity was judged only if
+    it has no token. Issuers that the policy does not accept are skipped, because whether their tokens were verified
+    depends on the requests to other routes.
     """
     candidate = decision.policy.candidate if decision.policy is not None else None
     if candidate is None or not _was_judged(decision):
@@ -36,7 +36,7 @@ def compare(decision: Decision, now: float, revocations: Revocations | None) -> 
 
 
 _FOR_BOTH = frozenset({Reason.REVOCATIONS_UNAVAILABLE, Reason.USERINFO_UNAVAILABLE, Reason.TOKEN_REVOKED})
-"""What the list or the issuer said of the token: a candidate has the same `userinfo`, and would have heard the same."""
+"""Reasons from the revocation list or the issuer. They hold for the candidate too, with its equal `userinfo` field."""
 
 
 def _was_judged(decision: Decision) -> bool:

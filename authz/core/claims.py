@@ -1,4 +1,4 @@
-"""The payload of a token: how a claim is named, and which types the claims that are read must have.
+"""The payload of a token: the names of claims, and the required types of the claims that authz reads.
 
 Registered claims: RFC 7519 section 4.1; `scope` and `client_id`: RFC 8693 section 4; `auth_time`: OpenID Connect
 Core section 2; `origin_jti`: the Amazon Cognito developer guide.
@@ -15,16 +15,16 @@ from typing import Any, NewType
 from authz.core.reasons import Denied, Reason
 
 Claims = NewType("Claims", Mapping[str, Any])
-"""A payload whose signature was verified. Only the verifier makes one."""
+"""A payload whose signature was verified. Only the verifier creates it."""
 
 MAX_TIME = 253_402_300_799
-"""The last second of the year 9999. Later times are garbage, and would outlive every cache."""
+"""The last second of the year 9999. Later times are garbage, and would never leave a cache."""
 
 MAX_POINTER_DEPTH = 8
 """Reference tokens in one JSON Pointer: deeper than any real token nests."""
 
 USERINFO = "@userinfo"
-"""What the name of a claim from the userinfo endpoint starts with."""
+"""The prefix in the name of a claim from the userinfo endpoint."""
 _NO_ESCAPE = re.compile("~(?![01])")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
@@ -32,16 +32,16 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 def is_scope(text: str) -> bool:
     """Whether it is one scope-token (RFC 6749 section 3.3).
 
-    Scopes are split on U+0020 alone: what another blank holds together is no scope, and no policy can name it.
+    Scopes are split at U+0020 only. A text with another kind of space is not a scope, and no policy can name it.
     """
     return _SCOPE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimName:
-    """A claim as operators write it: a top-level name, or a JSON Pointer (RFC 6901) where it starts with `/`.
+    """The name of a claim in a configuration: a top-level name, or a JSON Pointer (RFC 6901) if it starts with `/`.
 
-    Behind `@userinfo` a JSON Pointer into what the userinfo endpoint said.
+    After `@userinfo`, a JSON Pointer into the response of the userinfo endpoint.
     """
 
     text: str
@@ -50,17 +50,17 @@ class ClaimName:
 
     @classmethod
     def parse(cls, text: str) -> ClaimName:
-        """Raises ValueError, with the reason in words, where the text is no claim name."""
+        """Parse a claim name. Raises ValueError, with the reason for the operator, if it is not valid."""
         pointer = text.removeprefix(USERINFO)
         is_from_userinfo = pointer != text
         if is_from_userinfo and not pointer.startswith("/"):
-            raise ValueError(f"behind `{USERINFO}` comes a JSON Pointer, as in `{USERINFO}/email`")
+            raise ValueError(f"`{USERINFO}` needs a JSON Pointer after it, as in `{USERINFO}/email`")
         if not pointer.startswith("/"):
             if not text:
                 raise ValueError("a claim name is empty")
             return cls(text, (text,))
         if _NO_ESCAPE.search(pointer):
-            raise ValueError("in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)")
+            raise ValueError("in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)")
         tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
         if len(tokens) > MAX_POINTER_DEPTH:
             raise ValueError(f"the JSON Pointer is deeper than {MAX_POINTER_DEPTH} levels")
@@ -70,7 +70,7 @@ class ClaimName:
         return self.text
 
     def find(self, claims: Mapping[str, Any]) -> tuple[bool, Any]:
-        """Whether the claim is present, and its value. `claims` are those that `is_from_userinfo` tells."""
+        """Return whether the claim is present, and its value. Pass the userinfo claims if `is_from_userinfo`."""
         value: Any = claims
         for token in self.tokens:
             if isinstance(value, Mapping) and token in value:
@@ -83,12 +83,12 @@ class ClaimName:
 
 
 def _is_index(token: str) -> bool:
-    """An array index as RFC 6901 section 4 writes it: no sign, no leading zero."""
+    """Whether it is an array index (RFC 6901 section 4): no sign, no leading zero."""
     return token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and len(token) < 6  # noqa: PLR2004, S105
 
 
 def _is_time(value: object) -> bool:
-    """A NumericDate (RFC 7519 section 2) within the years that exist. Booleans are not numbers."""
+    """Whether it is a NumericDate (RFC 7519 section 2) up to MAX_TIME. Booleans are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_TIME
 
 
@@ -119,10 +119,10 @@ _REQUIRED = ("iss", "exp")
 
 
 def require_types(unverified: Mapping[str, Any]) -> None:
-    """Check that `iss` and `exp` are there and that every claim that is read has its type.
+    """Check that `iss` and `exp` are present, and that every claim that authz reads has the right type.
 
-    Raises Denied(TOKEN_MALFORMED). `token_use` and groups are judged where they are used: a wrong type there is a
-    token of another kind, or a group that nobody is in.
+    Raises Denied(TOKEN_MALFORMED). `token_use` and groups are not checked here: with a wrong type, the token is of
+    another kind, or has no groups.
     """
     for name in _REQUIRED:
         if name not in unverified:

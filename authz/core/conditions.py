@@ -1,6 +1,6 @@
-"""What can be demanded of groups and claims, in policies and in grants alike.
+"""Conditions on groups and claims, for policies and grants.
 
-Comparison is exact: no patterns, no prefixes, no case folding. A value that cannot be compared meets nothing.
+Comparison is exact: no patterns, no prefixes, no case folding. A value that cannot be compared meets no condition.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from authz.core.claims import ClaimName
 from authz.core.userinfo import NOTHING
 
 Scalar = str | int | float | tuple[str, bool]
-"""A comparable claim value. Booleans are wrapped, since Python holds `True == 1` and JSON does not."""
+"""A comparable claim value. Booleans are wrapped because `True == 1` in Python and not in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A demand on a set: everything of `all_of`, something of `any_of`, nothing of `none_of`."""
+    """A condition on a set: all of `all_of`, at least one of `any_of`, none of `none_of`."""
 
     all_of: frozenset[Scalar] = frozenset()
     any_of: frozenset[Scalar] = frozenset()
-    """Empty where nothing was demanded; an operator's empty list is refused before it gets here."""
+    """Empty if there is no such condition. An empty list in the configuration is an error, so it never arrives here."""
     none_of: frozenset[Scalar] = frozenset()
 
     def met_by(self, values: frozenset[Any]) -> bool:
-        """Whether these values satisfy every part of the demand."""
+        """Whether these values meet every part of the condition."""
         return (
             self.all_of <= values
             and (not self.any_of or not self.any_of.isdisjoint(values))
@@ -35,7 +35,7 @@ class Membership:
         )
 
     def missing_from(self, values: frozenset[Any]) -> frozenset[Scalar]:
-        """What would have to be added: all that lacks of `all_of`, else any one of `any_of`; empty where nothing."""
+        """Return the missing values: those of `all_of`, or else `any_of`, of which one is enough. Empty if none."""
         lacking = self.all_of - values
         if not lacking and self.any_of.isdisjoint(values):
             return self.any_of
@@ -44,7 +44,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Demands on groups and on claims. Without any, everything is met."""
+    """Conditions on groups and on claims. Without any, every token meets them."""
 
     groups: Membership | None = None
     claims: tuple[tuple[ClaimName, Membership], ...] = ()
@@ -52,9 +52,9 @@ class Conditions:
     def unmet(
         self, claims: Mapping[str, Any], groups: frozenset[str] | None, userinfo: Mapping[str, Any] = NOTHING
     ) -> str:
-        """The first demand that is not met, in words for the log; empty where all are met.
+        """Return the first condition that is not met, worded for the log. Empty if all are met.
 
-        `groups` is None where the groups claim is there and is not a list of strings: it meets no demand.
+        `groups` is None if the groups claim is not a list of strings. It then meets no condition on groups.
         """
         if self.groups is not None and (groups is None or not self.groups.met_by(groups)):
             return "groups"
@@ -66,11 +66,11 @@ class Conditions:
 
 
 NONE = Conditions()
-"""No demands at all."""
+"""No conditions."""
 
 
 def scalar(value: object) -> Scalar | None:
-    """The value as it is compared, or None where it is not a string, a number of JSON's or a boolean."""
+    """Return the comparable form of a value, or None if it is not a string, a JSON number or a boolean."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, float) and not isfinite(value):
@@ -79,10 +79,9 @@ def scalar(value: object) -> Scalar | None:
 
 
 def _values(name: ClaimName, claims: Mapping[str, Any]) -> frozenset[Scalar] | None:
-    """A claim as a set: empty where it is absent, None where it holds something that cannot be compared."""
+    """Return a claim as a set: empty if it is absent, None if it contains a value that cannot be compared."""
     present, value = name.find(claims)
     if not present:
         return frozenset()
     scalars = [scalar(item) for item in (value if isinstance(value, list) else [value])]
-    found = frozenset(item for item in scalars if item is not None)
-    return None if None in scalars else found
+    return None if None in scalars else frozenset(item for item in scalars if item is not None)

@@ -1,4 +1,4 @@
-"""The outcome of one check, with what was known of the request when it fell."""
+"""The outcome of one check, with the values that the check had found until then."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from authz.core.request import RequestView
 
 
 class Agreement(StrEnum):
-    """How the candidate's answer relates to the policy's. The value is the metric label."""
+    """How the candidate's decision compares with the policy's. The value is the metric label."""
 
     SAME = "same"
     STRICTER = "stricter"
-    """The candidate refuses what is forwarded."""
+    """The policy forwards the request, the candidate refuses it."""
     LOOSER = "looser"
-    """The candidate forwards what is refused."""
+    """The policy refuses the request, the candidate forwards it."""
 
     @classmethod
     def of(cls, answer: Reason, verdict: Reason) -> Agreement:
-        """How a candidate's verdict relates to the answer that was given."""
+        """Compare a candidate's verdict with the reason of the response."""
         forwards, would_forward = answer.row.outcome == "allow", verdict.row.outcome == "allow"
         if forwards == would_forward:
             return cls.SAME
@@ -31,20 +31,21 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the candidate said beside the policy's answer."""
+    """The candidate's decision, compared with the policy's."""
 
     agreement: Agreement
     reason: Reason
     """The candidate's."""
     detail: str = ""
-    """For the operator's log, as a decision's."""
+    """For the operator's log."""
 
 
 @dataclass(slots=True)
 class Decision:
-    """Forward or refuse, and why. What was not reached is None or empty.
+    """Forward or refuse, and why. Values of steps that did not run are None or empty.
 
-    Never changed. Not frozen, for every check makes one, and a frozen one takes four times as long to make.
+    Never changed after construction. Not frozen, because every check creates one and a frozen dataclass takes four
+    times as long to create.
     """
 
     reason: Reason
@@ -52,13 +53,13 @@ class Decision:
     policy: Policy | None = None
     identity: Identity | None = None
     issuer: str = ""
-    """Alias of the issuer that the token names: also known where the token is refused later on."""
+    """Alias of the issuer that the token names, also if a later step refuses the token."""
     unverified_key_id: str = ""
     remembered: bool | None = None
-    """Whether the token had been verified before; None where no token was looked at."""
+    """Whether the token came from the token cache. None if the check read no token."""
     detail: str = ""
     """For the operator's log, never for the client."""
     text: str = ""
     """What the client reads."""
     comparison: Comparison | None = None
-    """What the policy's candidate said; None where it has none or was not asked."""
+    """None if the policy has no candidate or there is nothing to compare."""

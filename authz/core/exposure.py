@@ -1,7 +1,7 @@
-"""Whose workloads can meet a condition: those that the operator named, or anybody's.
+"""Determine whose workloads can meet a condition: the named owners', or those of any customer of the issuer.
 
-Every customer of GitHub or GitLab gets tokens from the same issuer, with an audience of their own choice. A condition
-on a branch or an environment alone is met in any repository of the world; only some claims say whose it is.
+Every customer of GitHub or GitLab gets tokens from the same issuer, with an audience of their choice. A condition on a
+branch or an environment alone can be met in any repository of the world. Only some claims identify the owner.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from authz.core.profiles import OwnerClaim, Profile
 
 
 class Exposure(IntEnum):
-    """How far a condition reaches among the workloads of an issuer, the narrowest first."""
+    """The set of workloads of an issuer that can meet a condition, the narrowest first."""
 
     NOBODY = 0
     """No token of this kind can meet it."""
     IMMUTABLE = 1
-    """Workloads of owners that are named for good; or the issuer is not one of workloads."""
+    """Workloads of owners with an immutable id, or the issuer does not issue workload tokens."""
     NAME = 2
-    """Workloads of owners that are named by a name, which can pass to others."""
+    """Workloads of owners identified by a name. A name can be taken by another owner later."""
     ANYONE = 3
-    """Nothing in it says whose: any repository, any project."""
+    """No owner is identified: any repository, any project."""
 
 
 def is_multi_tenant(issuer: Issuer) -> bool:
-    """Whether strangers can get tokens from this issuer, with an audience of their own choice."""
+    """Whether strangers can get tokens from this issuer with an audience of their choice."""
     return issuer.profile.is_multi_tenant and not issuer.identifiers.isdisjoint(issuer.profile.issuers)
 
 
 def exposure_of_conditions(profile: Profile, conditions: Conditions) -> Exposure:
-    """How far conditions reach among all workloads of an issuer of this kind."""
+    """Return the exposure of conditions for issuers with this profile."""
     if not profile.is_workload:
         return Exposure.IMMUTABLE
     if _is_impossible(profile, conditions):
@@ -48,7 +48,7 @@ def exposure_of_conditions(profile: Profile, conditions: Conditions) -> Exposure
 
 
 def exposure_of_policy(policy: Policy, issuer: Issuer) -> Exposure:
-    """How far a policy reaches among the workloads of an issuer: its grants, issuers and kinds of token counted in."""
+    """Return the exposure of a policy to the workloads of an issuer. Grants, issuers and token use count as well."""
     if policy.access is not Access.TOKEN:
         return Exposure.NOBODY if policy.access is Access.CLOSED else Exposure.ANYONE
     if policy.issuers is not None and issuer.alias not in policy.issuers:
@@ -62,7 +62,7 @@ def exposure_of_policy(policy: Policy, issuer: Issuer) -> Exposure:
 
 
 def _of_scopes(scopes: Membership, issuer: Issuer) -> Exposure:
-    """Workload tokens carry no scopes: who has one has it through a grant."""
+    """Return the exposure through grants. Workload tokens carry no scopes, so every scope comes from a grant."""
     wanted = scopes.all_of | scopes.any_of
     if not wanted:
         return Exposure.ANYONE
@@ -71,7 +71,7 @@ def _of_scopes(scopes: Membership, issuer: Issuer) -> Exposure:
 
 
 def _is_impossible(profile: Profile, conditions: Conditions) -> bool:
-    """Groups that this kind of token does not have, or a number where it has a string."""
+    """Whether no token can meet it: it needs groups the profile lacks, or a number in a claim that is a string."""
     groups = conditions.groups
     if groups is not None and not profile.groups_claim and (groups.all_of or groups.any_of):
         return True
@@ -80,16 +80,18 @@ def _is_impossible(profile: Profile, conditions: Conditions) -> bool:
 
 
 def _can_hold(membership: Membership) -> bool:
-    """Whether a string can be what is demanded."""
+    """Whether a string can meet the condition."""
     return all(isinstance(value, str) for value in membership.all_of) and (
         not membership.any_of or any(isinstance(value, str) for value in membership.any_of)
     )
 
 
 def _names_owners(membership: Membership, owner_claim: OwnerClaim) -> bool:
-    """Whether every claim that meets the demand says whose workload it is."""
+    """Whether every value that meets the condition identifies the owner of the workload."""
 
-    def says(value: Scalar) -> bool:
+    def identifies(value: Scalar) -> bool:
         return isinstance(value, str) and owner_claim.shape.fullmatch(value) is not None
 
-    return any(map(says, membership.all_of)) or (bool(membership.any_of) and all(map(says, membership.any_of)))
+    return any(map(identifies, membership.all_of)) or (
+        bool(membership.any_of) and all(map(identifies, membership.any_of))
+    )

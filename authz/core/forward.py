@@ -1,7 +1,7 @@
-"""Which verified values the upstream gets in which request headers, and how they are written.
+"""The request headers in which the upstream receives verified values, and the encoding of the values.
 
-A string is written as it is; every other claim as compact JSON in ASCII, so that a list has one reading. A value that
-is not safe in a header is refused, never mangled.
+A string is forwarded unchanged. Every other claim is encoded as compact ASCII JSON, so that a list is unambiguous. If a
+value is not safe in a header, the token is refused. The value is never altered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_HEADERS = 32
 MAX_HYPHENS_FOR_VARIANTS = 4
 
 FAILURE_MODE_HEADER = "x-envoy-auth-failure-mode-allowed"
-"""Envoy's own word to the upstream that authorization failed open; from a client it is a lie."""
+"""Envoy sets it if authorization failed open. From a client it is forged."""
 
 _HEADER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SAFE_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -61,44 +61,44 @@ DEFAULT: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """The map from header to verified value, and every header name that a client must not get through."""
+    """The map from header to verified value, and all header names that a client must not be able to set."""
 
     sources: tuple[tuple[str, str | ClaimName], ...]
     guarded: tuple[str, ...]
-    """Header names to remove unless a verified value overwrites them, spellings with underscores included: CGI and
-    WSGI servers hold `x_auth_subject` and `x-auth-subject` for the same."""
+    """Header names to remove unless a verified value overwrites them. Includes spellings with underscores, because CGI
+    and WSGI servers treat `x_auth_subject` and `x-auth-subject` as equal."""
 
     def headers(
         self, claims: Mapping[str, Any], own: Mapping[str, str], userinfo: Mapping[str, Any] = NOTHING
     ) -> tuple[tuple[str, str], ...]:
-        """Header names and values for verified claims, our own values and what userinfo said.
+        """Return header names and values from verified claims, `OWN_VALUES` and userinfo claims.
 
-        Those without a value are left out. Raises Denied(TOKEN_MALFORMED) for a value that cannot stand in a header.
+        Headers without a value are skipped. Raises Denied(TOKEN_MALFORMED) if a value is not safe in a header.
         """
-        written = ((name, _written(source, claims, own, userinfo)) for name, source in self.sources)
-        return tuple((name, _safe(name, value)) for name, value in written if value)
+        encoded = ((name, _encoded(source, claims, own, userinfo)) for name, source in self.sources)
+        return tuple((name, _safe(name, value)) for name, value in encoded if value)
 
 
-def read_forward(section: MappingReader | None) -> Forward:
-    """The `forward` mapping, or the default one. ConfigurationError go to the section's list."""
-    if section is None:
+def read_forward(reader: MappingReader | None) -> Forward:
+    """Read the `forward` mapping, or return the default. The reader collects the problems."""
+    if reader is None:
         return _forward({name: _source(source) for name, source in DEFAULT.items()})
     sources: dict[str, str | ClaimName] = {}
-    for name in section.names:
-        text = section.text(name)
+    for name in reader.names:
+        text = reader.text(name)
         if _HEADER_NAME.fullmatch(name) is None or name in _OWNED_BY_HTTP or name.startswith("x-envoy-"):
-            fix = "Use a lower-case name of your own, such as `x-auth-subject`."
-            section.wrong((name,), f"{name!r:.60} cannot be a forwarded header", fix, on_key=True)
+            fix = "Use another lower-case name, such as `x-auth-subject`."
+            reader.wrong((name,), f"{name!r:.60} cannot be a forwarded header", fix, on_key=True)
         try:
             sources[name] = _source(text or "sub")
         except ValueError as error:
-            section.wrong(
+            reader.wrong(
                 (name,),
                 str(error),
                 f"Write a claim, a JSON Pointer, `{USERINFO}/NAME`, or one of {listed(OWN_VALUES)}.",
             )
     if len(sources) > MAX_HEADERS:
-        section.wrong((), f"more than {MAX_HEADERS} headers", "Forward fewer.")
+        reader.wrong((), f"more than {MAX_HEADERS} headers", "Forward fewer.")
     return _forward(sources)
 
 
@@ -116,7 +116,7 @@ def _forward(sources: Mapping[str, str | ClaimName]) -> Forward:
 
 
 def _variants(name: str) -> set[str]:
-    """The name with each hyphen as a hyphen or an underscore; with many hyphens, all or none."""
+    """Return the name with each hyphen as hyphen or underscore. If there are many, replace all or none."""
     parts = re.split("[-_]", name)
     hyphens = len(parts) - 1
     if hyphens > MAX_HYPHENS_FOR_VARIANTS:
@@ -127,7 +127,7 @@ def _variants(name: str) -> set[str]:
     }
 
 
-def _written(
+def _encoded(
     source: str | ClaimName, claims: Mapping[str, Any], own: Mapping[str, str], userinfo: Mapping[str, Any]
 ) -> str:
     if isinstance(source, str):

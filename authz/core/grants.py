@@ -1,6 +1,6 @@
-"""The scopes that grants give to a token, and which grant would have given the one that is missing.
+"""The scopes that a token gets from grants, and the grants that would add a missing scope.
 
-A token of Cognito's user pools API cannot carry the scopes of an application: a grant is its only way to one.
+A token of Cognito's user pools API cannot carry the scopes of an application. It gets them only from a grant.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from authz.core.conditions import Conditions, Membership
 from authz.core.issuers import Issuer
 
 MAX_GROUPS_SHOWN = 5
-"""Groups of a token that a log line names; a token can have hundreds."""
+"""Groups of a token in one log line. A token can have hundreds."""
 
 _SHOWN_CHARACTERS = 60
 
 
 def granted(issuer: Issuer, claims: Mapping[str, Any], groups: frozenset[str] | None) -> frozenset[str]:
-    """The scopes of every grant whose condition is met."""
+    """Return the scopes of every grant whose conditions the token meets."""
     met = [grant.scopes for grant in issuer.grants if not grant.when.unmet(claims, groups)]
     return frozenset().union(*met)
 
 
 def advice(issuer: Issuer, groups: frozenset[str] | None, missing: frozenset[Any]) -> str:
-    """For the operator's log: what would have let a token of the user pools API in, where these scopes are missing."""
+    """Return a log text that says which grants would add the missing scopes to a token of the user pools API."""
     helpful = [grant for grant in issuer.grants if grant.scopes & missing]
     if helpful:
         ways = "; or ".join(f"{_listed(grant.scopes & missing)} to {_words(grant.when)}" for grant in helpful)
@@ -41,7 +41,7 @@ def _groups(groups: frozenset[str] | None) -> str:
 
 
 def _words(conditions: Conditions) -> str:
-    """A condition as an operator wrote it, in short."""
+    """Return conditions in short form for the log."""
     parts = [] if conditions.groups is None else [f"groups {_demand(conditions.groups)}"]
     parts += [f"{name.text} {_demand(membership)}" for name, membership in conditions.claims]
     return " and ".join(parts)

@@ -1,6 +1,6 @@
-"""Who a verified token speaks for: its claims read once, the way its issuer's profile means them.
+"""The identity of a verified token: its claims, interpreted once according to the issuer's profile.
 
-Nothing here depends on the time or on a policy, so an Identity can be remembered as long as its key is trusted.
+It does not depend on the time or on a policy, so it can be cached as long as its key is trusted.
 """
 
 from __future__ import annotations
@@ -20,45 +20,43 @@ from authz.core.token import UnverifiedToken
 from authz.core.userinfo import NOTHING
 
 USER_POOLS_API_SCOPE = "aws.cognito.signin.user.admin"
-"""The one scope of every access token that the user pools API gives out (InitiateAuth and its twins)."""
+"""The only scope of every access token from the user pools API (InitiateAuth and similar calls)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Identity:
-    """A verified token, ready to be judged."""
+    """A verified token, ready for the checks of a policy."""
 
     issuer: Issuer
     key_id: str
     key_set: KeySet
-    """The snapshot whose key verified it: with another one in force, the token must be verified again."""
+    """The key set whose key verified it. If another key set is in force, the token must be verified again."""
     claims: Claims
     use: str
-    """`access`, `id`, empty where the token does not say, or in words what it says that is neither."""
+    """`access`, `id`, empty if the token has no such claim, or a description of any other value."""
     audience_accepted: bool
-    """Whether the audience, or Cognito's client, is one that the operator listed."""
+    """Whether the configuration lists the audience, or Cognito's client."""
     subject: str
     client: str
     groups: frozenset[str] | None
-    """None where the groups claim is not a list of strings."""
+    """None if the groups claim is not a list of strings."""
     scopes: frozenset[str]
-    """The scope-tokens in the token and those that grants give."""
+    """The scope-tokens of the token and of its grants."""
     is_from_user_pools_api: bool
     expires_at: float
     not_before: float
-    """The later of `nbf` and `iat`; 0 where it has neither."""
+    """The later of `nbf` and `iat`, 0 if it has neither."""
     headers: tuple[tuple[str, str], ...]
-    """What the upstream is told, by request header."""
+    """Name and value of the request headers for the upstream."""
     userinfo: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """What the issuer's userinfo endpoint said, where a policy asks it."""
-    written: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
-    """What an answer tells the upstream of it, and the log, once they have been encoded; never a verdict."""
+    """The userinfo claims, if the policy requests them."""
 
 
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
-    """Read verified claims the way the issuer's profile means them.
+    """Interpret verified claims according to the issuer's profile.
 
-    Raises Denied(TOKEN_MALFORMED) where a claim of the profile is missing, or a value to forward cannot stand in a
-    header.
+    Raises Denied(TOKEN_MALFORMED) if a claim that the profile requires is missing, or if a value to forward is not
+    safe in a header.
     """
     _require_claims(issuer, claims)
     use = _use(issuer, claims, token.header.type)
@@ -85,29 +83,28 @@ def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: Ke
 
 
 def with_userinfo(identity: Identity, userinfo: Mapping[str, Any], forward: Forward) -> Identity:
-    """The identity with what the userinfo endpoint said of it. Groups from there take the place of the token's.
+    """Return the identity with its userinfo claims. Groups from userinfo replace the groups of the token.
 
-    Scopes stay as they are: grants are decided by the token alone. Raises Denied(TOKEN_MALFORMED) where a value to
-    forward cannot stand in a header.
+    Scopes do not change, because grants depend on the token alone. Raises Denied(TOKEN_MALFORMED) if a value to
+    forward is not safe in a header.
     """
     issuer = identity.issuer
-    is_told = issuer.profile.groups_claim in userinfo
+    has_groups = issuer.profile.groups_claim in userinfo
     return replace(
         identity,
-        groups=_groups(issuer, userinfo) if is_told else identity.groups,
+        groups=_groups(issuer, userinfo) if has_groups else identity.groups,
         headers=forward.headers(identity.claims, _own(issuer, identity.client, identity.scopes), userinfo),
         userinfo=userinfo,
-        written=[],
     )
 
 
 def _own(issuer: Issuer, client: str, scopes: frozenset[str]) -> Mapping[str, str]:
-    """The values to forward that are no claims."""
+    """Return the forwarded values that are not claims."""
     return {"@issuer": issuer.alias, "@client": client, "@scopes": " ".join(sorted(scopes))}
 
 
 def _require_claims(issuer: Issuer, claims: Claims) -> None:
-    """Refuse what is not a token of the profile's kind, though the issuer signed it."""
+    """Refuse a token without the claims that the profile requires, although the issuer signed it."""
     for name in issuer.profile.required_claims:
         present, value = name.find(claims)
         if not present or not isinstance(value, str) or not value:
@@ -115,22 +112,22 @@ def _require_claims(issuer: Issuer, claims: Claims) -> None:
 
 
 def _carried(issuer: Issuer, claims: Claims) -> frozenset[str]:
-    """The scopes in the token (RFC 8693 section 4.2): separated by spaces, and by nothing else that looks like one."""
+    """Return the scopes in the token (RFC 8693 section 4.2), separated by U+0020 only."""
     if issuer.profile.is_workload:
         return frozenset()
     return frozenset(filter(is_scope, claims.get("scope", "").split(" ")))
 
 
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
-    """What kind of token it is, from `typ` (RFC 9068, RFC 8725 section 3.11) and the profile's claim."""
-    # What is neither must not come out as one of our own words: a header may say `typ: access`.
+    """Return the token use, from `typ` (RFC 9068, RFC 8725 section 3.11) and the profile's claim."""
+    # An unknown `typ` must not look like a known use: a header can contain `typ: access`.
     typed = "access" if typ in ACCESS_TOKEN_TYPES else "" if typ in PLAIN_TOKEN_TYPES else f"typ {typ}"
     if not issuer.profile.use_claim:
         return typed
-    said = claims.get(issuer.profile.use_claim)
-    if not isinstance(said, str) or not said:
+    claimed = claims.get(issuer.profile.use_claim)
+    if not isinstance(claimed, str) or not claimed:
         return "unsaid"
-    return said if typed in {"", said} else f"{typed} and {said}"
+    return claimed if typed in {"", claimed} else f"{typed} and {claimed}"
 
 
 def _groups(issuer: Issuer, claims: Mapping[str, Any]) -> frozenset[str] | None:
@@ -153,7 +150,7 @@ def _audience_accepted(issuer: Issuer, claims: Claims, use: str) -> bool:
         return False
     if "aud" not in claims or issuer.audiences is None:
         return True
-    # Bound to a resource (RFC 8707): `client_ids: any` says nothing about which resources are ours.
+    # The token is bound to a resource (RFC 8707), and `client_ids: any` does not list accepted resources.
     return not (issuer.audiences | (issuer.client_ids or frozenset())).isdisjoint(audience)
 
 

@@ -1,6 +1,6 @@
-"""A party whose tokens may be accepted: its names, keys, algorithms, audiences and the scopes it cannot carry itself.
+"""The configured issuers: identifiers, keys, algorithms, audiences and grants.
 
-The unverified `iss` chooses among the configured issuers by exact comparison, and does nothing else.
+The unverified `iss` selects one of them by exact comparison. It has no other use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from authz.core.reasons import Denied, Reason
 
 @dataclass(frozen=True, slots=True)
 class KeyLocation:
-    """Where an issuer's JWKS is and how long it may be used. Exactly one of the first three is set."""
+    """The location of an issuer's JWKS, and how long it may be used. Exactly one of the first three is set."""
 
     jwks_uri: str = ""
     jwks_file: str = ""
@@ -25,14 +25,14 @@ class KeyLocation:
     ca_file: str = ""
     """PEM certificates to trust instead of the system's."""
     bearer_token_file: str = ""
-    """A file whose content is sent as a bearer token to the endpoint (Kubernetes); read anew for every fetch."""
+    """A file with the bearer token for the endpoint (Kubernetes). Read again for every fetch."""
     refresh_seconds: float = 300.0
     max_stale_seconds: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class UserinfoLocation:
-    """Where an issuer's userinfo endpoint is. Exactly one of the first two is set."""
+    """The location of an issuer's userinfo endpoint. Exactly one of the first two is set."""
 
     uri: str = ""
     discovery: str = ""
@@ -43,7 +43,7 @@ class UserinfoLocation:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Scopes given to tokens that meet conditions: the way out for tokens that cannot carry scopes."""
+    """Scopes for tokens that meet conditions, for issuers whose tokens cannot carry scopes."""
 
     when: Conditions
     scopes: frozenset[str]
@@ -58,15 +58,15 @@ class Issuer:
     identifiers: frozenset[str]
     """Every accepted value of `iss`."""
     audiences: frozenset[str] | None
-    """Accepted values of `aud`; None where the operator wrote `any`."""
+    """Accepted values of `aud`, None if the configuration says `any`."""
     client_ids: frozenset[str] | None
-    """Accepted clients (Cognito's `client_id`, an ID token's `aud`); None where the operator wrote `any`."""
+    """Accepted clients (Cognito's `client_id`, an ID token's `aud`), None if the configuration says `any`."""
     algorithms: frozenset[str]
     leeway_seconds: float
     keys: KeyLocation
     grants: tuple[Grant, ...] = ()
     userinfo: UserinfoLocation | None = None
-    """None where it is not known: no policy can ask it."""
+    """None if it is not known. Policies cannot use userinfo then."""
 
 
 class Issuers:
@@ -77,7 +77,7 @@ class Issuers:
         self._by_name = {name: issuer for issuer in self.by_alias.values() for name in issuer.identifiers}
 
     def find(self, unverified_name: str) -> Issuer:
-        """The issuer of that exact name. Raises Denied(ISSUER_UNKNOWN)."""
+        """Return the issuer with this identifier. Raises Denied(ISSUER_UNKNOWN)."""
         issuer = self._by_name.get(unverified_name)
         if issuer is None:
             raise Denied(Reason.ISSUER_UNKNOWN, f"iss is {unverified_name!r:.200}")

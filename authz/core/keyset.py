@@ -1,8 +1,8 @@
-"""Which keys of a published JWKS may verify signatures, and for which algorithms.
+"""Select the keys of a published JWKS that may verify signatures, and their algorithms.
 
 Follows RFC 7517 for the document, RFC 7518 and RFC 8037 for the keys, RFC 8725 section 3.5 for their strength.
-PyJWT and cryptography build the key objects; this file only chooses. A key that is not fit is dropped by itself and
-named: one bad key must not take the good ones along.
+PyJWT and cryptography build the key objects; this file only selects. An unusable key is dropped and reported, and does
+not affect the other keys.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ MAX_DOCUMENT_BYTES = 512 * 1024
 """The largest JWKS that is read. Real ones are under 20 kB."""
 
 MAX_KEYS = 100
-"""The most keys in one JWKS. Each costs a construction; real sets have two to ten."""
+"""The most keys in one JWKS. Each takes time to construct. Real sets have two to ten."""
 
 MAX_KEY_ID_CHARACTERS = 256
-"""The longest `kid`. Kept in tables and printed in logs, so bounded."""
+"""The longest `kid`. It is kept in memory and written to logs."""
 
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
 
 MAX_RSA_BITS = 8192
-"""Verifying grows with the square of the modulus; a 16k key would let one issuer slow all."""
+"""The cost of a verification grows with the square of the modulus. A 16k key of one issuer would slow down all."""
 
 MIN_RSA_EXPONENT = 65537
-"""Small exponents (1 and 3 above all) have a history of forgeries; NIST SP 800-56B asks for more than 2**16."""
+"""Small exponents, especially 1 and 3, have a history of forgeries. NIST SP 800-56B requires more than 2**16."""
 
 MAX_RSA_EXPONENT = 2**64
-"""Cost again. Every published key in the field uses 65537."""
+"""Bounds the cost of a verification as well. Real keys use 65537."""
 
 ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
         "EdDSA": ("OKP", "Ed25519"),
     }
 )
-"""Every algorithm that can be configured, with the key type and curve it needs. Asymmetric only: a JWKS is public."""
+"""The configurable algorithms, with key type and curve. Asymmetric only, because a JWKS is public."""
 
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _DEFAULTS = get_default_algorithms()
@@ -65,43 +65,43 @@ Verify = Callable[[bytes, Any, bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key that is fit to verify signatures of its issuer."""
+    """A public key that may verify signatures of its issuer."""
 
     key_id: str
     algorithms: Mapping[str, Algorithm]
-    """By `alg` value, PyJWT's implementation. Never empty."""
+    """PyJWT's implementation by `alg` value. Never empty."""
     public_key: Any
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
-        """Whether the signature is this key's over these bytes. The algorithm must be one of the key's own."""
+        """Whether this key made the signature of these bytes. The algorithm must be in `algorithms`."""
         return bool(self.algorithms[algorithm].verify(signed, self.public_key, signature))
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedKey:
-    """A key that stands in the document and is not used, with the reason in words."""
+    """A key of the document that is not used, and why."""
 
     key_id: str
-    """As published, shortened; empty where it has none. Log it through `repr` only."""
+    """The `kid` as published, shortened. Empty if it has none. Log it through `repr` only."""
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """An immutable snapshot of an issuer's usable keys."""
+    """The usable keys of an issuer. Immutable."""
 
     keys: Mapping[str, Key]
     dropped: tuple[DroppedKey, ...] = ()
 
 
 class UnusableKeySet(ValueError):
-    """The document is not a JWKS, or has no key that can be used. The message says which."""
+    """The document is not a JWKS, or has no usable key. The message says which."""
 
 
 def parse(document: bytes, algorithms: Iterable[str]) -> KeySet:
-    """Take a JWKS apart and keep the keys that can verify one of `algorithms`.
+    """Parse a JWKS and keep the keys that can verify one of `algorithms`.
 
-    Raises UnusableKeySet for anything that leaves no key to use, and nothing else.
+    Raises UnusableKeySet if no usable key is left, and nothing else.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
         raise UnusableKeySet(f"larger than {MAX_DOCUMENT_BYTES} bytes")
@@ -136,13 +136,13 @@ def _choose(jwks: list[Any], allowed: frozenset[str]) -> KeySet:
 
 
 def _require_alone(key: Key, seen: Counter[str]) -> None:
-    """Which of two keys a kid names must not depend on their order."""
+    """Refuse a `kid` of two keys: the selected key would depend on their order."""
     if seen[key.key_id] > 1:
         raise _Unfit("its kid is used twice")
 
 
 class _Unfit(Exception):
-    """Why one key is dropped."""
+    """The key is dropped. The message says why."""
 
 
 def _key(jwk: object, allowed: frozenset[str]) -> Key:
@@ -161,7 +161,7 @@ def _key(jwk: object, allowed: frozenset[str]) -> Key:
 
 
 def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
-    """The algorithms this key can serve: its own `alg` where it has one, else all that its type allows."""
+    """Return the algorithms of this key: its `alg` if it has one, otherwise all that fit its type."""
     kty, crv, alg = jwk.get("kty"), jwk.get("crv"), jwk.get("alg")
     fitting = frozenset(
         name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, _text(crv)}
@@ -176,7 +176,7 @@ def _text(value: object) -> str | None:
 
 
 def _require_fit_for_verifying(jwk: dict[str, Any]) -> None:
-    """RFC 7517 sections 4.2 and 4.3; a published private part means that anybody can sign."""
+    """Check `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3). With a published private part, any party can sign."""
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise _Unfit("its private part is published")
     if "use" in jwk and jwk["use"] != "sig":

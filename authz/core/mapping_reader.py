@@ -1,7 +1,7 @@
-"""Reading one mapping of the configuration: every mistake is collected, none stops the reading.
+"""Read one mapping of the configuration and collect all problems.
 
-Values come back typed; where one was wrong, a harmless stand-in comes back and the mistake is on the list, so that
-one run shows an operator everything there is to mend.
+Values are returned typed. If a value is wrong, the problem is recorded and a harmless default is returned, so that one
+run reports every problem.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from authz.core.problems import Path, Problem
 
 MAX_SECONDS = 1e15
-"""More than any bound of a field, and less than what a float cannot count exactly. Not a number is not less."""
+"""Above the bound of every field, and small enough for exact floats. NaN fails the comparison."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -23,15 +23,15 @@ _SPELT_OUT = re.compile(
     r"|(?P<h>h|hrs?|hours?)|(?P<d>d|days?))",
     re.ASCII | re.IGNORECASE,
 )
-"""A duration as people write it elsewhere: never taken, but told how it is written here."""
+"""A duration in a spelling of other programs. It is not accepted, but the message shows the right spelling."""
 
 
 class MappingReader:
-    """One mapping, read field by field; `finish` then reports the fields that nobody read."""
+    """Reads one mapping field by field. `finish` then reports the unknown fields."""
 
-    def __init__(self, value: object, path: Path, found: list[Problem]) -> None:
+    def __init__(self, value: object, path: Path, problems: list[Problem]) -> None:
         self.path = path
-        self._found = found
+        self._problems = problems
         self._read: set[str] = set()
         self._known: set[str] = set()
         if not isinstance(value, Mapping):
@@ -45,20 +45,20 @@ class MappingReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The fields that are there."""
+        """The names of all fields in the mapping."""
         return tuple(self._fields)
 
     def wrong(self, below: Path, problem: str, fix: str, *, on_key: bool = False) -> None:
-        """Put a mistake on the list, at a place below this mapping."""
-        self._found.append(Problem(self.path + below, problem, fix, on_key))
+        """Record a problem at a position below this mapping."""
+        self._problems.append(Problem(self.path + below, problem, fix, on_key))
 
     def raw(self, name: str) -> Any:
-        """The field as it was written, or None; it counts as read."""
+        """Return the field unchanged, or None. It counts as read."""
         self._read.add(name)
         return self._fields.get(name)
 
     def text(self, name: str, default: str = "") -> str:
-        """A non-empty string."""
+        """Return a non-empty string."""
         value = self.raw(name)
         if name not in self._fields:
             return default
@@ -68,14 +68,14 @@ class MappingReader:
         return default
 
     def flag(self, name: str) -> bool:
-        """Whether it is true; false where it is missing."""
+        """Return a boolean, false if the field is missing."""
         value = self.raw(name)
         if name in self._fields and not isinstance(value, bool):
             self.wrong((name,), f"true or false is needed, not {describe(value)}", f"Write `{name}: true`.")
         return value is True
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        """One of a few words."""
+        """Return one of the choices."""
         value = self.raw(name)
         if name not in self._fields:
             return default
@@ -85,13 +85,13 @@ class MappingReader:
         return default
 
     def texts(self, name: str) -> frozenset[str]:
-        """A string, or a list of strings that is not empty; nothing where the field is missing."""
+        """Return the strings of a string or a non-empty list of strings. Empty if the field is missing."""
         if name not in self._fields:
             return frozenset()
         return frozenset(item for item in self.items(name, self.raw(name)) if self._is_text(name, item))
 
     def items(self, name: str, value: object) -> list[Any]:
-        """A value, or a list that is not empty, as a list."""
+        """Return a non-empty list, or a single value as a list."""
         if isinstance(value, list):
             if not value:
                 self.wrong((name,), "the list is empty", "Name at least one value, or leave the field out.")
@@ -105,7 +105,7 @@ class MappingReader:
         return False
 
     def seconds(self, name: str, default: float, at_least: float, at_most: float) -> float:
-        """A duration with a unit (`10s`, `15m`, `24h`), or a plain number of seconds, within bounds."""
+        """Return a duration within bounds: a number with a unit (`10s`, `15m`, `24h`) or a number of seconds."""
         value = self.raw(name)
         if name not in self._fields:
             return default
@@ -113,17 +113,17 @@ class MappingReader:
         if seconds is None or not at_least <= seconds <= at_most:
             bounds = f"from {_shown(at_least)} to {_shown(at_most)}"
             meant = _meant_duration(value, at_least, at_most)
-            fix = f"Did you mean `{meant}`?" if meant else f"Write `{name}: 30s`, say."
+            fix = f"Did you mean `{meant}`?" if meant else f"For example, write `{name}: 30s`."
             self.wrong((name,), f"a duration {bounds} is needed, not {describe(value)}", fix)
             return default
         return seconds
 
     def section(self, name: str) -> MappingReader:
-        """A mapping below this one."""
-        return MappingReader(self.raw(name), (*self.path, name), self._found)
+        """Return a reader of the mapping in this field."""
+        return MappingReader(self.raw(name), (*self.path, name), self._problems)
 
     def named(self, name: str, wellformed: Callable[[str], bool], shape: str) -> Iterator[tuple[str, MappingReader]]:
-        """The mappings of a mapping, each with its name; names must have the given shape."""
+        """Yield the mappings of a mapping, each with its name. Report names that are not well-formed."""
         whole = self.section(name)
         for key in whole.names:
             if not wellformed(key):
@@ -131,7 +131,7 @@ class MappingReader:
             yield key, whole.section(key)
 
     def each(self, name: str) -> Iterator[MappingReader]:
-        """The mappings of a list."""
+        """Yield a reader for each mapping of a list."""
         value = self.raw(name)
         if name not in self._fields:
             return
@@ -139,10 +139,10 @@ class MappingReader:
             self.wrong((name,), f"a list is needed, not {describe(value)}", "Write one `- ` line per entry.")
             return
         for index, item in enumerate(value):
-            yield MappingReader(item, (*self.path, name, index), self._found)
+            yield MappingReader(item, (*self.path, name, index), self._problems)
 
     def finish(self, *, also: tuple[str, ...] = ()) -> None:
-        """Report every field that was not read: a typo must never widen access."""
+        """Report every field that was not read, because an ignored typo could widen access."""
         known = sorted(self._known | self._read | set(also))
         for key in self._fields:
             if key not in self._read:
@@ -150,7 +150,7 @@ class MappingReader:
 
 
 def parse_seconds(value: object) -> float | None:
-    """Seconds of `10s`, `15m`, `1.5h` or of a finite number; None for anything else."""
+    """Return the seconds of `10s`, `15m`, `1.5h` or a finite number. None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) <= MAX_SECONDS else None
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -158,7 +158,7 @@ def parse_seconds(value: object) -> float | None:
 
 
 def _meant_duration(value: object, at_least: float, at_most: float) -> str:
-    """`15m` for `15min` or `15 minutes`, where that is within the bounds; empty for anything else."""
+    """Return `15m` for `15min` or `15 minutes` if it is within the bounds. Empty for anything else."""
     match = _SPELT_OUT.fullmatch(value) if isinstance(value, str) else None
     if match is None or match.lastgroup is None:
         return ""
@@ -167,7 +167,7 @@ def _meant_duration(value: object, at_least: float, at_most: float) -> str:
 
 
 def describe(value: object) -> str:
-    """A wrong value as an operator reads it."""
+    """Return a description of a wrong value for a message."""
     if value is None:
         return "nothing"
     if isinstance(value, Mapping):
@@ -180,7 +180,7 @@ def describe(value: object) -> str:
 
 
 def listed(words: tuple[str, ...]) -> str:
-    """Words for a sentence: `a, b, c`."""
+    """Return the words as `a, b, c`."""
     return ", ".join(words)
 
 
@@ -190,4 +190,4 @@ def _shown(seconds: float) -> str:
 
 def _instead(word: object, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1) if isinstance(word, str) else []
-    return f"Did you mean `{close[0]}`?" if close else f"Known here: {listed(known)}."
+    return f"Did you mean `{close[0]}`?" if close else f"Known: {listed(known)}."

@@ -1,6 +1,6 @@
-"""What one route demands, and whether an identity meets it now.
+"""The requirements of one route, and the checks of an identity against them.
 
-The order of the checks is that of the reason table, so one bad token always has one reason.
+The checks follow the order of the reason table, so that a bad token always has the same reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TokenUse = Literal["default", "access", "id", "any"]
 
 
 class Access(Enum):
-    """Whether a token is looked at: nobody passes, everybody passes, or the token decides."""
+    """Whether a policy refuses every request, forwards every request, or reads the token."""
 
     CLOSED = "deny"
     OPEN = "public"
@@ -31,36 +31,36 @@ class Access(Enum):
 
 
 PolicyCheck = Callable[[Identity, "Policy", float], None]
-"""One thing that is demanded of a verified identity. Raises Denied where it is not met."""
+"""One check of a verified identity. Raises Denied if it fails."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What one route demands. Frozen: compiled once from the configuration, judged on every request.
+    """The requirements of one route. Compiled once from the configuration and used for every request.
 
-    Compared by identity: two policies of the same content are still two lines of the operator's.
+    Compared by identity: two policies with equal content are two entries in the configuration.
     """
 
     name: str
     """The metric label and log field: the configured name, or `inline`."""
     access: Access = Access.TOKEN
     issuers: frozenset[str] | None = None
-    """Aliases of accepted issuers; None means every configured one."""
+    """Aliases of accepted issuers, None for all configured issuers."""
     token_use: TokenUse = "default"  # noqa: S105 - a word, not a secret
     scopes: Membership | None = None
     conditions: Conditions = NONE
     max_age_seconds: float | None = None
     optional: bool = False
     userinfo: UserinfoMode | None = None
-    """Whether the issuer's userinfo endpoint is asked about the token; None: it is not."""
+    """Whether to request userinfo for the token. None if not."""
     candidate: Policy | None = None
-    """A policy that may take this one's place: judged beside it and only counted. It has no candidate itself."""
+    """A policy that may replace this one. Its decisions are counted only. It has no candidate of its own."""
 
     reads_token: bool = field(init=False)
-    """Whether a credential is looked at."""
+    """Whether the check reads the credential."""
     token_checks: tuple[PolicyCheck, ...] = field(init=False, repr=False)
     claim_checks: tuple[PolicyCheck, ...] = field(init=False, repr=False)
-    """Those of `TOKEN_CHECKS` and `CLAIM_CHECKS` that this policy makes; the others are always met."""
+    """The parts of `TOKEN_CHECKS` and `CLAIM_CHECKS` that this policy needs. All others always pass."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads_token", self.access is Access.TOKEN)
@@ -68,7 +68,7 @@ class Policy:
         object.__setattr__(self, "claim_checks", _applicable(self, CLAIM_CHECKS))
 
     def decide_without_token(self) -> Reason:
-        """Why a request is forwarded of which no token was looked at. Raises Denied where it is not."""
+        """Return the reason to forward a request without a token. Raises Denied if the policy refuses it."""
         if self.access is Access.CLOSED:
             raise Denied(Reason.DENIED)
         if self.access is Access.OPEN:
@@ -78,24 +78,24 @@ class Policy:
         raise Denied(Reason.TOKEN_MISSING)
 
     def accepts_issuer(self, issuer: Issuer) -> bool:
-        """Whether tokens of this issuer are looked at."""
+        """Whether the policy accepts tokens of this issuer."""
         return self.issuers is None or issuer.alias in self.issuers
 
     def require_issuer(self, issuer: Issuer) -> Issuer:
-        """The issuer, where this policy takes its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
+        """Return the issuer if this policy accepts its tokens. Raises Denied(ISSUER_NOT_ACCEPTED)."""
         if self.issuers is not None and not self.accepts_issuer(issuer):
             raise Denied(Reason.ISSUER_NOT_ACCEPTED, f"the policy accepts {', '.join(sorted(self.issuers))}")
         return issuer
 
 
 def judge(identity: Identity, policy: Policy, now: float, revocations: Revocations | None = None) -> None:
-    """Hold a verified identity against a policy at a time (seconds since the epoch). Raises Denied."""
+    """Check a verified identity against a policy. `now` is in seconds since 1970. Raises Denied."""
     judge_token(identity, policy, now, revocations)
     judge_claims(identity, policy, now)
 
 
 def judge_token(identity: Identity, policy: Policy, now: float, revocations: Revocations | None) -> None:
-    """Whether the token is one to look at here and now. `revocations` is None where no list is configured.
+    """Check the token: issuer, time, use, audience, revocation. `revocations` is None if no list is configured.
 
     Raises Denied.
     """
@@ -106,18 +106,18 @@ def judge_token(identity: Identity, policy: Policy, now: float, revocations: Rev
 
 
 def judge_claims(identity: Identity, policy: Policy, now: float) -> None:
-    """Whether the identity is what the policy demands. Raises Denied."""
+    """Check the claims: age, groups, claims, scopes. Raises Denied."""
     for demand in policy.claim_checks:
         demand(identity, policy, now)
 
 
 def check_issuer(identity: Identity, policy: Policy, _now: float) -> None:
-    """A token that another policy remembered may be of an issuer that this one leaves out."""
+    """Check the issuer again: the token may be cached from a route whose policy accepts other issuers."""
     policy.require_issuer(identity.issuer)
 
 
 def check_time(identity: Identity, _policy: Policy, now: float) -> None:
-    """RFC 7519 sections 4.1.4 to 4.1.6: on or after `exp` is expired."""
+    """Check `exp`, `nbf` and `iat` (RFC 7519 sections 4.1.4 to 4.1.6). A token is expired on and after `exp`."""
     leeway = identity.issuer.leeway_seconds
     if now >= identity.expires_at + leeway:
         raise Denied(Reason.TOKEN_EXPIRED, f"{now - identity.expires_at:.0f} s past exp")
@@ -126,7 +126,7 @@ def check_time(identity: Identity, _policy: Policy, now: float) -> None:
 
 
 def check_token_use(identity: Identity, policy: Policy, _now: float) -> None:
-    """Access and ID tokens are not interchangeable (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
+    """Check the token use. Access and ID tokens differ (RFC 8725 section 3.12, OpenID Connect Core section 2)."""
     use = identity.use
     if use not in {"access", "id", ""}:
         raise Denied(Reason.TOKEN_USE_MISMATCH, f"the token's use is {use!r:.40}")
@@ -136,22 +136,22 @@ def check_token_use(identity: Identity, policy: Policy, _now: float) -> None:
 
 
 def wanted_use(policy: Policy, issuer: Issuer) -> TokenUse:
-    """The token use that a policy takes from an issuer: an access token, unless its profile has no such notion."""
+    """Return the token use that a policy accepts from an issuer: `access`, or `any` if its profile has no use claim."""
     if policy.token_use != "default":  # noqa: S105 - a word, not a secret
         return policy.token_use
     return "access" if issuer.profile.use_claim else "any"
 
 
 def check_audience(identity: Identity, _policy: Policy, _now: float) -> None:
-    """RFC 7519 section 4.1.3, RFC 8725 section 3.9: a token for somebody else is none of ours."""
+    """Refuse a token for another audience (RFC 7519 section 4.1.3, RFC 8725 section 3.9)."""
     if not identity.audience_accepted:
         raise Denied(Reason.AUDIENCE_MISMATCH, "aud or client_id is not configured for the issuer")
 
 
 def check_max_age(identity: Identity, policy: Policy, now: float) -> None:
-    """RFC 9470 section 4: the time since the user signed in, else since the token was issued.
+    """Check the time since the user signed in, or else since the token was issued (RFC 9470 section 4).
 
-    A sign-in that is yet to come would stay check_max_age for ever, so it counts as none.
+    A sign-in time in the future is refused: its age would stay below the limit for years.
     """
     if policy.max_age_seconds is None:
         return
@@ -163,14 +163,14 @@ def check_max_age(identity: Identity, policy: Policy, now: float) -> None:
 
 
 def check_claims(identity: Identity, policy: Policy, _now: float) -> None:
-    """The policy's `groups` and `claims`."""
+    """Check the policy's `groups` and `claims`."""
     unmet = policy.conditions.unmet(identity.claims, identity.groups, identity.userinfo)
     if unmet:
-        raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} is not as the policy demands")
+        raise Denied(Reason.CLAIM_MISMATCH, f"{unmet} does not meet the policy")
 
 
 def check_scopes(identity: Identity, policy: Policy, _now: float) -> None:
-    """The policy's `scopes`, met by those in the token and those that grants give."""
+    """Check the policy's `scopes` against the scopes of the token and of its grants."""
     if policy.scopes is None or policy.scopes.met_by(identity.scopes):
         return
     missing = policy.scopes.missing_from(identity.scopes)
@@ -184,7 +184,7 @@ def check_scopes(identity: Identity, policy: Policy, _now: float) -> None:
 TOKEN_CHECKS: tuple[PolicyCheck, ...] = (check_issuer, check_time, check_token_use, check_audience)
 CLAIM_CHECKS: tuple[PolicyCheck, ...] = (check_max_age, check_claims, check_scopes)
 POLICY_CHECKS = (*TOKEN_CHECKS, *CLAIM_CHECKS)
-"""In the order in which they are judged: `judge` goes through them, `authz explain` shows each."""
+"""All checks in their order. `judge` runs them, and `authz explain` shows each."""
 
 _APPLIES: Mapping[PolicyCheck, Callable[[Policy], bool]] = MappingProxyType(
     {
@@ -194,7 +194,7 @@ _APPLIES: Mapping[PolicyCheck, Callable[[Policy], bool]] = MappingProxyType(
         check_scopes: lambda policy: policy.scopes is not None,
     }
 )
-"""The policies that make a demand, where not all do."""
+"""Which policies need a check. Checks that every policy needs are not listed."""
 
 
 def _applicable(policy: Policy, demands: tuple[PolicyCheck, ...]) -> tuple[PolicyCheck, ...]:
@@ -208,4 +208,4 @@ BUILT_IN: Mapping[str, Policy] = MappingProxyType(
         "authenticated": Policy("authenticated"),
     }
 )
-"""Policies that are always there and whose names cannot be given to others."""
+"""Policies that always exist. Their names are reserved."""

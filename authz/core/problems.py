@@ -1,4 +1,4 @@
-"""An operator's error: where it is, what is wrong, and how to fix it."""
+"""An error in an operator's file: its position, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that an operator has to change."""
+    """One error that the operator must fix."""
 
     path: Path
     message: str
-    """What is wrong, without the position: `client_ids is missing`."""
+    """The problem without the position: `client_ids is missing`."""
     fix: str
-    """What to write instead, as an imperative sentence. Empty if the message says it."""
+    """The fix, as an imperative sentence. Empty if the message says it."""
     on_key: bool = False
     """Whether the position is the mapping key itself (an unknown field) and not its value."""
     location: Location | None = None
@@ -40,7 +40,7 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """Everything wrong with one input. Never raised without a problem."""
+    """All problems of one input, at least one."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))

@@ -1,4 +1,4 @@
-"""What is known of each kind of issuer: the shape of its name, where its keys are, which claims mean what.
+"""The profiles, one per kind of issuer: form of the identifier, location of the keys, use of the claims.
 
 Profiles are rows of data. Sources: the Amazon Cognito developer guide (user pool tokens), OpenID Connect Core and
 Discovery 1.0, RFC 9068, and the OIDC pages of GitHub Actions, GitLab CI, CircleCI and Kubernetes.
@@ -17,24 +17,24 @@ ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 """`typ` of an access token (RFC 9068 section 2.1), lower case."""
 
 PLAIN_TOKEN_TYPES = frozenset({"", "jwt", "application/jwt"})
-"""`typ` values that say nothing about the token's use (RFC 7519 section 5.1), lower case; empty where absent."""
+"""`typ` values without a token use (RFC 7519 section 5.1), lower case. Empty if the header has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerClaim:
-    """A claim that says whose workload it is, so that a condition on it keeps everybody else's out."""
+    """A claim that identifies the owner of a workload. A condition on it excludes the workloads of all other owners."""
 
     claim: str
-    """As operators write it: a name, or a JSON Pointer."""
+    """As in the configuration: a name, or a JSON Pointer."""
     immutable: bool = False
-    """Whether the value can never pass to somebody else. Names can: an account is renamed, another takes the name."""
+    """Whether the value can never belong to another owner. A name can: if an account is renamed, its name is free."""
     shape: re.Pattern[str] = re.compile(".+", re.DOTALL)
-    """What a value must look like to say whose it is, where owners can choose what the claim is made of."""
+    """The form in which a value identifies the owner, if owners can configure the content of the claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class InCluster:
-    """How the keys of an API server are read from inside its cluster."""
+    """The location of an API server's keys inside its cluster."""
 
     jwks_uri: str
     ca_file: str
@@ -43,33 +43,33 @@ class InCluster:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One row: what all issuers of a kind have in common."""
+    """The common properties of all issuers of one kind."""
 
     name: str
     issuers: tuple[str, ...] = ()
-    """The names that an issuer of this kind has where the operator writes none."""
+    """The default identifiers, if the configuration contains none."""
     is_multi_tenant: bool = False
-    """Whether strangers get tokens from the issuers of those names, with an audience of their own choice."""
+    """Whether strangers get tokens from these issuers, with an audience of their choice."""
     issuer_shape: re.Pattern[str] | None = None
-    """What an issuer's name looks like, where each customer has one."""
+    """The form of the identifier, if each customer has a separate issuer."""
     issuer_fix: str = ""
     jwks_path: str = ""
-    """Where the JWKS is below the issuer; empty where OpenID Connect Discovery says it."""
+    """The path of the JWKS after the issuer. Empty if it comes from OpenID Connect Discovery."""
     in_cluster: InCluster | None = None
-    """Where the keys are if the issuer has one of the names above."""
+    """The location of the keys for issuers with a default identifier."""
     algorithms: frozenset[str] = frozenset({"RS256"})
     use_claim: str = ""
-    """The claim that tells an access token from an ID token; empty where the profile does not know the notion."""
+    """The claim that distinguishes access tokens from ID tokens. Empty if there is none."""
     groups_claim: str = ""
     client_claims: tuple[str, ...] = ()
-    """Claims that name the client, the first that is present counts."""
+    """Claims that name the client. The first present claim counts."""
     audience_is_client_id: bool = False
-    """Whether tokens are meant for clients (`client_ids`) rather than for audiences (`audiences`)."""
+    """Whether the configuration lists `client_ids` instead of `audiences`."""
     is_workload: bool = False
-    """Whether a job or pod holds the token, not an application of a user: its `scope` claim, should it have one, was
-    given by nobody, and an audience is all that keeps tokens for other services out."""
+    """Whether a job or pod holds the token. No authorization server granted its `scope` claim, if it has one, so the
+    claim is ignored. Only the audience distinguishes it from tokens for other services."""
     required_claims: tuple[ClaimName, ...] = ()
-    """Strings that every token of the kind carries."""
+    """String claims that every token of this kind has."""
     owner_claims: tuple[OwnerClaim, ...] = ()
 
 
@@ -78,8 +78,8 @@ _API_SERVER = InCluster(
     "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
     "/var/run/secrets/kubernetes.io/serviceaccount/token",
 )
-"""Its certificate names `kubernetes.default.svc` in every cluster. Its discovery document would send the keys' reader
-to an address of the node network instead."""
+"""The certificate contains `kubernetes.default.svc` in every cluster. The discovery document of the API server points
+to an address in the node network instead."""
 
 
 def _named(*claims: str) -> tuple[ClaimName, ...]:
@@ -119,11 +119,11 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                     OwnerClaim("repository"),
                     OwnerClaim("repository_owner"),
                     OwnerClaim("enterprise"),
-                    # Not `job_workflow_ref`: anybody's repository may call a public workflow.
+                    # Not `job_workflow_ref`: any repository may call a public workflow.
                     OwnerClaim("workflow_ref", shape=re.compile(r"[^/]+/[^/]+/.+")),
-                    # A repository's owner can have `sub` made of other claims, such as `environment:production`, so
-                    # only a value that begins with the repository says whose it is. `OWNER@ID/NAME@ID` is the form
-                    # that repositories have from July 2026 on, or when their owner asked for it.
+                    # The owner of a repository can configure `sub` to contain other claims, such as
+                    # `environment:production`. Only a value that begins with the repository identifies the owner.
+                    # `OWNER@ID/NAME@ID` is the form from July 2026 on, or earlier if the owner chose it.
                     OwnerClaim("sub", immutable=True, shape=re.compile(r"repo:[^/:@]+@[0-9]+/[^/:@]+@[0-9]+:.+")),
                     OwnerClaim("sub", immutable=True, shape=re.compile(r"repository(_owner)?_id:[0-9]+(:.+)?")),
                     OwnerClaim("sub", shape=re.compile(r"repo:[^/:]+/[^/:]+:.+")),
@@ -137,7 +137,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 client_claims=("project_path",),
                 is_workload=True,
                 required_claims=_named("sub", "project_id", "namespace_id"),
-                # Of a merge request from a fork these are the fork's. Not `job_project_id`: that is where it runs.
+                # For a merge request from a fork, these claims name the fork. Not `job_project_id`: it names the
+                # project in which the job runs.
                 owner_claims=(
                     OwnerClaim("project_id", immutable=True),
                     OwnerClaim("namespace_id", immutable=True),
@@ -166,7 +167,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 client_claims=("sub",),
                 is_workload=True,
                 required_claims=_named("sub", "/kubernetes.io/namespace", "/kubernetes.io/serviceaccount/name"),
-                # Whoever may create a namespace of a given name is trusted with the cluster: the names last.
+                # Treated as immutable: a user who can create namespaces is trusted with the cluster.
                 owner_claims=(
                     OwnerClaim("/kubernetes.io/namespace", immutable=True),
                     OwnerClaim("/kubernetes.io/serviceaccount/uid", immutable=True),
@@ -181,11 +182,11 @@ _USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})_[0-9A
 
 
 def cognito_issuers(user_pool_id: str) -> tuple[str, ...]:
-    """Every form of `iss` that tokens of this user pool can carry, the region's own form first.
+    """Return every `iss` of this user pool's tokens, the regional form first.
 
-    A pool whose issuer type is UPDATED (needed for replication across regions) uses a second host. It is documented for
-    the commercial and GovCloud regions' domain; the regions in China have a domain of their own.
-    Raises ValueError where the pool id is not of the form `region_id`.
+    If the issuer type of a pool is UPDATED (required for replication across regions), it uses a second host. The host
+    is documented for the domain of the commercial and GovCloud regions. Regions in China have another domain.
+    Raises ValueError if the pool id does not have the form `region_id`.
     """
     match = _USER_POOL_ID.fullmatch(user_pool_id)
     if match is None:

@@ -1,7 +1,7 @@
-"""The closed table of answers: why a request is forwarded or refused, and what the client is told.
+"""The fixed table of reasons: why a request is forwarded or refused, with the response to the client.
 
-Rows follow RFC 6750 section 3.1 and RFC 9470 section 3. Public texts are fixed: nothing a client sent is ever
-put into one. The order of the rows is the order of the checks, so one bad token always has one reason.
+Rows follow RFC 6750 section 3.1 and RFC 9470 section 3. The texts are fixed and never contain data of the request. The
+order of the rows is the order of the checks, so that a bad token always has the same reason.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ Outcome = Literal["allow", "deny", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the metric label, the HTTP answer, the RFC 6750 error code, the client's text, the operator's text."""
+    """One row: metric label, HTTP response, RFC 6750 error code, text for the client, text for the operator."""
 
     label: str
     outcome: Outcome
     http_status: int
     error: str
-    """RFC 6750 `error` value; empty where the challenge is bare or there is none."""
+    """RFC 6750 `error` value. Empty if the challenge has none or there is no challenge."""
     text: str
-    """What the client reads: `error_description`. Within RFC 6750's character set, without quotes."""
+    """The `error_description` for the client, in RFC 6750's character set, without quotes."""
     meaning: str
-    """What the operator reads in docs/reasons.md and `authz reasons`."""
+    """The explanation for the operator in docs/reasons.md and `authz reasons`."""
 
 
 class Reason(Enum):
-    """Why. The member carries its row; the label is the name in metrics, logs and answers."""
+    """The reason of a decision. The label of its row is the name in metrics, logs and responses."""
 
     OK = Row("ok", "allow", 200, "", "", "The token is good and satisfies the policy.")
     PUBLIC = Row("public", "allow", 200, "", "", "The route's policy is `public`: no token was looked at.")
@@ -230,7 +230,7 @@ class Reason(Enum):
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        """The member's row of the table: as `value`, without the detour that Enum makes."""
+        """The row of the table. Faster to read than `value`, which is a property."""
 
 
 USER_POOLS_API_TEXT = (
@@ -241,9 +241,9 @@ USER_POOLS_API_TEXT = (
 
 
 class Denied(Exception):
-    """A step refuses the request. Caught in one place, where it becomes a Decision.
+    """A step refuses the request. `decide` catches it and returns the decision.
 
-    `detail` goes to the operator's log and nowhere else; it may quote the token's parts only through `repr`.
+    `detail` goes to the operator's log only. It may quote parts of the token, always through `repr`.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, text: str = "") -> None:

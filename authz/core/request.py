@@ -1,4 +1,4 @@
-"""One request as the policy check sees it: what Envoy says about it, nothing parsed from its path or body."""
+"""The attributes of one HTTP request that Envoy sends for a check. Path and body are not parsed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class RequestView:
-    """The parts of Envoy's `AttributeContext.HttpRequest` that are read.
+    """The fields of Envoy's `AttributeContext.HttpRequest` that a check reads.
 
-    Never changed. Not frozen, for every check makes one, and a frozen one takes four times as long to make.
+    Never changed after construction. Not frozen, because every check creates one and a frozen dataclass takes four
+    times as long to create.
     """
 
     policy: str
-    """Envoy's `context_extensions.policy`: a name, or a whole policy as YAML text; empty where it is missing."""
+    """Envoy's `context_extensions.policy`: a name, or an inline policy as YAML. Empty if it is missing."""
     authorization: tuple[str | bytes, ...]
-    """Every Authorization header value; bytes where it is not UTF-8."""
+    """All values of the Authorization header. A value is bytes if it is not UTF-8."""
     method: str
     path: str
-    """As Envoy sends it: raw, with the query. For log lines only, and there without the query."""
+    """The raw path with query, as Envoy sends it. Only for log lines, which omit the query."""
     is_grpc: bool
     request_id: str
-    """An id that is safe to repeat: UUID-shaped `x-request-id`, else Envoy's stream id, else empty."""
+    """An id that is safe in a response: a UUID in `x-request-id`, or else Envoy's stream id, or else empty."""

@@ -1,7 +1,7 @@
-"""The revocation list: tokens that are refused although everything else about them is good.
+"""The revocation list: tokens to refuse although they are valid otherwise.
 
-A list is one JSON document, so that a half-written one is never taken for a shorter one. Being listed is looked up,
-not searched for, and on every request, since a token that was verified before can be revoked now.
+The list is one JSON document, so that a half-written file is never taken for a shorter list. Every request looks its
+token up in dictionaries, because a token in the token cache can be revoked meanwhile.
 """
 
 from __future__ import annotations
@@ -19,61 +19,62 @@ from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied, Reason
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
-"""The largest list that is read: some 100 bytes an entry."""
+"""The largest accepted list: about 100 bytes per entry."""
 
 MAX_ENTRIES = 20_000
-"""The most entries. They are needed until the tokens expire, a day at most: more sign-outs than this want another
-remedy, such as shorter tokens. The time that reading takes from requests grows with them."""
+"""The most entries. An entry is needed until its tokens expire, a day at most. If there are more sign-outs, use shorter
+token lifetimes. Parsing delays requests, and takes longer with each entry."""
 
 BY_TOKEN = ("jti", "origin_jti")
 BY_HOLDER = ("sub", "client_id")
 KINDS = (*BY_TOKEN, *BY_HOLDER)
-"""What an entry can go by: the token, the sign-in that it stems from (Cognito), its subject, its client."""
+"""The kinds of entries: by token, by the sign-in behind the token (Cognito), by subject, by client."""
 
 ALWAYS = math.inf
-"""`issued_before` of an entry that has none: every token is issued before that."""
+"""`issued_before` of an entry that has none. Every token was issued before it."""
 
 Entries = Mapping[tuple[str, str], float]
-"""By issuer alias (empty for every issuer) and value: tokens issued before this time are revoked."""
+"""By issuer alias (empty for all issuers) and value: tokens issued before this time are revoked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Revocations:
-    """One list as it was read. Immutable: a changed file makes a new one."""
+    """A parsed revocation list. Immutable: a changed file becomes a new object."""
 
     by_kind: Mapping[str, Entries] = field(default_factory=dict)
-    """Only kinds that have entries."""
+    """Contains only kinds with entries."""
     is_read: bool = True
-    """False for the one that stands in where a list is configured and none could be read yet."""
+    """False for `UNREAD`, the list in force before the first successful read."""
 
     def __len__(self) -> int:
         return sum(map(len, self.by_kind.values()))
 
     @property
     def issuers(self) -> frozenset[str]:
-        """Aliases that entries name."""
+        """The issuer aliases in the entries."""
         return frozenset(alias for entries in self.by_kind.values() for alias, _value in entries if alias)
 
     def require_good(self, identity: Identity) -> None:
-        """Refuse what is on the list. Raises Denied: TOKEN_REVOKED, or REVOCATIONS_UNAVAILABLE where none was read."""
+        """Refuse a token on the list. Raises Denied: TOKEN_REVOKED, or REVOCATIONS_UNAVAILABLE if no list was read."""
         if not self.is_read:
             raise Denied(Reason.REVOCATIONS_UNAVAILABLE, "revocations_file has not been read yet")
         for kind, entries in self.by_kind.items():
             value = _value(identity, kind)
             revoked_before = max(entries.get((identity.issuer.alias, value), 0), entries.get(("", value), 0))
-            # A token that does not say when it was issued cannot show that it is newer.
+            # A token without `iat` counts as issued before the entry.
             if revoked_before and identity.claims.get("iat", 0) < revoked_before:
                 raise Denied(Reason.TOKEN_REVOKED, f"its {kind} is on the revocation list")
 
 
 UNREAD = Revocations(is_read=False)
-"""Refuses every token: an unknown list might name it."""
+"""The list before the first successful read. It refuses every token, because any token could be on the list."""
 
 
 def parse(document: bytes) -> Revocations:
-    """Read `{"revoked": [...]}`.
+    """Parse `{"revoked": [...]}`.
 
-    Raises ConfigurationError: a list with one is not read at all, for what was mistyped may be the entry that matters.
+    Raises ConfigurationError for any problem. The rest of the list is not used then: a mistyped entry may be the one of
+    a stolen token.
     """
     try:
         value = strict_json.loads(document)
@@ -81,21 +82,21 @@ def parse(document: bytes) -> Revocations:
         raise ConfigurationError(
             (Problem((), str(error), 'Write `{"revoked": []}` for a list without entries.'),)
         ) from error
-    found: list[Problem] = []
-    section = MappingReader(value, (), found)
+    problems: list[Problem] = []
+    reader = MappingReader(value, (), problems)
     by_kind: dict[str, dict[tuple[str, str], float]] = {}
-    for entry in _entries(section):
+    for entry in _entries(reader):
         kind, key, issued_before = _read(entry)
         entries = by_kind.setdefault(kind, {})
         entries[key] = max(entries.get(key, 0), issued_before)
-    section.finish()
-    if found:
-        raise ConfigurationError(tuple(found))
+    reader.finish()
+    if problems:
+        raise ConfigurationError(tuple(problems))
     return Revocations(MappingProxyType({kind: MappingProxyType(entries) for kind, entries in by_kind.items()}))
 
 
 def _value(identity: Identity, kind: str) -> str:
-    """What the token has to compare with: the subject and the client as they are forwarded."""
+    """Return the token's value of this kind. Subject and client are compared as they are forwarded."""
     if kind == "sub":
         return identity.subject
     if kind == "client_id":
@@ -104,21 +105,21 @@ def _value(identity: Identity, kind: str) -> str:
     return value
 
 
-def _entries(section: MappingReader) -> Iterator[MappingReader]:
-    entries = section.raw("revoked")
+def _entries(reader: MappingReader) -> Iterator[MappingReader]:
+    entries = reader.raw("revoked")
     if not isinstance(entries, list):
-        section.wrong(("revoked",), f"a list is needed, not {describe(entries)}", 'Write `{"revoked": [...]}`.')
+        reader.wrong(("revoked",), f"a list is needed, not {describe(entries)}", 'Write `{"revoked": [...]}`.')
     elif len(entries) > MAX_ENTRIES:
-        section.wrong(("revoked",), f"more than {MAX_ENTRIES} entries", "Drop those whose tokens have expired.")
+        reader.wrong(("revoked",), f"more than {MAX_ENTRIES} entries", "Drop those whose tokens have expired.")
     elif entries:
-        yield from section.each("revoked")
+        yield from reader.each("revoked")
 
 
 def _read(entry: MappingReader) -> tuple[str, tuple[str, str], float]:
-    """An entry's kind, issuer and value, and the time before which its tokens were issued."""
+    """Return an entry's kind, its issuer and value, and its `issued_before`."""
     named = [(kind, entry.text(kind)) for kind in KINDS if kind in entry]
     if len(named) != 1:
-        entry.wrong((), f"one of {listed(KINDS)} is needed, not {len(named)}", "Write one entry for each.")
+        entry.wrong((), f"one of {listed(KINDS)} is needed, not {len(named)}", "Write a separate entry for each.")
     kind, value = named[0] if named else ("", "")
     issued_before = _time(entry) if kind in BY_HOLDER and "issued_before" in entry else ALWAYS
     alias = entry.text("issuer")
@@ -131,6 +132,6 @@ def _time(entry: MappingReader) -> float:
     value = entry.raw("issued_before")
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIME:
         return value
-    fix = "Write seconds since 1970, as `iat` in the tokens has them."
+    fix = "Write seconds since 1970, like `iat` in a token."
     entry.wrong(("issued_before",), f"{describe(value)} is not a time", fix)
     return ALWAYS

@@ -1,7 +1,8 @@
-"""JSON as RFC 8259 means it and RFC 7515/7519 demand it: UTF-8, no duplicate members, no surprises.
+"""Parse JSON strictly (RFC 8259, RFC 7515, RFC 7519): UTF-8 without duplicate members.
 
-The standard library parses; what it tolerates is refused here: duplicate members (RFC 7519 section 4), NaN and
-Infinity, numbers too long or too large to be exact, deep nesting, byte order marks and lone surrogates.
+The parser is the standard library's. This file also refuses input that the library accepts: duplicate members (RFC 7519
+section 4), NaN and Infinity, numbers too long or too large to be exact, deep nesting, byte order marks and lone
+surrogates.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from math import isinf
 from typing import Any
 
 MAX_NESTING = 32
-"""Levels of arrays and objects. Real tokens and key sets need four; a C stack needs a bound."""
+"""Levels of arrays and objects. Real tokens and key sets have four. The parser's C stack needs a bound."""
 
 MAX_NUMBER_CHARACTERS = 32
-"""Long enough for every number a token means, short enough that converting it costs nothing."""
+"""Enough for every number in a real token. The time to convert a number grows with its length."""
 
-# A string, closed or not, is passed over as one: the possessive `*+` never gives back what it took, so that a text of
-# nothing but quotes costs no more than its length.
+# A string, closed or not, is one match. The possessive `*+` prevents backtracking, so that the time for a text of only
+# quotes grows linearly with its length.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 NAMES_KEPT = 256
 MAX_NAME_KEPT_CHARACTERS = 64
-"""Member names of which one copy serves all tokens that are remembered: a sixth of their memory otherwise."""
+"""Member names that all cached tokens share. Separate copies would take a sixth of the cache's memory."""
 
 
 class NotStrictJson(ValueError):
-    """The bytes are not one JSON text in the strict sense. The message says which rule was broken, not the input."""
+    """The bytes are not strict JSON. The message names the broken rule and never quotes the input."""
 
 
 def loads(data: bytes) -> Any:
     """Parse one JSON text.
 
-    Raises NotStrictJson, and nothing else, whatever the bytes are.
+    Raises NotStrictJson for any other bytes, and nothing else.
     """
     try:
         text = data.decode("utf-8")
@@ -56,13 +57,13 @@ def loads(data: bytes) -> Any:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest outside of strings. Only called for texts with many brackets."""
-    steps = (_STEP.get(found, 0) for found in _STRING_OR_BRACKET.findall(text))
+    """Return the nesting depth of brackets outside of strings. Only called for texts with many brackets."""
+    steps = (_STEP.get(match, 0) for match in _STRING_OR_BRACKET.findall(text))
     return max(accumulate(steps))
 
 
 def _has_lone_surrogate(value: object) -> bool:
-    """Whether any string inside cannot be written as UTF-8 (RFC 8259 section 8.2)."""
+    """Whether any string in the value cannot be encoded as UTF-8 (RFC 8259 section 8.2)."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -72,7 +73,7 @@ def _has_lone_surrogate(value: object) -> bool:
 
 @lru_cache(maxsize=NAMES_KEPT)
 def _one_copy(name: str) -> str:
-    """The name, as the very object that came before."""
+    """Return the cached object that is equal to the name."""
     return name
 
 

@@ -1,6 +1,6 @@
-"""Taking a signed JWT apart (RFC 7515 section 3.1, RFC 7519 section 7.2) without believing a word of it.
+"""Parse a signed JWT (RFC 7515 section 3.1, RFC 7519 section 7.2) without trusting it.
 
-After this file no step re-checks structure or types. What RFC 8725 warns of is refused here: other serialisations,
+Later steps rely on its structure and types. Features that RFC 8725 warns of are refused here: other serialisations,
 encryption, compression, critical extensions, nested content.
 """
 
@@ -19,38 +19,39 @@ from authz.core.keyset import MAX_KEY_ID_CHARACTERS
 from authz.core.reasons import Denied, Reason
 
 MAX_HEADER_CHARACTERS = 4 * 1024
-"""The longest encoded JOSE header. Real ones are under 200 characters; long ones smuggle keys and certificates."""
+"""The longest encoded JOSE header. Real headers are under 200 characters. Long headers embed keys or certificates."""
 
 HEADERS_REMEMBERED = 256
-"""JOSE headers repeat: one per key and issuer. At 4 KiB each the memory stays under 2 MiB under any flood."""
+"""Parsed JOSE headers in the cache. Real headers repeat, one per key and issuer. At 4 KiB each, the cache stays under
+2 MiB even under a flood."""
 
 _REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc", "jwk", "x5c")
 """`crit` and `b64`: no extension is understood (RFC 7515 4.1.11, RFC 7797 7). `cty`: no nested JWT is accepted
-(RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516). `jwk`, `x5c`: a token that
-brings its own key is a forgery or a proof of possession, never an access token (RFC 8725 3.10). `jku` and `x5u` are
-not read and so never fetched, but not refused: Cloud Foundry's UAA puts `jku` into good tokens."""
+(RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516). `jwk`, `x5c`: a token
+with an embedded key is a forgery or a proof of possession, never an access token (RFC 8725 3.10). `jku` and `x5u` are
+ignored and never fetched, but not refused: Cloud Foundry's UAA puts `jku` into valid tokens."""
 
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADDING = {0: b"", 2: b"==", 3: b"="}
-# The last character of an unpadded base64url text encodes 2 or 4 spare bits. Where they are not zero, another text
-# decodes to the same bytes (RFC 4648 section 3.5), and a token would have several texts.
+# The last character of an unpadded base64url text can have 2 or 4 spare bits. If they were not required to be zero,
+# several texts would decode to the same bytes (RFC 4648 section 3.5), and one token would have several texts.
 _CANONICAL_ENDS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 
 
 @dataclass(frozen=True, slots=True)
 class JoseHeader:
-    """The header parameters that are read (RFC 7515 section 4.1)."""
+    """The header parameters that authz reads (RFC 7515 section 4.1)."""
 
     algorithm: str
     key_id: str
     type: str
-    """Lower case, empty where absent: media types do not distinguish case."""
+    """Lower case, because media types are case-insensitive. Empty if absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A JWS in compact serialisation, taken apart and type-checked, not believed."""
+    """A JWS in compact serialisation, parsed and type-checked, but not verified."""
 
     header: JoseHeader
     unverified_issuer: str
@@ -61,7 +62,7 @@ class UnverifiedToken:
 
 
 def parse(text: str) -> UnverifiedToken:
-    """Take a token apart; its text must be a b64token (bearer.py). Raises Denied(TOKEN_MALFORMED)."""
+    """Parse a token. Its text must be a b64token (bearer.py). Raises Denied(TOKEN_MALFORMED)."""
     if text.count(".") != 2 or not text.isascii():  # noqa: PLR2004 - header, payload, signature
         raise Denied(Reason.TOKEN_MALFORMED, "not three segments")
     header_text, payload_text, signature_text = text.split(".")
@@ -81,7 +82,7 @@ def parse(text: str) -> UnverifiedToken:
 
 @lru_cache(maxsize=HEADERS_REMEMBERED)
 def parse_header(text: str) -> JoseHeader:
-    """The JOSE header of one encoded segment. Raises Denied(TOKEN_MALFORMED); refusals are not remembered."""
+    """Parse an encoded JOSE header. Raises Denied(TOKEN_MALFORMED). Only successful results are cached."""
     parameters = _json_object(text)
     for name in _REFUSED_PARAMETERS:
         if name in parameters:
@@ -107,7 +108,7 @@ def _json_object(segment: str) -> dict[str, Any]:
 
 
 def _decode(segment: str) -> bytes:
-    """Base64url without padding (RFC 7515 section 2), in its one canonical text. The segment is ASCII."""
+    """Decode canonical base64url without padding (RFC 7515 section 2). The segment must be ASCII."""
     data = segment.encode("ascii")
     spare = len(data) % 4
     ends = _CANONICAL_ENDS.get(spare)

@@ -1,8 +1,8 @@
-"""Tokens that were verified before: verifying is the dear part of a check, judging is not.
+"""A cache of verified tokens. Verification is the expensive step of a check.
 
-What is remembered is that a signature was good, never a verdict. The text of a token is canonical (see token.py), so
-one token has one entry. Two generations of a plain dict stand in for a least-recently-used list: reading needs no
-lock and no reordering, and what is asked for again survives. The lock is an argument, as the clock is.
+An entry means that the signature is valid. The policy is checked on every request. The text of a token is canonical
+(see token.py), so a token has exactly one entry. Two generations of a plain dict approximate a least-recently-used
+list: a lookup needs no lock and no reordering, and entries in use move to the younger generation.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager
 from authz.core.identity import Identity
 
 MAX_ENTRIES = 3072
-"""Tokens remembered at most, in both generations together: under 20 MiB at the 5 kB that one with 1.1 kB of text takes.
-Verifying again costs some 60 us, so more buys little."""
+"""The most tokens in both generations together: under 20 MiB, because a token with 1.1 kB of text takes 5 kB. A new
+verification takes about 60 us, so a larger cache gains little."""
 
 MAX_CHARACTERS = 8 * 1024 * 1024
-"""Token text remembered at most: with an entry's parsed claims at twice its text, under 20 MiB altogether."""
+"""The most characters of token text: under 20 MiB in total, because the parsed claims take twice the text."""
 
 
 class TokenCache:
-    """Identities by token text, bounded in entries and in characters. Safe from any thread, as far as its lock is."""
+    """Identities by token text, with a bound on entries and on characters. Safe from any thread with a real lock."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class TokenCache:
         return len(self._young) + len(self._old)
 
     def get(self, text: str, now: float) -> Identity | None:
-        """The identity of this very text, unless it has expired beyond its leeway at `now`."""
+        """Return the identity of the token, None if it is not cached or has expired including leeway."""
         identity = self._young.get(text)
         if identity is None:
             identity = self._old.get(text)
@@ -52,7 +52,7 @@ class TokenCache:
         return identity
 
     def put(self, text: str, identity: Identity) -> Identity:
-        """Remember it. The older generation goes when the younger is full."""
+        """Add an identity. If the younger generation is full, it replaces the older."""
         with self._lock:
             if len(self._young) >= self._half_entries or self._young_characters >= self._half_characters:
                 self._old, self._young, self._young_characters = self._young, {}, 0
@@ -62,7 +62,7 @@ class TokenCache:
         return identity
 
     def forget(self, text: str) -> None:
-        """Drop it from both generations, if it is there."""
+        """Drop a token from both generations."""
         with self._lock:
             if self._young.pop(text, None) is not None:
                 self._young_characters -= len(text)

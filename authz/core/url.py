@@ -14,8 +14,8 @@ MAX_URL_CHARACTERS = 2048
 """No endpoint needs more; a discovery document could hold anything."""
 
 LOCALHOST_ADDRESSES = ("127.0.0.1", "::1")
-"""The addresses of `localhost` (RFC 6761 section 6.3). Never resolved: a name server must not
-decide where http goes."""
+"""The addresses of `localhost` (RFC 6761 section 6.3). It is never resolved, so that a name server cannot redirect http
+to another host."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _CLEAN_TEXT = re.compile(r"[!-~]+")

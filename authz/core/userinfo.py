@@ -1,6 +1,6 @@
-"""What an issuer says of the subject of a token when it is asked (OpenID Connect Core section 5.3, UserInfo).
+"""The response of an issuer's userinfo endpoint (OpenID Connect Core section 5.3).
 
-Claims from there are named `@userinfo/NAME`, with a JSON Pointer behind `@userinfo`: they never mix with the token's.
+Its claims are named `@userinfo/NAME`, a JSON Pointer after `@userinfo`, so that they never mix with the token's claims.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 from authz.core import strict_json
 
 MAX_DOCUMENT_BYTES = 16 * 1024
-"""The largest answer that is read. Real ones are under 2 kB."""
+"""The largest accepted response. Real responses are under 2 kB."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-"""The claims of one who was not asked about."""
+"""The userinfo claims if there was no request."""
 
 
 class UserinfoMode(Enum):
-    """That a policy has the endpoint asked, and what becomes of a request when there is no answer."""
+    """Whether a policy requires the userinfo claims."""
 
     REQUIRED = "required"
-    """It is refused."""
+    """Without a response, the HTTP request is refused."""
     OPTIONAL = "optional"
-    """It goes on without the claims from there."""
+    """Without a response, the check continues without userinfo claims."""
 
 
 class UnusableUserinfo(ValueError):
-    """The answer is not one. The message says why, and nothing of the answer."""
+    """The response cannot be used. The message says why and never quotes the response."""
 
 
 class OtherSubject(UnusableUserinfo):
-    """The answer is about somebody else."""
+    """The response is about another subject."""
 
 
 def parse(document: bytes, subject: str) -> Mapping[str, Any]:
-    """The claims of the subject. Raises UnusableUserinfo.
+    """Return the claims of the subject. Raises UnusableUserinfo.
 
-    Without the very `sub` of the token the answer must not be used (section 5.3.2): tokens could be swapped. A signed
-    answer (`application/jwt`) is not JSON.
+    The `sub` must be equal to the token's (section 5.3.2), because tokens could be swapped. A signed response
+    (`application/jwt`) is not JSON and is refused.
     """
     try:
         claims = strict_json.loads(document)

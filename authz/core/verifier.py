@@ -1,4 +1,4 @@
-"""Whether a key of the issuer signed this token. The one place where unverified claims become Claims."""
+"""Verify that a key of the issuer signed the token. Only here unverified claims become Claims."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from authz.core.token import UnverifiedToken
 def require_algorithm(token: UnverifiedToken, issuer: Issuer) -> None:
     """Refuse a token whose `alg` the operator does not accept (RFC 8725 section 3.1).
 
-    The list comes from the configuration, never from the token. Raises Denied(ALGORITHM_NOT_ALLOWED).
+    The accepted algorithms come from the configuration, never from the token. Raises Denied(ALGORITHM_NOT_ALLOWED).
     """
     if token.header.algorithm not in issuer.algorithms:
         raise Denied(Reason.ALGORITHM_NOT_ALLOWED, f"alg is {token.header.algorithm!r:.40}")
 
 
 def verify(token: UnverifiedToken, key: Key) -> Claims:
-    """The token's claims, believed from here on.
+    """Return the verified claims of the token.
 
-    Raises Denied: ALGORITHM_NOT_ALLOWED where the key is for another algorithm, SIGNATURE_INVALID where the
-    signature is not this key's.
+    Raises Denied: ALGORITHM_NOT_ALLOWED if the key is for another algorithm, SIGNATURE_INVALID if this key did not
+    make the signature.
     """
     algorithm = token.header.algorithm
     if algorithm not in key.algorithms:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from authz.core.problems import ConfigurationError, Location, Path, Problem
+from authz.core.socket_path import MAX_SOCKET_PATH_BYTES, is_too_long
 from authz.envoy.clusters import Cluster
 from authz.envoy.document import YamlDocument, read
 from authz.envoy.fields import Fields, field_name
@@ -19,7 +20,6 @@ from authz.envoy.resources import Resources
 
 FILTER_TYPE = ".ext_authz.v3.ExtAuthz"
 ROUTE_TYPE = ".ext_authz.v3.ExtAuthzPerRoute"
-MAX_SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class _BootstrapReader:
             if text is None:
                 fix = "Write a pipe, or a socket_address on 127.0.0.1. The sidecar runs on the same host as Envoy."
                 self._wrong(address.path, "an endpoint of the ext_authz cluster is not local", fix)
-            elif text.startswith("unix:") and len(text.encode()) - len("unix:") > MAX_SOCKET_PATH_BYTES:
+            elif text.startswith("unix:") and is_too_long(text.removeprefix("unix:").encode()):
                 problem = f"the socket path is longer than {MAX_SOCKET_PATH_BYTES} bytes"
                 self._wrong(address.path, problem, "Choose a shorter path, such as /run/authz/authz.sock.")
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ from authz.envoy.bootstrap import Bootstrap, bootstrap_of, located
 from authz.envoy.document import YamlDocument, read
 from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.resources import Resources
-from authz.sources import revocations_file
-from authz.sources.fetch_result import FetchFailed
 
 AUTHZ_PATH = ("node", "metadata", "authz")
+
+CheckList = Callable[[str], str]
+"""Returns why the revocation list at a path cannot be read, empty if it can. Passed in: this package reads no files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ class Settings:
     """Routes whose policy is wrong. Their requests are refused; other routes work."""
 
 
-def read_settings(text: str, file: str, *, need_endpoints: bool, need_files: bool = False) -> Settings:
-    """Read and check a file. `need_files` also checks its revocation list. Raises ConfigurationError."""
+def read_settings(text: str, file: str, *, need_endpoints: bool, check_list: CheckList | None = None) -> Settings:
+    """Read and check a file, and its revocation list if `check_list` is given. Raises ConfigurationError."""
     document = read(text, file)
     settings = settings_of(Resources(document), text, need_endpoints=need_endpoints)
-    if need_files and settings.configuration.revocations_file:
-        _require_revocations(settings.configuration.revocations_file, document)
+    if check_list is not None and settings.configuration.revocations_file:
+        _require_revocations(settings.configuration.revocations_file, check_list, document)
     return settings
 
 
@@ -69,14 +70,13 @@ def settings_of(resources: Resources, text: str, *, need_endpoints: bool) -> Set
     )
 
 
-def _require_revocations(path: str, document: YamlDocument) -> None:
+def _require_revocations(path: str, check_list: CheckList, document: YamlDocument) -> None:
     """Fail if the list cannot be read. Without it, revoked tokens would pass, or no token would."""
-    try:
-        revocations_file.read(path)
-    except FetchFailed as failed:
+    problem = check_list(path)
+    if problem:
         place = document.locate((*AUTHZ_PATH, "revocations_file"))
         fix = f'Write a list to {path!r:.200}. `{{"revoked": []}}` is an empty one.'
-        raise ConfigurationError((Problem(AUTHZ_PATH, failed.detail, fix, location=place),)) from failed
+        raise ConfigurationError((Problem(AUTHZ_PATH, problem, fix, location=place),))
 
 
 def _route_policies(

@@ -1,1 +1,1 @@
-"""What operators see: counters, log lines. Called once per check, at the end, and never asked for advice."""
+"""Metrics, log lines and traces. Called once at the end of each check, and without effect on the decision."""

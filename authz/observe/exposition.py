@@ -1,4 +1,4 @@
-"""The Prometheus page: what all workers counted, the ones that are gone included (docs/metrics.md)."""
+"""The Prometheus page: the counts of all workers, including ended workers (docs/metrics.md)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Totals:
     api_refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By policy and issuer."""
     revocation_loads: Counter[str] = field(default_factory=Counter)
-    """By result; empty where no list is configured."""
+    """By result. Empty if no list is configured."""
     userinfo: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By issuer and result."""
 
@@ -69,36 +69,36 @@ class Totals:
 
 @dataclass
 class Reloads:
-    """What became of configurations since the start."""
+    """Results of configuration reloads since the start, and the label values of the current configuration."""
 
     results: Counter[str] = field(default_factory=lambda: Counter({"success": 0, "failure": 0}))
     last_success_seconds: float = 0.0
     """Wall clock."""
     labels: tuple[Labels, ...] = ()
-    """Combinations that can occur under the configuration in force."""
+    """Label combinations that can occur with the current configuration."""
     candidates: tuple[tuple[str, str], ...] = ()
-    """Policy and agreement, as far as they can occur under it."""
+    """Combinations of policy and agreement that can occur."""
     api_refusals: tuple[tuple[str, str], ...] = ()
-    """Policy and issuer, where a token of the user pools API can be refused for a scope."""
+    """Combinations of policy and issuer with which a user pools API token can be refused for a scope."""
 
 
 class Exposition(Collector):
-    """Collects from the supervisor's books when Prometheus asks."""
+    """The Prometheus collector of the supervisor."""
 
     def __init__(self, retired: Totals, reloads: Reloads) -> None:
         self._retired = retired
         self._reloads = reloads
         self.live: dict[int, WorkerStatus] = {}
-        """The latest report of each running worker, by slot."""
+        """The latest status of each running worker, by slot."""
 
     def retire(self, slot: int) -> None:
-        """A worker is gone: its counts stay."""
+        """Keep the counts of a worker that has ended."""
         status = self.live.pop(slot, None)
         if status is not None:
             self._retired.add(status)
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric of docs/metrics.md."""
+        """Yield every metric of docs/metrics.md."""
         totals = deepcopy(self._retired)
         for status in self.live.values():
             totals.add(status)
@@ -115,17 +115,17 @@ class Exposition(Collector):
             checks.add_metric(labels, totals.checks[reason, policy, issuer])
         yield checks
         yield self._api_refusals(totals)
-        duration = HistogramMetricFamily("authz_check_duration_seconds", "Time from message to answer.")
+        duration = HistogramMetricFamily("authz_check_duration_seconds", "Time from request to response.")
         duration.add_metric((), list(_cumulated(totals.buckets)), totals.sum_seconds)
         yield duration
         yield _gauge(
             "authz_checks_in_flight", "Calls not yet answered.", sum(status.in_flight for status in self.live.values())
         )
-        cache = CounterMetricFamily("authz_token_cache", "Tokens that were verified before.", labels=("result",))
+        cache = CounterMetricFamily("authz_token_cache", "Token cache lookups.", labels=("result",))
         cache.add_metric(("hit",), totals.hits)
         cache.add_metric(("miss",), totals.misses)
         yield cache
-        text = "Answers that a policy's candidate would have given."
+        text = "Decisions of candidate policies, compared with their policies."
         candidates = CounterMetricFamily("authz_candidate_checks", text, labels=("policy", "agreement"))
         for compared in sorted({*totals.candidates, *self._reloads.candidates}):
             candidates.add_metric(compared, totals.candidates[compared])
@@ -165,7 +165,7 @@ class Exposition(Collector):
         )
 
     def _userinfo(self, totals: Totals) -> Metric:
-        text = "Questions to userinfo endpoints."
+        text = "Requests to userinfo endpoints."
         fetches = CounterMetricFamily("authz_userinfo_fetches", text, labels=("issuer", "result"))
         for labels, count in sorted(totals.userinfo.items()):
             fetches.add_metric(labels, count)
@@ -173,14 +173,14 @@ class Exposition(Collector):
 
     def _revocations(self, totals: Totals) -> Iterator[Metric]:
         reports = [report for status in self.live.values() if (report := status.revocations) is not None]
-        loads = CounterMetricFamily("authz_revocations_loads", "Readings of the revocation list.", labels=("result",))
+        loads = CounterMetricFamily("authz_revocations_loads", "Reads of the revocation list.", labels=("result",))
         for result, count in sorted(totals.revocation_loads.items()):
             loads.add_metric((result,), count)
         yield loads
         if reports:
             text = "Entries of the revocation list, the fewest that any worker has."
             yield _gauge("authz_revocations_entries", text, min(report.entries for report in reports))
-            text = "Last good reading of the revocation list, the oldest."
+            text = "Last good read of the revocation list, the oldest."
             last = min(report.last_success or 0.0 for report in reports)
             yield _gauge("authz_revocations_last_success_timestamp_seconds", text, last)
 
@@ -191,7 +191,9 @@ class Exposition(Collector):
         yield reloads
         last = self._reloads.last_success_seconds
         yield _gauge("authz_config_last_success_timestamp_seconds", "When the running configuration was read.", last)
-        yield CounterMetricFamily("authz_log_lines_dropped", "Lines nobody took.", value=totals.lines_dropped)
+        yield CounterMetricFamily(
+            "authz_log_lines_dropped", "Log lines that were not written.", value=totals.lines_dropped
+        )
         text = "Connections and streams that a worker ended because of its peer, by cause."
         ended = CounterMetricFamily("authz_peer_faults", text, labels=("cause",))
         for cause, count in sorted(totals.peer_faults.items()):
@@ -218,7 +220,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 def _least(
     name: str, text: str, reports: list[tuple[str, KeyStatus]], value: Callable[[KeyStatus], float]
 ) -> GaugeMetricFamily:
-    """A gauge per issuer: the minimum over the workers, because an alert is about the worker most behind."""
+    """Return a gauge per issuer with the minimum over the workers, because an alert is about the worst worker."""
     gauge = GaugeMetricFamily(name, text, labels=("issuer",))
     values: dict[str, list[float]] = {}
     for alias, keys in reports:

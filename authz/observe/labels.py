@@ -1,6 +1,6 @@
-"""Which label combinations of `authz_checks_total` can occur under a configuration.
+"""Enumerate the label combinations of `authz_checks_total` that can occur with a configuration.
 
-They are all there from the start, at zero, so that a rate or an alert never starts from nothing.
+All of them are exported from the start with value zero, so that rates and alerts see the first increase.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from authz.core.reasons import Reason
 from authz.core.userinfo import UserinfoMode
 
 Labels = tuple[str, str, str]
-"""Reason, policy name, issuer alias; the last two empty where they are not known."""
+"""Reason, policy name, issuer alias. The last two are empty if they are not known."""
 
 _BEFORE_POLICY = (
     Reason.REQUEST_MALFORMED,
@@ -41,9 +41,9 @@ _OF_A_LIST = (Reason.TOKEN_REVOKED, Reason.REVOCATIONS_UNAVAILABLE)
 
 
 def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[Labels]:
-    """Every combination of reason, policy and issuer that a check can end with.
+    """Return every combination of reason, policy and issuer with which a check can end.
 
-    `inline` are the policies that routes are known to write in place; others appear when they are first used.
+    `inline` contains the known inline policies. All other inline policies appear when they are first used.
     """
     labels = [(reason.row.label, "", "") for reason in _BEFORE_POLICY]
     for policy in (*configuration.policies.values(), *inline):
@@ -57,7 +57,7 @@ def possible_checks(configuration: Configuration, inline: Iterable[Policy] = ())
 
 
 def possible_comparisons(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[tuple[str, str]]:
-    """Every combination of policy and agreement that `authz_candidate_checks_total` can count."""
+    """Return every combination of policy and agreement of `authz_candidate_checks_total`."""
     return [
         (policy.name, agreement.value)
         for policy in (*configuration.policies.values(), *inline)
@@ -67,7 +67,7 @@ def possible_comparisons(configuration: Configuration, inline: Iterable[Policy] 
 
 
 def possible_api_refusals(configuration: Configuration, inline: Iterable[Policy] = ()) -> list[tuple[str, str]]:
-    """Every policy and issuer where a token of Cognito's user pools API can be refused for a scope."""
+    """Return policies and issuers with which a token of Cognito's user pools API can be refused for a scope."""
     return [
         (policy, alias)
         for reason, policy, alias in possible_checks(configuration, inline)

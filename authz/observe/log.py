@@ -1,8 +1,8 @@
-"""One line per event, JSON or for a console, written by a thread of its own.
+"""The log: one line per event as JSON or console text, written by a separate thread.
 
-A log collector that stalls must not stall a request: events wait in a bounded queue, and past its bound they are
-dropped and counted. They are written in batches, for waking a thread takes longer than deciding a request. No token,
-Authorization header or cookie is ever handed to this file.
+A log collector that stalls must not delay requests: events go to a bounded queue, and are dropped and counted if it is
+full. They are written in batches, because to wake a thread takes longer than a check. No token, Authorization header or
+cookie is ever passed to this file.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ Format = Literal["json", "console"]
 
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 MAX_QUEUED_LINES = 10_000
-"""About a second of refusals at full load; at 500 bytes a line, 5 MB."""
+"""About a second of refusals at full load: 5 MB at 500 bytes per line."""
 
 MAX_PATH_CHARACTERS = 512
 MAX_NAME_CHARACTERS = 128
-"""Of a key id, a subject, a method: strangers choose how long theirs are."""
+"""The longest key id, subject or method in a line. Clients choose their length."""
 
 _GATHER_SECONDS = 0.02
-"""How long the first event waits for others to be written with it."""
+"""How long the first event waits, so that a batch contains more."""
 
 _FLUSH_SECONDS = 2.0
 _LEVEL_OF: Mapping[Outcome, Level] = {"allow": "debug", "deny": "info", "error": "error"}
-"""Of the line of a check: refusals at info, the operator's and our own errors at error, the rest at debug."""
+"""Level of a check's line: refusals at info, errors of the operator or of authz at error, the rest at debug."""
 
 _encode = json.JSONEncoder(default=str).encode
 
 
 class Log:
-    """Writes events that are at or above a level."""
+    """Writes the events at or above a level."""
 
     def __init__(self, level: Level = "info", form: Format = "json", stream: TextIO = sys.stderr) -> None:
         self._levels = frozenset(LEVELS[LEVELS.index(level) :])
@@ -52,12 +52,12 @@ class Log:
         self._some = threading.Event()
         self._closing = threading.Event()
         self.dropped = 0
-        """Lines that did not fit into the queue."""
+        """Lines that were not written: the queue was full, or writing failed."""
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
     def event(self, level: Level, event: str, fields: Mapping[str, Any]) -> None:
-        """Write one event, if its level counts. Never waits and never raises."""
+        """Write one event if its level is enabled. Never waits and never raises."""
         if level not in self._levels:
             return
         if len(self._queue) >= MAX_QUEUED_LINES:
@@ -68,7 +68,7 @@ class Log:
             self._some.set()
 
     def check(self, decision: Decision, seconds: float, call: TracedCall) -> None:
-        """The line of one check."""
+        """Write the line of one check."""
         row = decision.reason.row
         level = _LEVEL_OF[row.outcome]
         if level not in self._levels:
@@ -87,7 +87,7 @@ class Log:
         )
 
     def comparison(self, decision: Decision, candidate: Comparison) -> None:
-        """The line of a candidate: at info where it would have changed the answer, else at debug."""
+        """Write the line of a candidate: at info if it would have changed the response, else at debug."""
         level: Level = "debug" if candidate.agreement is Agreement.SAME else "info"
         if level not in self._levels:
             return
@@ -107,7 +107,7 @@ class Log:
         )
 
     def close(self) -> None:
-        """Write what is queued, within a bounded time."""
+        """Write the queued events, within a bounded time."""
         self._closing.set()
         self._some.set()
         self._thread.join(_FLUSH_SECONDS)
@@ -129,7 +129,7 @@ class Log:
 
 
 def _known(decision: Decision) -> dict[str, str]:
-    """What is known of a request: which it is, who sent it, what it was held against."""
+    """Return the log fields of a request: policy, token and request attributes."""
     request, identity = decision.request, decision.identity
     return {
         "policy": decision.policy.name if decision.policy else "",
@@ -143,7 +143,7 @@ def _known(decision: Decision) -> dict[str, str]:
 
 
 def path_without_query(path: str) -> str:
-    """The path for a log line: what follows `?` or `#` may hold a secret."""
+    """Return the path for a log line. The parts after `?` or `#` can contain secrets."""
     return path.partition("?")[0].partition("#")[0][:MAX_PATH_CHARACTERS]
 
 
@@ -152,7 +152,7 @@ def _timestamp(record: Mapping[str, Any]) -> str:
 
 
 def _json_line(record: dict[str, Any]) -> str:
-    """ASCII JSON: control characters, line breaks among them, are escaped, so one event is one line."""
+    """Return an event as one line of ASCII JSON. Control characters are escaped, including line breaks."""
     return _encode(record | {"time": _timestamp(record)}) + "\n"
 
 

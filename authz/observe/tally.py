@@ -1,4 +1,4 @@
-"""What a worker counts: plain numbers beside the request path, read out by `snapshot` for the supervisor."""
+"""The counts of one worker, as plain numbers. `snapshot` returns them for the supervisor."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ DURATION_BOUNDS_SECONDS = (
     1.0,
     5.0,
 )
-"""Upper bounds of `authz_check_duration_seconds`. A remembered token takes some 20 us, a new one some 100."""
+"""Upper bounds of `authz_check_duration_seconds`. A cached token takes about 20 us, a new token about 100."""
 
 
 class Tally:
-    """Counts of one worker since it started. Only ever grows."""
+    """The counts of one worker since it started. They only grow."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -57,7 +57,7 @@ class Tally:
             if comparison is not None:
                 compared = key[1], comparison.agreement
                 self._candidates[compared] = self._candidates.get(compared, 0) + 1
-            # A good token, refused for a scope that no token of Cognito's user pools API can carry.
+            # A valid token, refused for a scope that tokens of Cognito's user pools API cannot carry.
             if (
                 decision.reason is Reason.SCOPE_INSUFFICIENT
                 and identity is not None

@@ -1,7 +1,7 @@
 """One OpenTelemetry span per check, for callers whose trace is sampled (W3C Trace Context; extra `tracing`).
 
-Spans are made when the answer is already written, and sent in batches by a thread of the exporter's own from a bounded
-queue: what cannot be sent is dropped. Nothing of this is loaded unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
+A span is created after the response is written. A thread of the exporter sends the spans in batches from a bounded
+queue. Spans that cannot be sent are dropped. OpenTelemetry is not loaded unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from authz.core.decision import Decision
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 LAST_SPANS_SECONDS = 1.0
-"""What sending the last spans may take when a worker ends."""
+"""Time limit for the last spans when a worker ends."""
 
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 _SAMPLED = 0x01
 
 
 class TracedCall(Protocol):
-    """A call, as far as its trace context is needed."""
+    """A call with a trace context."""
 
     def traceparent(self) -> str:
-        """The W3C `traceparent` header of the caller, unchecked; empty if it sent none."""
+        """Return the unchecked W3C `traceparent` header of the caller, empty if it sent none."""
 
 
 class SpanExport(Protocol):
     """Exports one span per check."""
 
     def span(self, decision: Decision, seconds: float, traceparent: str) -> None:
-        """A check that took so long has just ended, for a caller with this `traceparent`."""
+        """Export a check that has just ended, for a caller with this `traceparent`."""
 
     def close(self) -> None:
-        """Send what is left, within a bounded time."""
+        """Send the remaining spans, within a bounded time."""
 
 
 def trace_id(traceparent: str) -> str:
-    """The trace that a caller is in; empty where it is in none."""
+    """Return the trace id of a caller, empty if it has none."""
     match = _TRACEPARENT.fullmatch(traceparent)
     return match["trace"] if match else ""
 
 
 def start(warn: Callable[[str], None]) -> SpanExport | None:
-    """Begin tracing where the environment asks for it. `warn` is told what goes wrong, then and later."""
+    """Start tracing if the environment enables it. `warn` is called with every problem."""
     if not os.environ.get(ENDPOINT_VARIABLE):
         return None
     try:
@@ -81,7 +81,7 @@ class _Spans:
     def span(self, decision: Decision, seconds: float, traceparent: str) -> None:
         match = _TRACEPARENT.fullmatch(traceparent)
         if match is not None and int(match["flags"], 16) & _SAMPLED:
-            with suppress(Exception):  # whatever becomes of a span, the answer is not its business
+            with suppress(Exception):  # a failing exporter must not affect the check
                 self._span(decision, seconds, match)
 
     def _span(self, decision: Decision, seconds: float, match: re.Match[str]) -> None:
@@ -93,14 +93,14 @@ class _Spans:
         span.end(ended)
 
     def close(self) -> None:
-        # An endpoint that does not answer would hold it up for half a minute; the thread is a daemon.
+        # An endpoint that does not answer would block shutdown() for half a minute, so it runs in a daemon thread.
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         last.join(LAST_SPANS_SECONDS)
 
 
 def _attributes(decision: Decision) -> dict[str, str]:
-    """From the configuration and the table only, as metric labels are."""
+    """Return the span attributes. Like metric labels, they come only from the configuration and the reason table."""
     return {
         "authz.decision": decision.reason.row.outcome,
         "authz.reason": decision.reason.row.label,
@@ -110,7 +110,7 @@ def _attributes(decision: Decision) -> dict[str, str]:
 
 
 class _ExporterLog(logging.Handler):
-    """Hands the exporter's complaints to our own log."""
+    """Forwards the exporter's warnings to authz's log."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)

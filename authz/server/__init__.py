@@ -1,1 +1,1 @@
-"""The gRPC face: bytes in, one straight line of decisions, bytes out; and the processes that carry it."""
+"""The gRPC server, and the supervisor and worker processes that run it."""

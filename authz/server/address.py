@@ -1,7 +1,7 @@
-"""Where a worker listens: is it an address we may take, is it free, and if not, who has it.
+"""Check that a listen address is valid and free, or name the process that uses it.
 
-gRPC would take over a live socket path without a word, and its first owner would unlink it when it stops; so a path
-is looked at before it is used.
+A Unix socket path needs this check: gRPC silently replaces a live socket, and its first owner would unlink the new one
+when it stops.
 """
 
 from __future__ import annotations
@@ -16,20 +16,18 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from authz.core.socket_path import MAX_SOCKET_PATH_BYTES, is_too_long
 from authz.server.engine import CannotListen
 
-MAX_SOCKET_PATH_BYTES = 107
-"""`sun_path` holds 108 bytes, the last of them NUL."""
-
 SOCKET_UMASK = 0o117
-"""Socket mode 0660: Envoy runs under another uid and opens it through the common group."""
+"""Socket mode 0660: Envoy runs under another uid and opens the socket through a common group."""
 
 _CONNECT_SECONDS = 1.0
 _TCP = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[0-9.]+|localhost):(?P<port>[0-9]{1,5})")
 
 
 def parse_tcp(address: str) -> tuple[str, int] | None:
-    """Host and port of `127.0.0.1:9191` or `[::1]:9191`; None for anything else."""
+    """Return host and port of `127.0.0.1:9191` or `[::1]:9191`. None for anything else."""
     match = _TCP.fullmatch(address)
     if match is None or int(match["port"]) > 65_535:  # noqa: PLR2004 - 16 bits
         return None
@@ -42,22 +40,22 @@ def is_address(address: str) -> bool:
 
 
 def require_free(address: str) -> None:
-    """Make sure that the address can be taken; a socket file that nobody serves is removed.
+    """Check that the address is free. Remove a stale socket file.
 
-    Raises CannotListen with who has it, or what is wrong with it.
+    Raises CannotListen with the process that listens, or with the problem.
     """
     if address.startswith("unix:"):
         _require_free_path(Path(address.removeprefix("unix:")))
         return
     tcp = parse_tcp(address)
     if tcp is None:
-        raise CannotListen(f"{address!r} is not an address: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+        raise CannotListen(f"{address!r} is not an address. Write unix:/run/authz/authz.sock or 127.0.0.1:9191")
     _require_free_port(*tcp)
 
 
 @contextlib.contextmanager
 def socket_mode() -> Iterator[None]:
-    """While inside, new sockets are for owner and group only."""
+    """Restrict new sockets to owner and group while the context is active."""
     before = os.umask(SOCKET_UMASK)
     try:
         yield
@@ -66,26 +64,26 @@ def socket_mode() -> Iterator[None]:
 
 
 def _require_free_path(path: Path) -> None:
-    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
+    if is_too_long(os.fsencode(path)):
         raise CannotListen(f"the socket path is longer than {MAX_SOCKET_PATH_BYTES} bytes: {path}")
     if not path.parent.is_dir():
-        raise CannotListen(f"the folder of the socket does not exist: {path.parent}. Create it or mount it")
+        raise CannotListen(f"the directory of the socket does not exist: {path.parent}. Create or mount it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise CannotListen(f"the folder of the socket cannot be written by uid {os.getuid()}: {path.parent}")
+        raise CannotListen(f"uid {os.getuid()} cannot write to the directory of the socket: {path.parent}")
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise CannotListen(f"{path} is there and is not a socket. Move it away")
+        raise CannotListen(f"{path} exists and is not a socket. Move it away")
     owner = _owner_of_socket(path)
     if owner is not None:
-        raise CannotListen(f"{path} is served by {owner}. Stop it, or choose another path")
+        raise CannotListen(f"{owner} listens on {path}. Stop it, or choose another path")
     path.unlink(missing_ok=True)
 
 
 def _owner_of_socket(path: Path) -> str | None:
-    """Who serves a Unix socket, None where nobody does."""
+    """Return the process that listens on a Unix socket, None if there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_CONNECT_SECONDS)
         try:
@@ -107,12 +105,12 @@ def _require_free_port(host: str, port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 owner = _owner_of_port(port) or "another process"
-                raise CannotListen(f"{host}:{port} is taken by {owner}. Stop it, or choose another port") from error
+                raise CannotListen(f"{owner} listens on {host}:{port}. Stop it, or choose another port") from error
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def _owner_of_port(port: int) -> str | None:
-    """The process that listens on a TCP port, as far as /proc shows it to this user."""
+    """Return the process that listens on a TCP port, None if /proc hides it from this user."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
@@ -128,7 +126,7 @@ def _owner_of_port(port: int) -> str | None:
 
 
 def _process(pid: int) -> str:
-    """A process as an operator recognises it."""
+    """Return the pid and name of a process for a message."""
     try:
         name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:

@@ -1,7 +1,7 @@
-"""The admin HTTP face: `/metrics`, `/livez`, `/readyz`, `/keys`. For probes and Prometheus, never for clients.
+"""The admin HTTP server: `/metrics`, `/livez`, `/readyz`, `/keys`. For probes and Prometheus, not for clients.
 
-A dozen lines of HTTP instead of a server: one request a connection, read with a total time and size limit, so that a
-slow or greedy peer costs nothing but its own connection.
+It serves one request per connection, with h11 instead of a web framework. Time and size limits cover the whole request,
+so that a slow or large request affects only its connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Page = tuple[int, str, bytes]
 
 
 class Admin:
-    """Serves pages, each a function of nothing."""
+    """Serves pages by path. Each page is a function without arguments."""
 
     def __init__(self, pages: Mapping[str, Callable[[], Page]]) -> None:
         self._pages = pages
@@ -30,7 +30,7 @@ class Admin:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen. Returns the port, which matters where 0 was asked for. Raises OSError."""
+        """Listen. Return the port, which is useful if `port` is 0. Raises OSError."""
         self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_REQUEST_BYTES)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -46,7 +46,7 @@ class Admin:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await self._answer(reader, writer)
         except (TimeoutError, OSError, h11.ProtocolError):
-            writer.transport.abort()  # the peer's loss: it was too slow, went away, or does not speak HTTP
+            writer.transport.abort()  # too slow, closed, or not HTTP
         finally:
             self._open -= 1
             writer.close()
@@ -69,7 +69,7 @@ class Admin:
         if event.method != b"HEAD":
             writer.write(body)
         writer.close()
-        await writer.wait_closed()  # all of it sent: within the time, or the rest is thrown away
+        await writer.wait_closed()  # waits until all is sent, within REQUEST_SECONDS
 
     def _page(self, method: bytes, target: bytes) -> Page:
         page = self._pages.get(target.partition(b"?")[0].decode("ascii", "replace"))
@@ -81,5 +81,5 @@ class Admin:
 
 
 def json_page(status: int, value: object) -> Page:
-    """A page of JSON for people and programs."""
+    """Return a JSON page."""
     return status, "application/json", json.dumps(value, indent=2).encode() + b"\n"

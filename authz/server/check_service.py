@@ -25,7 +25,7 @@ from authz.sources.background import Background
 
 MAX_WAITING = 256
 """Parked calls that wait for a key, and as many again that wait for userinfo. Further calls are answered at once from
-what is cached."""
+the caches."""
 
 MAX_WAIT_SECONDS = 5.0
 """The longest wait if the caller sets no deadline: the total time of one fetch."""

@@ -1,6 +1,6 @@
-"""Envoy's side of the conversation: the question it would ask, and what it does with the answer.
+"""Envoy's side of a check: the request it would send, and its action on the response.
 
-For commands and tests that ask the sidecar's own code without an Envoy. The bytes are written and read by wire.py.
+For commands and tests that call the sidecar's code without Envoy. wire.py encodes and decodes the messages.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One HTTP request that Envoy asks about."""
+    """One HTTP request for which Envoy sends a check."""
 
     policy: str | None
-    """What the route's `context_extensions` say under `policy`; None where they say nothing."""
+    """`policy` in the route's `context_extensions`, None if it is missing."""
     method: str = "GET"
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Request headers by lower-case name, `authorization` among them."""
+    """Request headers by lower-case name, including `authorization`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the sidecar makes Envoy do."""
+    """Envoy's action on a CheckResponse."""
 
     is_forwarded: bool
     status: int
-    """The client's HTTP status; 200 where the request is forwarded and the upstream decides."""
+    """The HTTP status for the client. 200 if the request is forwarded; the upstream then sets the real status."""
     headers: Mapping[str, str]
-    """Headers of the refusal, or those set for the upstream where the request is forwarded."""
+    """Response headers of a refusal, or request headers for the upstream if the request is forwarded."""
     removed: tuple[str, ...]
-    """Request headers that do not reach the upstream."""
+    """Request headers that Envoy removes before the upstream."""
     body: str
     metadata: Mapping[str, str]
     """Dynamic metadata for the access log."""
 
     @property
     def problem(self) -> Mapping[str, Any]:
-        """The body of a refusal as data; empty where it is not JSON."""
+        """The parsed body of a refusal, empty if it is not JSON."""
         try:
             value = json.loads(self.body)
         except ValueError:

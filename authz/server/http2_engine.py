@@ -28,7 +28,7 @@ from authz.server.engine import (
     Service,
     Status,
 )
-from authz.server.listener import Listener
+from authz.server.listener import ListeningSocket
 from authz.server.peer import UNREAD_SECONDS, Peer
 
 MAX_CONNECTIONS = 512
@@ -84,7 +84,7 @@ class Http2Engine:
         self._methods = dict(service.methods)
         self._overloaded = service.overloaded
         self._max_in_flight = max_in_flight
-        self._listener = Listener(address)
+        self._listener = ListeningSocket(address)
         self.port = self._listener.port
         self.turns = 0
         self._shared = Shared()

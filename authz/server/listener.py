@@ -15,7 +15,7 @@ BACKLOG = 1024
 """Connections that the kernel holds until they are accepted."""
 
 
-class Listener:
+class ListeningSocket:
     """A bound socket that accepts without blocking."""
 
     def __init__(self, address: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from authz.observe.log import Format, Level
 from authz.observe.worker_status import WorkerStatus
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_CONTROL_LINE_BYTES = 16 * 1024 * 1024
 """The longest line that either side reads. A configuration or a status is a small part of it."""
 
 

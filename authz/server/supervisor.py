@@ -28,6 +28,7 @@ from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
 from authz.server.messages import WorkerOptions
 from authz.server.worker_pool import WorkerPool
+from authz.sources.revocations_file import read_problem
 from authz.sources.source_status import KeyStatus
 
 WATCH_SECONDS = 1.0
@@ -145,7 +146,7 @@ class Supervisor:
     def _settings_of(self, content: bytes | None) -> Settings:
         text = content.decode("utf-8") if content is not None else self._options.file.read_text(encoding="utf-8")
         need_endpoints = not self._options.listen
-        return read_settings(text, str(self._options.file), need_endpoints=need_endpoints, need_files=True)
+        return read_settings(text, str(self._options.file), need_endpoints=need_endpoints, check_list=read_problem)
 
     def _metrics(self) -> Page:
         return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)

@@ -1,7 +1,7 @@
-"""Envoy's ext_authz messages and gRPC health, bytes on one side and our own values on the other.
+"""Encode and decode Envoy's ext_authz messages and the gRPC health messages.
 
-Beside check_response.py the only file that knows protobuf (docs/adr/0002). Whatever is sent, `parse` gives a
-RequestView or Denied.
+Only this file and check_response.py know protobuf (docs/adr/0002). For any bytes, `parse` returns a RequestView or
+raises Denied.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SERVICES = frozenset({"", "envoy.service.auth.v3.Authorization"})
 
 
 def names_service(message: bytes) -> bool:
-    """Whether a HealthCheckRequest asks about the server as a whole or about the service that is here."""
+    """Whether a HealthCheckRequest is for the whole server or for the served service."""
     try:
         return health_pb2.HealthCheckRequest.FromString(message).service in _SERVICES
     except DecodeError:
@@ -36,14 +36,14 @@ def names_service(message: bytes) -> bool:
 
 
 def parse(message: bytes) -> RequestView:
-    """What Envoy says about one request. Raises Denied(REQUEST_MALFORMED) where it is no CheckRequest about HTTP."""
+    """Parse a CheckRequest. Raises Denied(REQUEST_MALFORMED) if it is not valid or not about HTTP."""
     try:
         attributes = _read(message).attributes
     except DecodeError as error:
         raise Denied(Reason.REQUEST_MALFORMED, "not a CheckRequest") from error
     http = attributes.request.http
     method, headers = http.method, http.headers
-    # `encode_raw_headers` leaves `headers` empty and fills `header_map`; both are read, so that neither can hide one.
+    # With `encode_raw_headers`, Envoy fills `header_map` instead of `headers`. Read both, so that no header is hidden.
     if http.HasField("header_map"):
         raw = http.header_map.headers
         authorization = _values(headers, raw, "authorization")
@@ -56,7 +56,7 @@ def parse(message: bytes) -> RequestView:
     else:
         raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
     policy, path = attributes.context_extensions.get("policy"), http.path
-    # A string field that is not UTF-8 arrives as bytes, and counts as empty.
+    # protobuf returns a string field that is not UTF-8 as bytes. It counts as empty.
     return RequestView(
         policy if isinstance(policy, str) else "",
         authorization,
@@ -68,7 +68,7 @@ def parse(message: bytes) -> RequestView:
 
 
 def _values(headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue], name: str) -> tuple[str | bytes, ...]:
-    """Every value of a header, in either encoding."""
+    """Return all values of a header from both encodings."""
     value = headers.get(name)
     values = () if value is None else (value,)
     return (*values, *(header.value or _decoded(header.raw_value) for header in raw if header.key == name))
@@ -82,18 +82,18 @@ def _decoded(value: bytes) -> str | bytes:
 
 
 def _text(value: str | bytes) -> str:
-    """A string field; one that is not UTF-8 arrives as bytes and counts as empty."""
+    """Return a string field, empty if it is not UTF-8. protobuf returns it as bytes then."""
     return value if isinstance(value, str) else ""
 
 
 def _stream_id(http: pb.AttributeContext.HttpRequest) -> str:
-    """Envoy's number of the stream: an id that can be repeated to the client, as a UUID can; else nothing."""
+    """Return Envoy's stream id if it is a number. Like a UUID, it is safe in a response."""
     stream_id = _text(http.id)
     return stream_id if _is_stream_id(stream_id) else ""
 
 
 def write_request(question: Question) -> bytes:
-    """The CheckRequest that Envoy would send: for whoever asks without an Envoy."""
+    """Encode the CheckRequest that Envoy would send, for commands that run without Envoy."""
     http = pb.AttributeContext.HttpRequest(
         method=question.method, path=question.path, headers={":method": question.method, **question.headers}
     )
@@ -104,14 +104,14 @@ def write_request(question: Question) -> bytes:
 
 
 def read_answer(message: bytes) -> Answer:
-    """What Envoy does with a CheckResponse: it forwards only where the status code is 0."""
+    """Decode a CheckResponse as Envoy interprets it: it forwards the request only if the status code is 0."""
     response = pb.CheckResponse.FromString(message)
     is_forwarded = response.status.code == 0
-    said = response.ok_response if is_forwarded else response.denied_response
+    chosen = response.ok_response if is_forwarded else response.denied_response
     return Answer(
         is_forwarded=is_forwarded,
         status=200 if is_forwarded else response.denied_response.status.code,
-        headers={_text(option.header.key): _text(option.header.value) for option in said.headers},
+        headers={_text(option.header.key): _text(option.header.value) for option in chosen.headers},
         removed=tuple(map(_text, response.ok_response.headers_to_remove)),
         body=_text(response.denied_response.body),
         metadata={name: value.string_value for name, value in response.dynamic_metadata.fields.items()},

@@ -28,7 +28,15 @@ from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
 from authz.server.check_service import CheckService
 from authz.server.engine import Call, CannotListen, Engine, Service, Status
-from authz.server.messages import MAX_MESSAGE_BYTES, Configure, Drain, MalformedMessage, WorkerStart, decode, encode
+from authz.server.messages import (
+    MAX_CONTROL_LINE_BYTES,
+    Configure,
+    Drain,
+    MalformedMessage,
+    WorkerStart,
+    decode,
+    encode,
+)
 from authz.server.methods import CHECK_METHOD, HEALTH_METHOD
 from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
@@ -133,7 +141,7 @@ class Worker:
 
     async def _control_loop(self) -> None:
         """Act on the supervisor's messages. If the supervisor is gone, stop: nothing would reload the worker."""
-        reader, writer = await asyncio.open_connection(sock=self._control, limit=MAX_MESSAGE_BYTES)
+        reader, writer = await asyncio.open_connection(sock=self._control, limit=MAX_CONTROL_LINE_BYTES)
         reporting = asyncio.create_task(self._report(writer))
         try:
             while line := await reader.readline():

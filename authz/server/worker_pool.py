@@ -20,7 +20,7 @@ from authz.observe.exposition import Exposition
 from authz.observe.log import Log
 from authz.observe.worker_status import WorkerStatus
 from authz.server.messages import (
-    MAX_MESSAGE_BYTES,
+    MAX_CONTROL_LINE_BYTES,
     Configure,
     Drain,
     Message,
@@ -62,7 +62,7 @@ class WorkerPool:
         self._supervisors = [asyncio.create_task(self._supervise(slot)) for slot in range(len(self.addresses))]
 
     def configure(self, authz: Mapping[str, Any], realm: str) -> None:
-        """Send this configuration to every worker, and to those that start later."""
+        """Send this configuration to every worker, now and when it starts."""
         self._configure = Configure(authz, realm)
         for writer in self._writers.values():
             _send(writer, self._configure)
@@ -131,7 +131,7 @@ class WorkerPool:
     async def _follow(self, slot: int, process: asyncio.subprocess.Process, ours: socket.socket) -> int:
         """Configure a worker and record its status messages until it ends. Return its exit code."""
         self._processes[slot] = process
-        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_CONTROL_LINE_BYTES)
         self._writers[slot] = writer
         for order in (self._configure, self._drain):
             if order is not None:

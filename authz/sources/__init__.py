@@ -1,1 +1,1 @@
-"""What is fetched or watched outside of requests: key sets now, and whatever else verification leans on."""
+"""Fetch or watch data outside of requests: key sets, userinfo, the revocation list."""

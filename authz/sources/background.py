@@ -1,6 +1,6 @@
-"""Where everything runs that no request waits for: one asyncio loop in one daemon thread.
+"""One asyncio loop in a daemon thread, for all work outside of requests.
 
-Nothing submitted here may block the loop; calls that can block go through blocking.py.
+Coroutines must not block the loop. Calls that can block go through blocking_worker.py.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 STOP_SECONDS = 2.0
-"""How long stop() waits for the loop to end. The thread is a daemon: it never holds the process up longer."""
+"""How long stop() waits for the loop to end. The thread is a daemon, so it never delays the process any longer."""
 
 T = TypeVar("T")
 
 
 class Background:
-    """The loop and its thread, running from construction to stop(). Make it after a fork, never before."""
+    """The loop and its thread, from construction to stop(). Create it after a fork, never before."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -27,7 +27,7 @@ class Background:
         self._thread.start()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run the coroutine on the loop. After stop() it is dropped and the future is cancelled. Never raises."""
+        """Run the coroutine on the loop. After stop(), drop it and return a cancelled future. Never raises."""
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
@@ -37,7 +37,7 @@ class Background:
             return dropped
 
     def call(self, function: Callable[[], object]) -> bool:
-        """Have the loop call the function soon. Returns whether it will: false after stop(). Never raises or blocks."""
+        """Schedule the function on the loop. Return false after stop(). Never raises or blocks."""
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:
@@ -45,7 +45,7 @@ class Background:
         return True
 
     def stop(self) -> None:
-        """Cancel everything that runs, close the loop and end the thread. More than once is fine."""
+        """Cancel all coroutines, close the loop and end the thread. Can be called repeatedly."""
         self.call(self._stopping.set)
         self._thread.join(STOP_SECONDS)
 

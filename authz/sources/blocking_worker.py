@@ -1,8 +1,8 @@
-"""How a source calls what may block (name lookup, files) without stopping the loop that all sources share.
+"""Run blocking calls (name lookup, files) of one source outside of the shared loop.
 
-Each source has one worker: one call at a time, in a daemon thread. A call that hangs for ever costs one thread and
-holds up its own source only. The loop's default executor would not do: its few threads are shared, so hung lookups
-of one issuer would starve the others, and the interpreter waits for them at exit.
+Each source has one worker, which makes one call at a time in a daemon thread. A call that hangs forever costs one
+thread and delays its source only. The loop's default executor is not suitable: its few threads are shared, so hung
+lookups of one issuer would starve all sources, and the interpreter waits for them at exit.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ T = TypeVar("T")
 
 
 class BlockingWorker:
-    """One blocking call at a time. Used from one event loop."""
+    """Makes one blocking call at a time. Used from one event loop."""
 
     def __init__(self) -> None:
         self._under_way: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[[], T]) -> T:
-        """What the function returns or raises. Waits first for a call that is still under way.
+        """Return or raise the outcome of the function. Waits first for a running call.
 
-        There is no deadline here: the caller cancels. The call then goes on in its thread, and its outcome is dropped.
+        There is no deadline: the caller cancels. A cancelled call continues in its thread, and its outcome is dropped.
         """
         while self._under_way is not None and not self._under_way.done():
             await asyncio.wait([self._under_way])
@@ -39,14 +39,14 @@ class BlockingWorker:
 def _call(function: Callable[[], T], outcome: asyncio.Future[T]) -> None:
     try:
         value = function()
-    except Exception as error:  # noqa: BLE001 - it is raised again where the call was made
+    except Exception as error:  # noqa: BLE001 - raised again in the caller of run()
         _settle(outcome, outcome.set_exception, error)
     else:
         _settle(outcome, outcome.set_result, value)
 
 
 def _settle(outcome: asyncio.Future[Any], setter: Callable[[Any], None], value: object) -> None:
-    with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+    with suppress(RuntimeError):  # the loop was closed meanwhile, so no caller is waiting
         outcome.get_loop().call_soon_threadsafe(setter, value)
 
 

@@ -1,7 +1,7 @@
-"""Where an OpenID provider says its endpoints are (OpenID Connect Discovery 1.0 section 4), and whether to believe it.
+"""Find the endpoints of an OpenID provider in its discovery document (OpenID Connect Discovery 1.0 section 4).
 
-The document must name the very issuer that was asked, and endpoints on the very host that was asked: whoever can plant
-a document must not be able to substitute the keys, or be sent tokens.
+The document must name the configured issuer, and endpoints on the host of the issuer. Otherwise an attacker who can
+plant a document could substitute the keys or receive tokens.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ _SHOWN_CHARACTERS = 200
 
 
 def document_url(issuer: str) -> Url:
-    """The URL of an issuer's document: a slash at the issuer's end goes (section 4.1). Raises FetchFailed."""
+    """Return the URL of an issuer's document (section 4.1). Raises FetchFailed."""
     return fetchable(discovery_url(issuer))
 
 
 def jwks_url(document: bytes, issuer: str) -> Url:
-    """The URL of the JWKS. Raises FetchFailed(MALFORMED | ISSUER_MISMATCH | URL_REFUSED)."""
+    """Return the URL of the JWKS. Raises FetchFailed(MALFORMED | ISSUER_MISMATCH | URL_REFUSED)."""
     return _endpoint(document, issuer, "jwks_uri", "jwks_uri")
 
 
 def userinfo_url(document: bytes, issuer: str) -> Url:
-    """The URL of the userinfo endpoint, which is sent tokens. Raises FetchFailed as jwks_url does."""
+    """Return the URL of the userinfo endpoint, which receives tokens. Raises FetchFailed like jwks_url."""
     return _endpoint(document, issuer, "userinfo_endpoint", "userinfo_uri")
 
 
 def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
-    """The URL in a member of the document; `field` is the configuration's name for it."""
+    """Return the URL in a member of the document. `field` is the configuration field for it."""
     try:
         value = strict_json.loads(document)
     except strict_json.NotStrictJson as error:
@@ -44,6 +44,6 @@ def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document has no {member}")
     endpoint = fetchable(uri)
     if endpoint.origin != document_url(issuer).origin:
-        detail = f"{member} is at another host, {endpoint.authority}: if that is right, configure {field} instead"
+        detail = f"{member} is at another host, {endpoint.authority}: if that is intended, configure {field}"
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, f"{detail:.{_SHOWN_CHARACTERS}}")
     return endpoint

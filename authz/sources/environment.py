@@ -1,6 +1,6 @@
-"""What a key source takes from the world besides the endpoint itself: clocks, chance, name lookup, its time limits.
+"""The replaceable dependencies of a source: clocks, random numbers, name lookup and time limits.
 
-Production uses the defaults; tests put their own in place.
+Production uses the defaults. Tests replace some of them.
 """
 
 from __future__ import annotations
@@ -15,62 +15,62 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 COOL_DOWN_SECONDS = 5.0
-"""At most one fetch per issuer in this time, whoever wants it and however the last one ended. So a flood of tokens with
-invented key ids costs the issuer nothing, and a rotated key is accepted within this time."""
+"""Minimum time between the starts of two fetches of an issuer, also after a failure. A flood of tokens with invented
+key ids does not load the issuer, and a rotated key is accepted within this time."""
 
 DEADLINE_SECONDS = 5.0
-"""For one whole fetch: lookup, connect, TLS, discovery and JWKS together."""
+"""Deadline of one fetch: lookup, connect, TLS, discovery and JWKS together."""
 
 FILE_POLL_SECONDS = 1.0
-"""How often `jwks_file` is looked at. Polling works on every file system and through ConfigMap symlinks."""
+"""Interval of checking `jwks_file`. Polling works on every file system and through ConfigMap symlinks."""
 
 Lookup = Callable[[str, int], list[str]]
-"""IP addresses of a host name, best first. Blocks. Raises OSError."""
+"""Returns IP addresses of a host name, best first. Blocks. Raises OSError."""
 
 
 class Clock(Protocol):
     """Time, in seconds."""
 
     def monotonic(self) -> float:
-        """For ages and delays: never jumps."""
+        """Return the time for ages and delays. It never jumps."""
 
     def wall(self) -> float:
-        """For people: seconds since 1970."""
+        """Return seconds since 1970, for reports."""
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Return once the event is set, or after so many seconds of monotonic time."""
+        """Return when the event is set, or after this many seconds of monotonic time."""
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The system clocks."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
+        """Return seconds since an arbitrary start."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Seconds since 1970, as the machine believes."""
+        """Return seconds since 1970 of the system clock."""
         return time.time()
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Return once the event is set, or after so many seconds."""
+        """Return when the event is set, or after this many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
 
 
 def look_up(host: str, port: int) -> list[str]:
-    """The system's resolver. Raises OSError (socket.gaierror), or UnicodeError for a label that cannot exist."""
+    """Call the system's resolver. Raises OSError (socket.gaierror), or UnicodeError for an invalid label."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything replaceable, in one place."""
+    """The replaceable dependencies, with the production defaults."""
 
     clock: Clock = field(default_factory=SystemClock)
     chance: Callable[[], float] = random.random
-    """A number from 0 up to 1, for jitter."""
+    """Returns a number from 0 to 1, for jitter."""
     look_up: Lookup = look_up
     cool_down_seconds: float = COOL_DOWN_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS

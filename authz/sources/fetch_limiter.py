@@ -1,6 +1,6 @@
-"""May a fetch begin now? At most one at a time and one per cool-down, whoever wants it.
+"""Limit the fetches of one issuer: one at a time, and one per cool-down.
 
-Asked from request threads for every token with an unknown `kid`, so it is one short lock and a comparison.
+Request threads call it for every token with an unknown `kid`, so it takes only one short lock and a comparison.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from threading import Lock
 
 
 class FetchLimiter:
-    """Lets fetches through. Closed until open() and after close(). Safe from any thread."""
+    """Decides whether a fetch may begin. Closed before open() and after close(). Safe from any thread."""
 
     def __init__(self, cool_down_seconds: float, monotonic: Callable[[], float]) -> None:
         self._cool_down_seconds = cool_down_seconds
@@ -25,7 +25,7 @@ class FetchLimiter:
 
     @property
     def under_way(self) -> bool:
-        """Whether a fetch was let through and has not ended."""
+        """Whether a fetch is running."""
         return self._under_way is not None
 
     @property
@@ -34,18 +34,18 @@ class FetchLimiter:
         return self._opens_at
 
     def open(self) -> None:
-        """Let fetches through from now on."""
+        """Allow fetches."""
         with self._lock:
             self._is_open = True
 
     def close(self) -> None:
-        """Let none through any more, and release those that wait for the one under way."""
+        """Allow no more fetches, and release the callers that wait for the running fetch."""
         with self._lock:
             self._is_open = False
         self.end()
 
     def join_or_begin(self) -> tuple[Future[None] | None, bool]:
-        """The fetch to wait for, or None if the cool-down allows none; and whether it begins with this call."""
+        """Return the fetch to wait for, None if the cool-down allows none, and whether it begins with this call."""
         with self._lock:
             self.asked += 1
             if self._under_way is not None:
@@ -55,14 +55,14 @@ class FetchLimiter:
             return self._begin(), True
 
     def begin(self) -> float:
-        """Begin a fetch, or take over the one that a request began. Returns when it began, in monotonic time."""
+        """Begin a fetch, or take over the fetch that a request began. Return its start in monotonic time."""
         with self._lock:
             if self._under_way is None:
                 self._begin()
             return self._opens_at - self._cool_down_seconds
 
     def end(self) -> None:
-        """The fetch ended, whatever came of it: release those that wait."""
+        """End the fetch, successful or not, and release the waiting callers."""
         with self._lock:
             ended, self._under_way = self._under_way, None
         if ended is not None:
@@ -71,6 +71,6 @@ class FetchLimiter:
     def _begin(self) -> Future[None]:
         self._opens_at = self._monotonic() + self._cool_down_seconds
         self._under_way = Future()
-        # Many share this future. Running, it cannot be cancelled, so one who gives up takes nothing from the others.
+        # Many callers share this future. In the running state, a caller that gives up cannot cancel it.
         self._under_way.set_running_or_notify_cancel()
         return self._under_way

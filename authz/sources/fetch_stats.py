@@ -1,4 +1,4 @@
-"""What is known of one issuer's keys, for people and for metrics: "is the new key here yet?"."""
+"""Record the fetches of one issuer's keys for `/keys` and metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from authz.sources.source_status import KeyInUse, KeyStatus
 
 
 class FetchStats:
-    """Takes down how fetches end. Written by the loop's thread only, readable from any: what it holds is replaced."""
+    """The fetch counts and the last key set. The loop's thread writes; any thread may read, as values are replaced."""
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
@@ -21,12 +21,12 @@ class FetchStats:
         self._fetches = dict.fromkeys(FetchResult, 0)
 
     def ended(self, result: FetchResult) -> None:
-        """A fetch ended so."""
+        """Count the end of a fetch."""
         self._fetches[result] += 1
         self.last_result = result
 
     def holds(self, key_set: KeySet) -> None:
-        """A fetch brought these keys, new or old."""
+        """Record the key set of a successful fetch."""
         now = self._last_success = self._wall()
         before = self._first_seen
         self._first_seen = {
@@ -36,7 +36,7 @@ class FetchStats:
         self._dropped = key_set.dropped
 
     def report(self, alias: str, *, in_use: bool, unknown_kids: int) -> KeyStatus:
-        """What is known at this moment. `in_use` says whether the keys held may be used."""
+        """Return the status now. `in_use` says whether the recorded keys may be used."""
         held = self._first_seen.items() if in_use else ()
         return KeyStatus(
             alias=alias,

@@ -1,4 +1,4 @@
-"""Small files that somebody else writes: read whole or not at all, of limited size, never waiting for a writer."""
+"""Read small files completely, with a size limit and without waiting for a writer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from authz.core.bearer import is_b64token
 from authz.sources.fetch_result import FetchFailed, FetchResult
 
 MAX_BEARER_BYTES = 16 * 1024
-"""A service account token has 1 to 2 kB; servers refuse header fields much longer than this."""
+"""A service account token has 1 to 2 kB. Servers refuse header fields much longer than this."""
 
 
 def read(path: str, field: str, max_bytes: int) -> bytes:
-    """The content of a regular file. `field` is the configuration's name for it, used in messages.
+    """Return the content of a regular file. `field` is its configuration field, for messages.
 
     Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE).
     """
@@ -32,22 +32,24 @@ def read(path: str, field: str, max_bytes: int) -> bytes:
 
 
 def read_bearer(path: str) -> str:
-    """The bearer token in a file (RFC 6750 section 2.1), or an empty text where no file is configured.
+    """Return the bearer token in a file (RFC 6750 section 2.1), empty if no file is configured.
 
-    Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE), never with the file's content in its message.
+    Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE). The message never contains the content.
     """
     if not path:
         return ""
     text = read(path, "bearer_token_file", MAX_BEARER_BYTES).decode("latin-1").strip()
     if not is_b64token(text):
-        raise FetchFailed(FetchResult.FILE_UNREADABLE, "bearer_token_file: it does not hold one bearer token")
+        raise FetchFailed(
+            FetchResult.FILE_UNREADABLE, "bearer_token_file: it does not contain exactly one bearer token"
+        )
     return text
 
 
 def signature(path: str) -> object:
-    """What differs once the file was written or replaced, also through a symlink; None without a file. Blocks."""
+    """Return a value that changes if the file is written or replaced, also by symlink. None if missing. Blocks."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - the plain call says what is done
+        status = os.stat(path)  # noqa: PTH116 - plain os.stat is clear
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

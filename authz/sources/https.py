@@ -1,7 +1,7 @@
-"""One GET over HTTP/1.1, from an endpoint that may be slow, huge, lying or gone (RFC 9110, RFC 9112; h11 parses).
+"""Make one GET request over HTTP/1.1 to an untrusted endpoint (RFC 9110, RFC 9112). The parser is h11.
 
-There is one deadline for everything and a limit on every size. Redirects, encodings and proxies are not for us: where
-keys come from is decided by the configuration alone.
+One deadline covers everything, and every size has a limit. Redirects, encodings and proxies are not supported, because
+only the configuration selects the source of keys.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from authz.core.url import Url
 from authz.sources.fetch_result import FetchFailed, FetchResult
 
 MAX_HEAD_BYTES = 32 * 1024
-"""All that is not body: status line, header fields, interim answers, the framing of chunks. Real answers have 1 to
-4 kB. Also bounds the time that an answer can take from the loop: parsing costs by the piece, and a body in pieces of
-one byte is mostly framing."""
+"""Everything except the body: status line, header fields, interim responses, chunk framing. Real responses have 1 to
+4 kB. It also bounds the parse time on the loop: each chunk takes time, and a body in chunks of one byte is mostly
+framing."""
 
 MAX_ADDRESSES = 4
-"""Addresses of a host that are tried. The deadline is shared among them, more would leave none enough."""
+"""The most addresses of a host to try. They share the deadline."""
 
 _READ_BYTES = 16 * 1024
 _OK = 200
 _REDIRECTS = frozenset({300, 301, 302, 303, 305, 306, 307, 308})
 
 Resolve = Callable[[Url], Awaitable[Sequence[str]]]
-"""The IP addresses of a URL's host. Raises OSError or UnicodeError, or FetchFailed."""
+"""Returns the IP addresses of a URL's host. Raises OSError, UnicodeError or FetchFailed."""
 
 
 async def get(
@@ -40,7 +40,7 @@ async def get(
     deadline_seconds: float,
     max_bytes: int,
 ) -> bytes:
-    """The body of a 200 answer. Raises FetchFailed for everything else, at the latest when the deadline passes.
+    """Return the body of a 200 response. Raises FetchFailed for everything else, at the deadline at the latest.
 
     `bearer` must be a b64token (RFC 6750 section 2.1). `context` is not used for an http URL.
     """
@@ -50,15 +50,15 @@ async def get(
             try:
                 return await _exchange(reader, writer, _request(url, bearer), max_bytes)
             finally:
-                writer.transport.abort()  # a polite close would wait for the peer
+                writer.transport.abort()  # close() would wait for the peer's TLS shutdown
     except TimeoutError as error:
-        raise FetchFailed(FetchResult.TIMEOUT, f"no whole answer within {deadline_seconds:g} s") from error
+        raise FetchFailed(FetchResult.TIMEOUT, f"no complete response within {deadline_seconds:g} s") from error
     except ssl.SSLError as error:
         raise FetchFailed(FetchResult.TLS_FAILED, _tls_detail(error)) from error
     except OSError as error:
         raise FetchFailed(FetchResult.CONNECT_FAILED, error.strerror or type(error).__name__) from error
-    except h11.RemoteProtocolError as error:  # its text can quote the answer
-        raise FetchFailed(FetchResult.MALFORMED, "the answer is not a whole HTTP/1.1 response") from error
+    except h11.RemoteProtocolError as error:  # its text can quote the response
+        raise FetchFailed(FetchResult.MALFORMED, "not a complete HTTP/1.1 response") from error
 
 
 async def _addresses(url: Url, resolve: Resolve) -> Sequence[str]:
@@ -76,7 +76,7 @@ async def _addresses(url: Url, resolve: Resolve) -> Sequence[str]:
 async def _connect(
     url: Url, context: ssl.SSLContext, addresses: Sequence[str], seconds: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Try one address after the other, each with its share of the time, so a dead IPv6 route does not hide IPv4."""
+    """Try the addresses in order, each with a share of the time, so that a dead IPv6 route does not hide IPv4."""
     is_https = url.scheme == "https"
     for position, address in enumerate(addresses):
         is_last = position == len(addresses) - 1
@@ -89,7 +89,7 @@ async def _connect(
                     server_hostname=url.host if is_https else None,
                 )
         except ssl.SSLError:
-            raise  # somebody answered, and is not who we look for
+            raise  # a server answered with an invalid certificate or protocol
         except OSError:  # TimeoutError is one
             if is_last:
                 raise
@@ -118,7 +118,7 @@ def _request(url: Url, bearer: str) -> h11.Request:
 async def _exchange(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: h11.Request, max_bytes: int
 ) -> bytes:
-    # h11's own limit stands where it cannot be reached before ours.
+    # h11 has a limit as well. It is set above MAX_HEAD_BYTES, so that the check below always applies first.
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES + _READ_BYTES)
     writer.write((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
     received, body = 0, bytearray()
@@ -141,7 +141,7 @@ async def _exchange(
             return bytes(body)
         else:  # 1xx is skipped; the framing limit bounds how many
             is_interim = isinstance(event, h11.InformationalResponse)
-            _require(is_interim, FetchResult.MALFORMED, "the connection was closed before the answer")
+            _require(is_interim, FetchResult.MALFORMED, "the connection was closed before the response")
 
 
 def _require_plain_ok(response: h11.Response, max_bytes: int) -> None:
@@ -152,7 +152,9 @@ def _require_plain_ok(response: h11.Response, max_bytes: int) -> None:
         raise FetchFailed(FetchResult.HTTP_STATUS, f"status {status} instead of 200", status=status)
     for name, value in response.headers:
         if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise FetchFailed(FetchResult.MALFORMED, "the body is encoded, which was not asked for")
+            raise FetchFailed(
+                FetchResult.MALFORMED, "the body has a content encoding, although the request asked for identity"
+            )
         if name == b"content-length":  # h11 has checked that it is one number, of at most 20 digits
             _require(int(value) <= max_bytes, FetchResult.TOO_LARGE, f"more than {max_bytes} bytes")
 

@@ -1,8 +1,8 @@
-"""The keys of one issuer, kept fresh outside of requests (RFC 7517 documents).
+"""The key set (RFC 7517) of one issuer, refreshed outside of requests.
 
-Rules this file keeps: `current` is replaced, never changed, and read without a lock. A failed fetch takes nothing away;
-only age does (`max_stale`). One task fetches, so there is never more than one fetch; the gate keeps the cool-down.
-Nothing that an endpoint, a file, a clock or the log does ends the refreshing or reaches a caller.
+Invariants: `current` is replaced, never modified, and read without a lock. A failed fetch never removes keys, only
+`max_stale` does. One task makes all fetches, so there is never more than one at a time. FetchLimiter enforces the
+cool-down. No fault of an endpoint, a file, a clock or the log ends the refresh or reaches a caller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from authz.sources.environment import Environment
 from authz.sources.fetch_limiter import FetchLimiter
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.fetch_stats import FetchStats
-from authz.sources.key_documents import Document, Endpoint, KeyFile
+from authz.sources.key_documents import Endpoint, KeyDocument, KeyFile
 from authz.sources.key_events import KeyEvents, Log, unforeseen
 from authz.sources.schedule import next_delay
 from authz.sources.source_status import KeyStatus
@@ -28,7 +28,7 @@ __all__ = ["FetchFailed", "FetchResult", "JwksSource", "KeyStatus"]
 
 
 class JwksSource:
-    """Fetches an issuer's JWKS at start, on a schedule, and when a request wants a key that is not there."""
+    """Fetches an issuer's JWKS at start, on a schedule, and when a request needs an unknown key."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class JwksSource:
         environment: Environment | None = None,
     ) -> None:
         self.current: KeySet | None = None
-        """The keys to use now. Read from any thread. None before the first good fetch and once older than max_stale."""
+        """The key set in force, for any thread. None before the first successful fetch and after max_stale."""
         self._alias = alias
         self._location = location
         self._algorithms = frozenset(algorithms)
@@ -52,19 +52,19 @@ class JwksSource:
         self._stats = FetchStats(self._clock.wall)
         self._events = KeyEvents(alias, log)
         self._worker = BlockingWorker()
-        self._document: Document = (
+        self._document: KeyDocument = (
             KeyFile(location.jwks_file, self._worker)
             if location.jwks_file
             else Endpoint(location, self._worker, self._environment)
         )
-        self._key_set: KeySet | None = None  # the last good one, even when it is too old to be `current`
+        self._key_set: KeySet | None = None  # the last good key set, even if it is too old to be `current`
         self._failures = 0
         self._due = self._stale_at = float("-inf")
         self._wanted = asyncio.Event()
         self._tasks: list[Future[None]] = []
 
     def start(self) -> None:
-        """Fetch at once, and keep refreshing until close(). Called once."""
+        """Fetch now, and refresh until close(). Called once."""
         self._stale_at = self._clock.monotonic() + self._location.max_stale_seconds
         self._limiter.open()
         steps = [self._refresh, self._forget_when_stale]
@@ -73,15 +73,15 @@ class JwksSource:
         self._tasks = [self._background.submit(self._for_ever(step)) for step in steps]
 
     def close(self) -> None:
-        """Stop refreshing and release whoever waits. `current` stays, for requests that still hold this source."""
+        """Stop the refresh and release waiting calls. `current` stays, for requests that still use this source."""
         self._limiter.close()
         for task in self._tasks:
             task.cancel()
 
     def ask(self) -> Future[None] | None:
-        """A key that is not here is wanted: the fetch to wait for, or None if the cool-down allows none now.
+        """Return the fetch that may bring an unknown key, None if the cool-down allows none now.
 
-        The future ends with the fetch, good or bad, and never raises. Look at `current` then. Cheap, never blocks.
+        The future completes with the fetch, successful or not, and never raises. Read `current` then. Never blocks.
         """
         fetch, begins = self._limiter.join_or_begin()
         if begins and not self._background.call(self._wanted.set):
@@ -89,14 +89,14 @@ class JwksSource:
         return fetch
 
     def report(self) -> KeyStatus:
-        """What is known of this issuer's keys. From any thread."""
+        """Return the status of this issuer's keys. Safe from any thread."""
         return self._stats.report(self._alias, in_use=self.current is not None, unknown_kids=self._limiter.asked)
 
     async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await step()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next step must come
+            except Exception as error:  # noqa: BLE001 - the refresh must continue
                 self._events.failed(unforeseen(error), serving=self.current is not None)
                 await asyncio.sleep(self._environment.cool_down_seconds)
 
@@ -119,7 +119,7 @@ class JwksSource:
 
     async def _forget_when_stale(self) -> None:
         left = self._stale_at - self._clock.monotonic()
-        if left > 0:  # a good fetch only ever moves the moment later, so sleeping until the old one is right
+        if left > 0:  # a successful fetch only moves the time later, so it is safe to sleep until the old time
             await self._clock.wait(asyncio.Event(), left)
             return
         self._stale_at = self._clock.monotonic() + max(self._location.max_stale_seconds, 1.0)
@@ -141,14 +141,14 @@ class JwksSource:
         except FetchFailed as failure:
             self._note_failure(failure)
         except TimeoutError:
-            self._note_failure(FetchFailed(FetchResult.TIMEOUT, f"no whole answer within {seconds:g} s"))
+            self._note_failure(FetchFailed(FetchResult.TIMEOUT, f"no complete response within {seconds:g} s"))
         except Exception as error:  # noqa: BLE001 - counted and retried like any other failure
             self._note_failure(unforeseen(error))
         else:
             self._keep(key_set)
 
     async def _parse(self, document: bytes) -> KeySet:
-        """The key set in the document: the very object held already where nothing differs, so that memories last."""
+        """Parse a document. Return the same KeySet object if the keys are equal, so that cached tokens stay valid."""
         held = self._key_set
         try:
             key_set = await self._worker.run(lambda: parse(document, self._algorithms))

@@ -1,6 +1,6 @@
-"""Where the bytes of a document come from: an endpoint, found by discovery or named, or a file.
+"""Read a JWKS document from a configured or discovered endpoint, or from a file.
 
-Both end in bytes or FetchFailed, and neither blocks the loop. There is no deadline for the whole here: the caller's.
+Each read returns bytes or raises FetchFailed, and does not block the loop. The caller sets the deadline.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from authz.sources.fetch_result import fetchable
 from authz.sources.https import get
 
 
-class Document(Protocol):
-    """A JWKS somewhere."""
+class KeyDocument(Protocol):
+    """The source of a JWKS document."""
 
     async def read(self) -> bytes:
-        """Its bytes now. Raises FetchFailed."""
+        """Return the document. Raises FetchFailed."""
 
     async def has_changed(self) -> bool:
-        """Whether it is known, without reading it, to differ from what was read last."""
+        """Whether the document has changed since the last read, as far as this is known without reading it."""
 
 
-class Client:
-    """GETs for one issuer. One worker for all blocking calls: a hung name lookup delays its own issuer only."""
+class HttpsClient:
+    """Makes the GET requests for one issuer. A hung name lookup delays this issuer only, through its BlockingWorker."""
 
     def __init__(self, ca_file: str, worker: BlockingWorker, environment: Environment) -> None:
         self._ca_file = ca_file
@@ -37,7 +37,7 @@ class Client:
         self._environment = environment
 
     async def get(self, address: Url, *, bearer: str = "", max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
-        """The body of a 200 answer. Raises FetchFailed."""
+        """Return the body of a 200 response. Raises FetchFailed."""
         return await get(
             address,
             context=await self._worker.run(lambda: tls.context(self._ca_file)),
@@ -52,15 +52,15 @@ class Client:
 
 
 class Endpoint:
-    """A JWKS behind a URL."""
+    """A JWKS at a URL."""
 
     def __init__(self, location: KeyLocation, worker: BlockingWorker, environment: Environment) -> None:
         self._location = location
         self._worker = worker
-        self._client = Client(location.ca_file, worker, environment)
+        self._client = HttpsClient(location.ca_file, worker, environment)
 
     async def read(self) -> bytes:
-        """Fetch it, asking the discovery document first where there is one."""
+        """Fetch the discovery document, if there is one, and then the JWKS."""
         issuer = self._location.discovery
         if not issuer:
             return await self._get(fetchable(self._location.jwks_uri))
@@ -68,7 +68,7 @@ class Endpoint:
         return await self._get(discovery.jwks_url(described, issuer))
 
     async def has_changed(self) -> bool:
-        """Nothing tells."""
+        """Return false: an endpoint does not report changes."""
         return False
 
     async def _get(self, address: Url) -> bytes:
@@ -77,7 +77,7 @@ class Endpoint:
 
 
 class KeyFile:
-    """A JWKS in a file, which others may replace at any time."""
+    """A JWKS in a file, which can be replaced at any time."""
 
     def __init__(self, path: str, worker: BlockingWorker) -> None:
         self._path = path
@@ -85,10 +85,10 @@ class KeyFile:
         self._signature: object = None
 
     async def read(self) -> bytes:
-        """Read it. The signature is taken first: a change in between is seen by the next look."""
+        """Read the file. Its signature is read first, so that the next poll notices a change in between."""
         self._signature = await self._worker.run(lambda: files.signature(self._path))
         return await self._worker.run(lambda: files.read(self._path, "jwks_file", MAX_DOCUMENT_BYTES))
 
     async def has_changed(self) -> bool:
-        """Whether the file is another, or has been written, since it was read."""
+        """Whether the file was replaced or written since the last read."""
         return await self._worker.run(lambda: files.signature(self._path)) != self._signature

@@ -1,6 +1,7 @@
-"""What the log says about keys: one event per refresh that changed something or failed.
+"""Log events about keys: one for each refresh that changed the keys or failed.
 
-Key ids are a stranger's text: they are shown through `repr`, shortened and few. No secret and no body is ever shown.
+Key ids are untrusted text: they are logged through `repr`, shortened, and limited in number. Secrets and bodies are
+never logged.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from authz.core.keyset import KeySet
 from authz.sources.fetch_result import FetchFailed, FetchResult
 
 MAX_SHOWN = 10
-"""Key ids in one line."""
+"""The most key ids in one line."""
 
 MAX_SHOWN_CHARACTERS = 64
 
 Log = Callable[[str, Mapping[str, object]], None]
-"""Takes the event's name and its fields."""
+"""Called with the event's name and its fields."""
 
 
 class KeyEvents:
-    """One issuer's events. Never raises: a log that fails must not stop the refreshing."""
+    """The events of one issuer. Never raises, because a failing log must not stop the refresh."""
 
     def __init__(self, alias: str, log: Log) -> None:
         self._alias = alias
         self._log = log
 
     def refreshed(self, before: KeySet | None, now: KeySet, *, recovered: bool) -> None:
-        """A fetch brought other keys than before, or the first good answer after failures."""
+        """Log changed keys, or the first successful fetch after failures."""
         old, new = before.keys if before else {}, now.keys
         added = [kid for kid in new if old.get(kid) != new[kid]]
         removed = [kid for kid in old if kid not in new]
@@ -40,11 +41,11 @@ class KeyEvents:
             self._write("jwks_key_dropped", count=len(now.dropped), dropped=dropped)
 
     def failed(self, failure: FetchFailed, *, serving: bool) -> None:
-        """A fetch brought nothing. `serving`: whether older keys are still in use."""
+        """Log a failed fetch. `serving`: whether older keys are still in use."""
         self._write("jwks_failed", result=str(failure.result), detail=failure.detail, serving=serving)
 
     def stale(self, last_result: FetchResult | None) -> None:
-        """The keys are no longer in use, for the last good fetch is too long ago."""
+        """Log that the keys are no longer in use because they are older than max_stale."""
         detail = "the last good key set is older than max_stale"
         self._write("jwks_failed", result=str(last_result or ""), detail=detail, serving=False)
 
@@ -54,7 +55,7 @@ class KeyEvents:
 
 
 def unforeseen(error: Exception) -> FetchFailed:
-    """A failure of our own code, with its type and place. Its text is left out: it can quote what it worked on."""
+    """Describe an unexpected exception by type and position. Its text is omitted, because it can quote the input."""
     frames = extract_tb(error.__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return FetchFailed(FetchResult.INTERNAL_ERROR, f"{type(error).__name__}{place}")

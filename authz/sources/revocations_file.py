@@ -1,7 +1,7 @@
-"""The revocation list in a file, looked at again and again outside of requests.
+"""The revocation list in a file, polled outside of requests.
 
-Rules this file keeps: `current` is replaced, never changed, and read without a lock. A file that cannot be used takes
-nothing away: the last good list stays. Before there was a good one, `current` refuses every token.
+Invariants: `current` is replaced, never modified, and read without a lock. If the file is unusable, the last good list
+stays in force. Before the first good list, `current` refuses every token.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from authz.sources.key_events import MAX_SHOWN, Log, unforeseen
 from authz.sources.source_status import RevocationsStatus
 
 POLL_SECONDS = 0.5
-"""How often the file is looked at: what is added to the list counts within a second, reading included. Polling works on
-every file system and through ConfigMap symlinks."""
+"""Interval of polling the file: a new entry takes effect within a second, including the read. Polling works on every
+file system and through ConfigMap symlinks."""
 
 READ_SECONDS = 5.0
-"""The longest a look may take before it counts as failed: a network file system can hang for ever."""
+"""Deadline of one poll. A network file system can hang forever."""
 
 RESULTS = (
     FetchResult.OK,
@@ -36,7 +36,7 @@ RESULTS = (
     FetchResult.FILE_UNREADABLE,
     FetchResult.INTERNAL_ERROR,
 )
-"""How reading can end: the label values of `authz_revocations_loads_total{result}`."""
+"""The results of a read: the label values of `authz_revocations_loads_total{result}`."""
 
 _NEVER_SEEN = object()
 
@@ -55,9 +55,9 @@ class RevocationsFile:
     ) -> None:
         self.path = path
         self.issuers = issuers
-        """Aliases that entries can name; others are reported, for an entry with a typo revokes nothing."""
+        """Known issuer aliases. Unknown aliases in entries are logged, because an entry with a typo revokes nothing."""
         self.current: Revocations = UNREAD
-        """The list to judge by now. Read from any thread."""
+        """The list in force. Safe to read from any thread."""
         self._background = background
         self._log = log
         self._clock = (environment or Environment()).clock
@@ -68,17 +68,17 @@ class RevocationsFile:
         self._watching: Future[None] | None = None
 
     async def start(self) -> None:
-        """Read the file, good or bad, and keep watching it until close(). Called once, on the background's loop."""
+        """Read the file and poll it until close(). Called once, on the background's loop."""
         await self._look()
         self._watching = self._background.submit(self._watch())
 
     def close(self) -> None:
-        """Stop watching. `current` stays, for requests that still hold this source."""
+        """Stop polling. `current` stays, for requests that still use this source."""
         if self._watching is not None:
             self._watching.cancel()
 
     def report(self) -> RevocationsStatus:
-        """The status of the list. From any thread."""
+        """Return the status of the list. Safe from any thread."""
         return RevocationsStatus(
             read=self.current.is_read,
             entries=len(self.current),
@@ -92,19 +92,19 @@ class RevocationsFile:
             await self._look()
 
     async def _look(self) -> None:
-        """Read the file if it is another than the last time, or has been written since. Never raises."""
+        """Read the file if it was replaced or written since the last read. Never raises."""
         try:
             async with asyncio.timeout(READ_SECONDS):
                 signature = await self._worker.run(lambda: files.signature(self.path))
                 if signature == self._signature:
                     return
-                self._signature = signature  # taken first: a change while it is read is seen by the next look
+                self._signature = signature  # set before the read, so that the next poll notices a change during it
                 self._keep(await self._worker.run(lambda: read(self.path)))
         except FetchFailed as failure:
             self._note_failure(failure)
         except TimeoutError:
             self._note_failure(FetchFailed(FetchResult.TIMEOUT, f"not read within {READ_SECONDS:g} s"))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next look must come
+        except Exception as error:  # noqa: BLE001 - polling must continue
             self._note_failure(unforeseen(error))
 
     def _keep(self, revocations: Revocations) -> None:
@@ -121,16 +121,25 @@ class RevocationsFile:
 
     def _write(self, event: str, **fields: object) -> None:
         described: Mapping[str, object] = {"file": self.path, **fields}
-        with suppress(Exception):  # a log that fails must not stop the watching
+        with suppress(Exception):  # a failing log must not stop the polling
             self._log(event, described)
 
 
 def read(path: str) -> Revocations:
-    """The list in a file. Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE | MALFORMED)."""
+    """Read the list from a file. Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE | MALFORMED)."""
     document = files.read(path, "revocations_file", MAX_DOCUMENT_BYTES)
     try:
         return parse(document)
-    except ConfigurationError as mistakes:
-        shown = "; ".join(map(str, mistakes.problems[:MAX_SHOWN]))
-        more = len(mistakes.problems) - MAX_SHOWN
-        raise FetchFailed(FetchResult.MALFORMED, shown + (f"; and {more} more" if more > 0 else "")) from mistakes
+    except ConfigurationError as error:
+        shown = "; ".join(map(str, error.problems[:MAX_SHOWN]))
+        more = len(error.problems) - MAX_SHOWN
+        raise FetchFailed(FetchResult.MALFORMED, shown + (f"; and {more} more" if more > 0 else "")) from error
+
+
+def read_problem(path: str) -> str:
+    """Return why the list cannot be read, empty if it can. Blocks."""
+    try:
+        read(path)
+    except FetchFailed as failed:
+        return failed.detail
+    return ""

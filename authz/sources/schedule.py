@@ -1,13 +1,13 @@
-"""When the next fetch of keys is due: arithmetic only, the clock and chance are arguments."""
+"""Compute when the next fetch of keys is due. The time and the random number are arguments."""
 
 from __future__ import annotations
 
 JITTER = 0.1
-"""Part by which a refresh comes early or late, so that many sidecars do not ask an issuer in step."""
+"""The fraction by which a refresh can be early or late, so that many sidecars do not send their requests together."""
 
 MAX_RETRY_WITHOUT_KEYS_SECONDS = 30.0
-"""The longest pause while there is no key set to work with: an issuer that was down at start must not leave the sidecar
-useless for a whole refresh interval after it came back."""
+"""The longest pause if there is no key set. If an issuer was down at start, the sidecar must not wait a whole refresh
+interval after the issuer has recovered."""
 
 _MAX_DOUBLINGS = 16
 
@@ -15,10 +15,10 @@ _MAX_DOUBLINGS = 16
 def next_delay(
     *, failures: int, refresh_seconds: float, cool_down_seconds: float, has_keys: bool, chance: float
 ) -> float:
-    """Seconds from the beginning of the last fetch to the beginning of the next.
+    """Return the seconds from the start of the last fetch to the start of the next.
 
-    `failures` counts the fetches that failed since the last good one. After a failure the pause starts at the cool-down
-    and doubles, plus up to half of itself by chance, and never passes the refresh interval.
+    `failures` counts the failed fetches since the last successful fetch. After a failure, the pause starts at the
+    cool-down and doubles each time, plus up to 50 % at random. It never exceeds the refresh interval.
     """
     refresh = refresh_seconds * (1 - JITTER + 2 * JITTER * chance)
     if failures == 0:

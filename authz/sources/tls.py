@@ -1,4 +1,4 @@
-"""Whom a connection trusts: the system's certificate authorities, or those of one file; TLS 1.2 at least."""
+"""The TLS settings of fetches: the system's certificate authorities or the configured file, and TLS 1.2 or later."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from authz.sources.fetch_result import FetchFailed, FetchResult
 
 
 def context(ca_file: str) -> ssl.SSLContext:
-    """A client context that checks certificate and host name. Reads files: blocks.
+    """Return a client context that checks certificate and host name. Blocks, because it reads files.
 
-    Raises FetchFailed(FILE_UNREADABLE) if `ca_file` is set and holds no certificates. The file is read every time, so a
-    renewed one counts at once.
+    Raises FetchFailed(FILE_UNREADABLE) if `ca_file` is set and contains no certificates. The file is read every time,
+    so that a renewed file takes effect at once.
     """
     if not ca_file:
         return _system_context()
@@ -20,7 +20,7 @@ def context(ca_file: str) -> ssl.SSLContext:
     try:
         made.load_verify_locations(cafile=ca_file)
     except ssl.SSLError as error:
-        raise FetchFailed(FetchResult.FILE_UNREADABLE, "ca_file: it holds no PEM certificate") from error
+        raise FetchFailed(FetchResult.FILE_UNREADABLE, "ca_file: it contains no PEM certificate") from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a valid path"
         raise FetchFailed(FetchResult.FILE_UNREADABLE, f"ca_file: {why}") from error
@@ -29,7 +29,7 @@ def context(ca_file: str) -> ssl.SSLContext:
 
 @cache
 def _system_context() -> ssl.SSLContext:
-    """One for the process: reading some 140 certificates takes 25 ms of CPU, and they change with the image."""
+    """Shared by the process: reading about 140 certificates takes 25 ms of CPU, and they change only with the image."""
     made = _strict_context()
     made.load_default_certs()
     return made

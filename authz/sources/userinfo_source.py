@@ -1,8 +1,8 @@
-"""What one issuer's userinfo endpoint says of tokens, asked outside of requests (OpenID Connect Core section 5.3).
+"""The userinfo endpoint of one issuer (OpenID Connect Core section 5.3), with a cache of its answers.
 
-Rules this file keeps: one question per token at a time, and a bound on all that are under way. An answer is remembered
-for a stated time, in memory of a stated size, and asked anew before it ends, so that a token in use waits only the
-first time. A token goes to its issuer's endpoint and nowhere else: never into a log, a message or a metric.
+Invariants: at most one running request per token, and a bound on all running requests. An answer is cached for a fixed
+time in a cache of fixed size. It is refreshed before it expires, so that a token in use waits only the first time. A
+token is sent to its issuer's endpoint only, and never appears in a log, a message or a metric.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from authz.sources.background import Background
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
-from authz.sources.key_documents import Client
+from authz.sources.key_documents import HttpsClient
 from authz.sources.key_events import Log, unforeseen
 from authz.sources.source_status import UserinfoStatus
 
 REMEMBERED_SECONDS = 60.0
-"""How long an answer counts. A token that the issuer no longer honours is let in for at most so long."""
+"""How long an answer is valid. A token that the issuer no longer honours is accepted for at most this time."""
 
 RENEWED_SECONDS = 30.0
-"""The age from which a token in use is asked about again, while the answer still counts."""
+"""The age at which the answer for a token in use is refreshed. It stays valid meanwhile."""
 
 MAX_ANSWERS = 2048
 MAX_CHARACTERS = 2 * 1024 * 1024
-"""Answers remembered at most, and the text of tokens and answers together. What is parsed of them takes some three
-times as much beside it. The oldest go first."""
+"""The most cached answers, and the most text of tokens and answers together. The parsed claims take about three times
+as much in addition. The oldest answers are dropped first."""
 
 MAX_UNDER_WAY = 256
-"""Questions under way or waiting for their turn. Beyond, a token that is not known yet is answered for at once."""
+"""The most requests that are running or queued. Above it, a check with an unknown token does not wait."""
 
 MAX_CONNECTIONS = 16
-"""Connections to the endpoint at the same time: handshakes share the processor with requests."""
+"""The most connections to the endpoint at the same time. TLS handshakes compete with checks for the CPU."""
 
 OTHER_SUBJECT = "other_subject"
 RESULTS = (*(result.value for result in FetchResult if result is not FetchResult.NO_USABLE_KEY), REFUSED, OTHER_SUBJECT)
-"""How asking can end: the label values of `authz_userinfo_fetches_total{result}`."""
+"""The results of a request: the label values of `authz_userinfo_fetches_total{result}`."""
 
 _REFUSALS = frozenset({401, 403})
-"""RFC 6750 section 3.1: the token is not valid, or not for this."""
+"""The token is invalid, or not accepted here (RFC 6750 section 3.1)."""
 
 
 class UserinfoSource:
-    """Asks one issuer's endpoint about tokens, and remembers what it said."""
+    """Sends tokens to one issuer's endpoint and caches the answers."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class UserinfoSource:
         self._log = log
         self._environment = environment or Environment()
         self._now = self._environment.clock.monotonic
-        self._client = Client(location.ca_file, BlockingWorker(), self._environment)
+        self._client = HttpsClient(location.ca_file, BlockingWorker(), self._environment)
         self._endpoint: Url | None = None
         self._discovering = asyncio.Lock()
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
@@ -84,7 +84,7 @@ class UserinfoSource:
         return len(self._answers)
 
     def find(self, token: str, subject: str) -> UserinfoAnswer | None:
-        """What is known of a verified token and still counts, from any thread. Renews it in the background in time."""
+        """Return the valid cached answer for a verified token. If it is old, refresh it. Safe from any thread."""
         answer, now = self._answers.get(token), self._now()
         if answer is None or now >= answer.until:
             return None
@@ -93,9 +93,10 @@ class UserinfoSource:
         return answer
 
     def ask(self, token: str, subject: str) -> Future[None] | None:
-        """Have the endpoint asked about a verified token, unless it is being asked; None where too many are.
+        """Start a request for a verified token, or join the running request. None if too many are running.
 
-        The future ends with the question, well or badly, and never raises. Look at `find` then. From any thread.
+        The future completes with the request, successful or not, and never raises. Call `find` then. Safe from any
+        thread.
         """
         with self._lock:
             asked = self._under_way.get(token)
@@ -104,7 +105,7 @@ class UserinfoSource:
             if len(self._under_way) >= MAX_UNDER_WAY:
                 return None
             asked = self._under_way[token] = Future()
-            # Many share this future. Running, it cannot be cancelled by one who gives up.
+            # Many callers share this future. In the running state, a caller that gives up cannot cancel it.
             asked.set_running_or_notify_cancel()
         self._background.submit(self._ask(token, subject, asked))
         return asked
@@ -122,7 +123,7 @@ class UserinfoSource:
             asked.set_result(None)
 
     async def _answer(self, token: str, subject: str) -> UserinfoAnswer:
-        """What becomes of asking, whatever it is."""
+        """Make the request and return its outcome. Never raises."""
         seconds = self._environment.deadline_seconds
         try:
             async with asyncio.timeout(seconds), self._turns:
@@ -136,13 +137,15 @@ class UserinfoSource:
         except UnusableUserinfo as error:
             return UserinfoAnswer(FetchResult.MALFORMED.value, detail=f"userinfo: {error}")
         except TimeoutError:
-            return UserinfoAnswer(FetchResult.TIMEOUT.value, detail=f"userinfo: no whole answer within {seconds:g} s")
-        except Exception as error:  # noqa: BLE001 - counted and asked again like any other failure
+            return UserinfoAnswer(
+                FetchResult.TIMEOUT.value, detail=f"userinfo: no complete response within {seconds:g} s"
+            )
+        except Exception as error:  # noqa: BLE001 - counted and retried like any other failure
             return UserinfoAnswer(FetchResult.INTERNAL_ERROR.value, detail=f"userinfo: {unforeseen(error).detail}")
         return UserinfoAnswer(FetchResult.OK.value, claims, size=len(document))
 
     async def _url(self) -> Url:
-        """The endpoint's URL. One that was discovered is kept until a question fails."""
+        """Return the endpoint's URL. A discovered URL is cached until a request fails."""
         if self._location.uri:
             return fetchable(self._location.uri)
         async with self._discovering:
@@ -153,7 +156,7 @@ class UserinfoSource:
             return self._endpoint
 
     def _keep(self, token: str, answer: UserinfoAnswer) -> None:
-        """Remember an answer. A failure counts only until the next try, and takes no good answer away."""
+        """Cache an answer. A failure is cached until the next retry, and does not replace a valid answer."""
         self._results[answer.result] += 1
         now, before = self._now(), self._answers.get(token)
         is_answer = answer.claims is not None or answer.is_refusal
@@ -182,10 +185,10 @@ class UserinfoSource:
             self._characters -= len(token) + answer.size
 
     def _note(self, answer: UserinfoAnswer, *, is_answer: bool) -> None:
-        """Say in the log when the endpoint stops and starts to answer: not each time, for clients decide how often."""
+        """Log only the first failure and the recovery of the endpoint. Clients control the number of requests."""
         if is_answer is not self._is_failing:
             return
         self._is_failing = not is_answer
         fields = {"issuer": self._alias, "result": answer.result, "detail": answer.detail}
-        with suppress(Exception):  # a log that fails must not stop the asking
+        with suppress(Exception):  # a failing log must not affect requests
             self._log("userinfo_failed" if self._is_failing else "userinfo_recovered", fields)

@@ -64,7 +64,7 @@ def test_cure_names_the_policies_that_can_be_a_candidate() -> None:
         compile_configuration(_policies(now={"candidate": "nxet"}, next={}))
 
     (mistake,) = mistakes.value.problems
-    assert mistake.fix == "Name another policy, one without a candidate of its own: authenticated, next."
+    assert mistake.fix == "Name a policy that has no candidate: authenticated, next."
 
 
 def test_policy_written_in_place_names_a_configured_candidate() -> None:
@@ -115,7 +115,7 @@ def _compared(
         (
             {"scopes": "x"},
             {"groups": "x"},
-            Comparison(Agreement.SAME, Reason.CLAIM_MISMATCH, "groups is not as the policy demands"),
+            Comparison(Agreement.SAME, Reason.CLAIM_MISMATCH, "groups does not meet the policy"),
         ),
         (
             {},

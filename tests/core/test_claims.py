@@ -100,11 +100,11 @@ def test_a_pointer_keeps_its_text_and_resolves_its_escapes_in_the_right_order() 
     ("text", "why"),
     [
         ("", "a claim name is empty"),
-        ("/a~", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
-        ("/a~2b", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
-        ("/~~01", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
-        ("/~~10", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
-        ("/~~0", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
+        ("/a~", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
+        ("/a~2b", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
+        ("/~~01", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
+        ("/~~10", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
+        ("/~~0", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
         ("/a" * (MAX_POINTER_DEPTH + 1), "the JSON Pointer is deeper than 8 levels"),
     ],
 )

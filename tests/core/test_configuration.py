@@ -92,7 +92,7 @@ def test_a_policy_in_place_may_refer_to_the_configured_issuers_and_policies() ->
             Problem(
                 ("policies", "public"),
                 "'public' is a built-in policy",
-                "Choose another name: deny, public, authenticated are always there.",
+                "Choose another name: deny, public, authenticated always exist.",
                 on_key=True,
             ),
         ),

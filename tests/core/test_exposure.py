@@ -130,7 +130,7 @@ def test_policy_for_other_issuers_reaches_nobody_here() -> None:
 def test_grant_that_any_customer_of_a_shared_issuer_can_meet_is_a_mistake(profile: str, when: dict[str, Any]) -> None:
     told = _mistakes(profile, when)
 
-    assert "issuers.ci.grants.0.when: the condition can be met by anyone's workload" in told
+    assert "issuers.ci.grants.0.when: the workloads of any customer of the issuer meet the condition" in told
     assert "_id`" in told
 
 

@@ -147,7 +147,7 @@ def test_a_name_that_means_something_else_cannot_be_forwarded(name: str) -> None
         Problem(
             ("forward", name),
             f"{name!r:.60} cannot be a forwarded header",
-            "Use a lower-case name of your own, such as `x-auth-subject`.",
+            "Use another lower-case name, such as `x-auth-subject`.",
             on_key=True,
         )
     ]
@@ -158,7 +158,7 @@ def test_a_name_that_means_something_else_cannot_be_forwarded(name: str) -> None
     [
         ("@group", "'@group' is not known"),
         ("@", "'@' is not known"),
-        ("/a~", "in a JSON Pointer `~` is written `~0`, and `/` inside a name `~1` (RFC 6901)"),
+        ("/a~", "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)"),
     ],
 )
 def test_a_source_that_is_no_value_is_a_mistake_with_its_cure(source: str, problem: str) -> None:

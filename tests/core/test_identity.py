@@ -67,7 +67,6 @@ def test_an_access_token_of_the_pool_says_who_for_what_and_until_when() -> None:
     assert (identity.groups, identity.scopes) == (frozenset({"staff"}), frozenset({"openid", "orders/read"}))
     assert (identity.expires_at, identity.not_before) == (claims["exp"], claims["iat"])
     assert not identity.is_from_user_pools_api
-    assert identity.written == []
     assert identity.headers == (
         ("x-auth-subject", claims["sub"]),
         ("x-auth-issuer", "cognito"),

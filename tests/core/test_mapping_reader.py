@@ -91,9 +91,9 @@ def test_one_of_a_few_words_is_taken_and_the_nearest_is_offered_for_another() ->
     assert [section.one_of(name, words, "red") for name in ("near", "far", "number", "nothing")] == ["red"] * 4
     assert _said(found) == [
         (("top", "near"), "'grean' is not one of red, green", "Did you mean `green`?"),
-        (("top", "far"), "'x' is not one of red, green", "Known here: red, green."),
-        (("top", "number"), "1 is not one of red, green", "Known here: red, green."),
-        (("top", "nothing"), "nothing is not one of red, green", "Known here: red, green."),
+        (("top", "far"), "'x' is not one of red, green", "Known: red, green."),
+        (("top", "number"), "1 is not one of red, green", "Known: red, green."),
+        (("top", "nothing"), "nothing is not one of red, green", "Known: red, green."),
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_duration_is_taken_within_its_bounds_and_its_default_where_it_is_missi
     assert found == []
     assert [section.seconds(name, 5, 1, 60) for name in ("under", "over", "bad", "true")] == [5] * 4
     assert _said(found) == [
-        (("top", name), f"a duration from 1s to 60s is needed, not {shown}", f"Write `{name}: 30s`, say.")
+        (("top", name), f"a duration from 1s to 60s is needed, not {shown}", f"For example, write `{name}: 30s`.")
         for name, shown in [("under", "'0.9s'"), ("over", "'61s'"), ("bad", "'soon'"), ("true", "true")]
     ]
 
@@ -153,7 +153,7 @@ def test_what_would_be_out_of_bounds_or_is_no_duration_in_words_either_gets_an_e
 
     section.seconds("a", 5, 1, 86_400)
 
-    assert [mistake.fix for mistake in found] == ["Write `a: 30s`, say."]
+    assert [mistake.fix for mistake in found] == ["For example, write `a: 30s`."]
 
 
 def test_bounds_of_a_day_and_more_are_shown_in_days() -> None:
@@ -230,7 +230,7 @@ def test_a_field_that_nobody_read_is_unknown_and_the_nearest_known_one_is_offere
 
     assert found == [
         Problem(("top", "scpoes"), "unknown field 'scpoes'", "Did you mean `scopes`?", on_key=True),
-        Problem(("top", "zzz"), "unknown field 'zzz'", "Known here: groups, issuer, realm, scopes.", on_key=True),
+        Problem(("top", "zzz"), "unknown field 'zzz'", "Known: groups, issuer, realm, scopes.", on_key=True),
     ]
 
 

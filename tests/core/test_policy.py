@@ -204,7 +204,7 @@ def test_a_condition_that_is_not_met_is_named_in_the_log() -> None:
 
     assert refused is not None
     assert refused.reason is Reason.CLAIM_MISMATCH
-    assert refused.detail == "claim /email/verified is not as the policy demands"
+    assert refused.detail == "claim /email/verified does not meet the policy"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authz.core.problems import ConfigurationError, Problem
+from authz.core.problems import ConfigurationError, Location, Problem
 
 
 def test_a_mistake_says_where_what_and_what_instead() -> None:
@@ -22,3 +22,9 @@ def test_mistakes_are_read_one_per_line_in_the_order_in_which_they_were_found() 
 
     assert mistakes.problems == found
     assert str(mistakes) == "b: wrong. Mend it.\na: wrong too. Mend it as well."
+
+
+def test_a_problem_with_a_location_shows_file_line_and_column() -> None:
+    error = ConfigurationError.because("it is wrong", "Fix it.", Location("envoy.yaml", 3, 7))
+
+    assert str(error) == "envoy.yaml:3:7: it is wrong. Fix it."

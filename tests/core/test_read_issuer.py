@@ -11,7 +11,7 @@ from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import Problem
 from authz.core.read_issuer import read_issuer
-from authz.core.url import refusal
+from authz.core.url import MAX_URL_CHARACTERS, refusal
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
 
 POOL_FIELDS = {"profile": "cognito", "user_pool_id": POOL, "client_ids": [CLIENT]}
@@ -121,7 +121,7 @@ def test_a_pools_written_name_stands_in_place_of_those_that_its_id_gives() -> No
             (
                 ("profile",),
                 "'okta' is not one of cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes",
-                "Known here: cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes.",
+                "Known: cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes.",
             ),
         ),
     ],
@@ -190,12 +190,12 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
         (
             PARTNER_FIELDS,
             {"audiences": ["a*"]},
-            (("audiences",), "'a*' stands in a list of exact values", "Or write `audiences: any` alone."),
+            (("audiences",), "'a*' is not an exact value", "To accept all, write `audiences: any`."),
         ),
         (
             PARTNER_FIELDS,
             {"audiences": ["any", "a"]},
-            (("audiences",), "'any' stands in a list of exact values", "Or write `audiences: any` alone."),
+            (("audiences",), "'any' is not an exact value", "To accept all, write `audiences: any`."),
         ),
         (
             PARTNER_FIELDS,
@@ -208,13 +208,17 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
             (
                 ("algorithms",),
                 "'HS256' is not an accepted algorithm",
-                f"Asymmetric ones only: {', '.join(ALGORITHMS)}.",
+                f"Accepted (asymmetric only): {', '.join(ALGORITHMS)}.",
             ),
         ),
         (
             PARTNER_FIELDS,
             {"algorithms": "none"},
-            (("algorithms",), "'none' is not an accepted algorithm", f"Asymmetric ones only: {', '.join(ALGORITHMS)}."),
+            (
+                ("algorithms",),
+                "'none' is not an accepted algorithm",
+                f"Accepted (asymmetric only): {', '.join(ALGORITHMS)}.",
+            ),
         ),
         (
             PARTNER_FIELDS,
@@ -244,7 +248,7 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
         (
             PARTNER_FIELDS,
             {"grants": [{"when": {"groups": "a"}}]},
-            (("grants", 0), "scopes is missing", "Write the scopes that the grant gives."),
+            (("grants", 0), "scopes is missing", "Write the scopes that the grant adds."),
         ),
         (
             PARTNER_FIELDS,
@@ -257,7 +261,7 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
             (
                 ("grants", 0, "when"),
                 "the condition is empty",
-                "Name groups or claims, so that not everybody gets the scopes.",
+                "Name groups or claims. Otherwise every token gets the scopes.",
             ),
         ),
         (
@@ -266,7 +270,7 @@ def test_without_a_profile_nothing_can_be_read(fields: dict[str, Any], expected:
             (
                 ("grants", 0, "when", "scopes"),
                 "a grant cannot depend on scopes",
-                "Name groups or claims: a grant that looks at scopes could grant itself.",
+                "Name groups or claims. A grant that depends on scopes could add scopes to itself.",
             ),
         ),
         (
@@ -301,7 +305,7 @@ def test_a_name_that_no_issuer_of_the_kind_has_is_named_with_the_cure_of_the_kin
     assert _wrong({**CI, "issuer": "https://oidc.circleci.com/org/orders"}) == [
         (
             ("issuer",),
-            "'https://oidc.circleci.com/org/orders' is not the name of a circleci issuer",
+            "'https://oidc.circleci.com/org/orders' is not the URL of a circleci issuer",
             'Write `issuer: "https://oidc.circleci.com/org/ORGANIZATION_ID"`, the id being a UUID.',
         )
     ]
@@ -311,8 +315,8 @@ def test_tokens_of_workloads_are_not_taken_with_any_audience() -> None:
     assert _wrong({"profile": "github-actions", "audiences": "any"}) == [
         (
             ("audiences",),
-            "github-actions tokens cannot be taken with any audience: one made for another service would count",
-            "List the audience that jobs ask for when they come here.",
+            "`audiences: any` would accept github-actions tokens for other services",
+            "List the audience that jobs request for this service.",
         )
     ]
 
@@ -384,7 +388,7 @@ def _grant_mistakes(when: dict[str, Any], profile: dict[str, Any] = PARTNER_FIEL
 
 
 def test_a_grant_that_looks_at_scopes_is_one_mistake_at_the_key() -> None:
-    fix = "Name groups or claims: a grant that looks at scopes could grant itself."
+    fix = "Name groups or claims. A grant that depends on scopes could add scopes to itself."
     place = ("grants", 0, "when", "scopes")
 
     assert _grant_mistakes({"scopes": "a", "groups": "b"}) == [
@@ -410,8 +414,8 @@ def test_a_grant_that_no_token_can_meet_says_how_it_could_be_met() -> None:
     assert mistake == Problem(
         ("grants", 0, "when"),
         "no github-actions token can meet the condition",
-        "These tokens have no groups, and `sub`, `repository_id`, `repository_owner_id` are strings: "
-        "put numbers in quotes.",
+        "These tokens have no groups, and `sub`, `repository_id`, `repository_owner_id` are strings. "
+        "Put numbers in quotes.",
     )
 
 
@@ -457,3 +461,14 @@ def test_an_https_url_or_a_loopback_one_is_a_web_url(url: str) -> None:
 )
 def test_any_other_url_is_none(url: str) -> None:
     assert refusal(url)
+
+
+def test_an_issuer_whose_derived_address_is_too_long_needs_a_jwks_uri() -> None:
+    issuer = "https://idp.example.com/" + "a" * (MAX_URL_CHARACTERS - 30)
+    problems: list[Problem] = []
+
+    read_issuer(MappingReader({"profile": "oidc", "issuer": issuer, "audiences": ["a"]}, (), problems), "long")
+
+    (problem,) = problems
+    assert (problem.path, problem.fix) == (("issuer",), "Write `jwks_uri`.")
+    assert "cannot be fetched: it is too long" in problem.message

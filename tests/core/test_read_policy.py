@@ -88,15 +88,15 @@ PARTS = "all_of, any_of, none_of"
         ({"issuers": []}, (("issuers",), "the list is empty", "Name at least one value, or leave the field out.")),
         (
             {"issuers": ["okta"]},
-            (("issuers",), "no issuer is called 'okta'", "Configured issuers: cognito, partner."),
+            (("issuers",), "there is no issuer 'okta'", "Configured issuers: cognito, partner."),
         ),
         (
             {"token_use": "refresh"},
-            (("token_use",), "'refresh' is not one of access, id, any", "Known here: access, id, any."),
+            (("token_use",), "'refresh' is not one of access, id, any", "Known: access, id, any."),
         ),
         (
             {"token_use": "default"},
-            (("token_use",), "'default' is not one of access, id, any", "Known here: access, id, any."),
+            (("token_use",), "'default' is not one of access, id, any", "Known: access, id, any."),
         ),
         ({"scopes": []}, (("scopes",), "the list is empty", "Name at least one value, or leave the field out.")),
         ({"scopes": {}}, (("scopes",), "the mapping is empty", f"Write one or more of {PARTS}.")),
@@ -105,7 +105,7 @@ PARTS = "all_of, any_of, none_of"
             (("scopes", "any_of"), "the list is empty", "Name at least one value, or leave the field out."),
         ),
         ({"scopes": {"any": "a"}}, (("scopes", "any"), "unknown field 'any'", "Did you mean `any_of`?")),
-        ({"scopes": {"x": "a"}}, (("scopes", "x"), "unknown field 'x'", f"Known here: {PARTS}.")),
+        ({"scopes": {"x": "a"}}, (("scopes", "x"), "unknown field 'x'", f"Known: {PARTS}.")),
         (
             {"scopes": "a b"},
             (("scopes",), "'a b' cannot be compared here", "Write one scope per entry, without spaces."),
@@ -138,7 +138,7 @@ PARTS = "all_of, any_of, none_of"
         ({"claims": {"x": float("nan")}}, (("claims", "x"), "nan cannot be compared here", "Write a plain value.")),
         (
             {"claims": {"x": {"y": "z"}}},
-            (("claims", "x", "y"), "unknown field 'y'", f"Known here: {PARTS}."),
+            (("claims", "x", "y"), "unknown field 'y'", f"Known: {PARTS}."),
         ),
         (
             {"claims": {"": "a"}},
@@ -146,7 +146,7 @@ PARTS = "all_of, any_of, none_of"
         ),
         (
             {"max_age": 0},
-            (("max_age",), "a duration from 1s to 3650d is needed, not 0", "Write `max_age: 30s`, say."),
+            (("max_age",), "a duration from 1s to 3650d is needed, not 0", "For example, write `max_age: 30s`."),
         ),
         ({"optional": "yes"}, (("optional",), "true or false is needed, not 'yes'", "Write `optional: true`.")),
         (
@@ -154,7 +154,7 @@ PARTS = "all_of, any_of, none_of"
             (
                 ("candidate",),
                 "'deny' cannot be the candidate",
-                "Name another policy, one without a candidate of its own: authenticated.",
+                "Name a policy that has no candidate: authenticated.",
             ),
         ),
         ({"candidate": 5}, (("candidate",), "a string is needed, not 5", 'Write `candidate: "..."`.')),
@@ -179,8 +179,8 @@ def test_a_claim_of_userinfo_that_the_policy_does_not_ask_for_is_a_mistake_at_th
 
     (mistake,) = mistakes.value.problems
     assert (mistake.path, mistake.on_key) == (("claims", "@userinfo/department"), True)
-    assert mistake.message == "the policy does not ask userinfo"
-    assert mistake.fix == "Write `userinfo: true` in it."
+    assert mistake.message == "the policy does not request userinfo"
+    assert mistake.fix == "Add `userinfo: true` to it."
 
 
 def test_each_mistake_is_reported_once_and_all_at_once() -> None:

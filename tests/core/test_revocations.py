@@ -229,8 +229,8 @@ def test_path_of_the_list_is_part_of_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("entry", "fix"),
     [
-        ({}, "Write one entry for each."),
-        ({"sub": "a", "issued_before": -1}, "Write seconds since 1970, as `iat` in the tokens has them."),
+        ({}, "Write a separate entry for each."),
+        ({"sub": "a", "issued_before": -1}, "Write seconds since 1970, like `iat` in a token."),
         ({"sub": "a", "isued_before": 5}, "Did you mean `issued_before`?"),
     ],
     ids=str,

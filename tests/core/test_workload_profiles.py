@@ -213,12 +213,12 @@ def test_github_and_gitlab_are_known_by_name() -> None:
 @pytest.mark.parametrize("profile", ["github-actions", "gitlab-ci", "kubernetes"])
 def test_workload_issuer_without_an_audience_is_a_mistake(profile: str) -> None:
     assert "audiences is missing" in _mistakes(profile=profile)
-    assert "one made for another service would count" in _mistakes(profile=profile, audiences="any")
+    assert "tokens for other services" in _mistakes(profile=profile, audiences="any")
 
 
 @pytest.mark.parametrize(
     "name", ["https://oidc.circleci.com", "https://oidc.circleci.com/org/orders", f"{CIRCLECI}/project"]
 )
 def test_circleci_issuer_must_name_its_organization(name: str) -> None:
-    assert "is not the name of a circleci issuer" in _mistakes(profile="circleci", issuer=name, audiences=["x"])
+    assert "is not the URL of a circleci issuer" in _mistakes(profile="circleci", issuer=name, audiences=["x"])
     assert "oidc.circleci.com/org/ORGANIZATION_ID" in _mistakes(profile="circleci", audiences=["x"])

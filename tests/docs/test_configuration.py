@@ -26,7 +26,7 @@ def _known(authz: dict[str, Any]) -> set[str]:
     with pytest.raises(ConfigurationError) as raised:
         compile_configuration(authz)
     (problem,) = raised.value.problems
-    return set(re.findall(r"[a-z_]+", problem.fix.removeprefix("Known here: ")))
+    return set(re.findall(r"[a-z_]+", problem.fix.removeprefix("Known: ")))
 
 
 def _documented(heading: str) -> list[str]:

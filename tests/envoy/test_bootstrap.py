@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from authz.core.problems import ConfigurationError
-from authz.envoy.bootstrap import MAX_SOCKET_PATH_BYTES, Bootstrap, read_bootstrap
+from authz.core.socket_path import MAX_SOCKET_PATH_BYTES
+from authz.envoy.bootstrap import Bootstrap, read_bootstrap
 from authz.tools.demo.requirements import shipped_envoy_yaml
 from tests.envoy.bootstraps import CLUSTER, NODE, bootstrap
 

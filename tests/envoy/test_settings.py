@@ -28,7 +28,7 @@ def test_the_shipped_file_has_no_warnings() -> None:
         ("{ policy: order-read }", "no policy is called 'order-read'"),
         ('{ policy: "" }', "context_extensions has no `policy`"),
         ('{ policy: "{ scpoes: [a] }" }', "scpoes: unknown field 'scpoes'. Did you mean `scopes`?"),
-        ('{ policy: "{ issuers: [other] }" }', "no issuer is called 'other'"),
+        ('{ policy: "{ issuers: [other] }" }', "there is no issuer 'other'"),
         ('{ policy: "{ scopes: [" }', "not YAML"),
         ('{ policy: "[a]" }', "a mapping is needed here, not a list"),
         ("{ policy: { scopes: [a] } }", "context extensions must be text, not a mapping"),

@@ -321,7 +321,7 @@ BREAKABLE: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     lambda patch: patch.setattr(decide_module, "verify", _breaks),
     lambda patch: patch.setattr(decide_module, "identify", _breaks),
     lambda patch: patch.setattr(decide_module, "judge_claims", _breaks),
-    lambda patch: patch.setattr(Renderer, "_write", _breaks),
+    lambda patch: patch.setattr(Renderer, "_encode_identity", _breaks),
 )
 
 

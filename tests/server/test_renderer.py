@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
 from authz.core.decision import Decision
+from authz.core.forward import read_forward
+from authz.core.identity import with_userinfo
+from authz.core.mapping_reader import MappingReader
 from authz.core.reasons import Reason
-from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _before, _kept
+from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _cached, _length_prefix
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.checks import Rig, access_token, partner_token
 
@@ -36,8 +40,6 @@ def test_answer_that_is_used_again_is_the_one_a_fresh_renderer_writes(rig: Rig, 
     for request_id in (*UUIDS, "not an id", *UUIDS):
         decision = rig.decide(token, "reading", x_request_id=request_id)
         fresh = Renderer("orders-api", rig.configuration.forward)
-        if decision.identity is not None:
-            decision.identity.written.clear()
         written = fresh.render(decision)
 
         assert rig.rules.renderer.render(decision) == written
@@ -127,7 +129,7 @@ def test_short_value_is_written_once_and_a_long_one_each_time() -> None:
         written.append(value)
         return value.encode()
 
-    keeping = _kept(write)
+    keeping = _cached(write)
 
     assert [keeping("subject", value) for value in (longest, longer) * 2] == [longest.encode(), longer.encode()] * 2
     assert written == [longest, longer, longer]
@@ -145,7 +147,7 @@ def test_long_subject_is_written_as_it_is(rig: Rig) -> None:
 def test_length_before_a_part_is_the_one_that_protobuf_writes(length: int) -> None:
     part = b"x" * length
 
-    assert _before(3, length) + part == pb.HeaderValue(raw_value=part).SerializeToString()
+    assert _length_prefix(3, length) + part == pb.HeaderValue(raw_value=part).SerializeToString()
 
 
 def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: Rig) -> None:
@@ -155,7 +157,35 @@ def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: R
     for token, policy, headers in product(tokens, ("reading", "authenticated", "public", "deny"), kinds):
         decision = rig.decide(token, policy, **headers)
         said_now = rig.rules.renderer.render(decision)
-        if decision.identity is not None:
-            decision.identity.written.clear()
 
         assert Renderer("orders-api", rig.configuration.forward).render(decision) == said_now
+
+
+def test_userinfo_changes_the_headers_that_the_same_renderer_wrote_before(rig: Rig) -> None:
+    """The identity with userinfo is another object, so it must not get the bytes cached for the first."""
+    forward = read_forward(MappingReader({"x-email": "@userinfo/email"}, (), []))
+    renderer, decision = Renderer("orders-api", forward), rig.decide(GOOD)
+    assert decision.identity is not None
+    completed = with_userinfo(decision.identity, {"sub": "a", "email": "jo@example.com"}, forward)
+
+    answers = [
+        pb.CheckResponse.FromString(renderer.render(replace(decision, identity=identity)))
+        for identity in (replace(decision.identity, headers=()), completed)
+    ]
+
+    sent = [{str(option.header.key) for option in answer.ok_response.headers} for answer in answers]
+    assert sent == [set(), {"x-email"}]
+
+
+def test_what_is_cached_for_an_identity_goes_with_it_and_does_not_grow_with_policies(rig: Rig) -> None:
+    renderer = Renderer("orders-api", rig.configuration.forward)
+    decisions = [rig.decide(GOOD, policy) for policy in ("reading", "authenticated", "staff")]
+    for decision in decisions:
+        renderer.render(decision)
+    assert len(renderer._encoded_identities) == 1
+
+    decisions.clear()
+    del decision
+    rig.rules.token_cache.forget(GOOD)
+
+    assert len(renderer._encoded_identities) == 0

@@ -132,7 +132,7 @@ def test_condition_on_the_answer_is_judged(handler: Handler, endpoint: KeyServer
     decision = handler.ask(access_token(), "sales")
 
     assert decision.reason is Reason.CLAIM_MISMATCH
-    assert decision.detail == "claim @userinfo/department is not as the policy demands"
+    assert decision.detail == "claim @userinfo/department does not meet the policy"
 
 
 @pytest.mark.parametrize("mode", [Mode.REFUSE_401, Mode.REFUSE_403])

@@ -373,18 +373,6 @@ def test_metadata_says_who_and_why_on_a_refusal() -> None:
     )
 
 
-def test_what_is_kept_with_an_identity_does_not_grow_with_the_policies_it_meets() -> None:
-    rig = Rig(dict(AUTHZ) | {"policies": {f"p{number}": {} for number in range(50)}})
-    token = access_token()
-
-    for number in range(50):
-        decision = rig.decide(token, f"p{number}")
-
-        assert metadata_of(rig.rules.renderer.render(decision))["policy"] == f"p{number}"
-        assert decision.identity is not None
-        assert len(decision.identity.written) == 1
-
-
 def test_no_answer_repeats_what_a_client_sent() -> None:
     secret = "SENTBYCLIENT"
     message = request_bytes(

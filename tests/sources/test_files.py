@@ -47,7 +47,7 @@ def test_a_file_without_one_bearer_token_is_refused_and_never_quoted(tmp_path: P
     with pytest.raises(FetchFailed) as failed:
         files.read_bearer(str(tmp_path / "token"))
 
-    assert failed.value.detail == "bearer_token_file: it does not hold one bearer token"
+    assert failed.value.detail == "bearer_token_file: it does not contain exactly one bearer token"
 
 
 def test_the_signature_differs_after_writing_replacing_and_switching_a_symlink(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.discovery import document_url
 from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed
-from authz.sources.key_documents import Client
+from authz.sources.key_documents import HttpsClient
 from authz.tools.init.answers import Endpoints
 
 _FIX = "Check --issuer, or give --authorization-endpoint and --token-endpoint."
@@ -37,7 +37,7 @@ def endpoints_of(issuer: str) -> Endpoints:
 
 
 async def _fetch(issuer: str) -> bytes:
-    return await Client("", BlockingWorker(), Environment()).get(document_url(issuer))
+    return await HttpsClient("", BlockingWorker(), Environment()).get(document_url(issuer))
 
 
 def _https(described: dict[str, Any], name: str) -> str:

@@ -49,7 +49,7 @@ def test_route_without_a_policy_is_the_operators_mistake(policies: PolicyLookup)
         ("{scopes: []}", "scopes"),
         ("{name: deny}", "'deny' cannot be a policy's name"),
         ('{name: "a\\nb"}', "cannot be a policy's name"),
-        ("{issuers: [nobody]}", "no issuer is called 'nobody'"),
+        ("{issuers: [nobody]}", "there is no issuer 'nobody'"),
         ("{unclosed", "not YAML"),
         ("[]", ""),
         ("42 43", ""),
