@@ -1,9 +1,9 @@
-"""One connection of a server that speaks unary gRPC: feed it bytes, take requests, hand it answers, write what it says.
+"""The server side of one HTTP/2 connection for unary gRPC: bytes in, requests out, responses in, bytes out.
 
-Rules of this file. Nothing a peer sends raises: a rule that it breaks ends the stream or the connection (RFC 9113
-section 5.4). A request is handed over once, when its message is complete. `_streams` holds exactly the streams that are
-open here; a stream that is not in it is idle if its number is above `_last_stream_id`, and closed if not. Bytes of an
-unfinished message stay in the connection's window until it is finished. Time is an argument.
+Rules of this file. No input raises: if the peer breaks a rule, the stream or the connection ends (RFC 9113 section
+5.4). A request is returned once, when its message is complete. `_streams` contains exactly the open streams. Any other stream
+is idle if its number is above `_last_stream_id`, and closed otherwise. The bytes of an unfinished message count against
+the connection's window until the message is complete. The time is an argument.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from authz.http2.responses import DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, Respons
 from authz.http2.stream import RECEIVED, RECEIVING, Request
 
 _WINDOW_STEP = limits.CONNECTION_WINDOW // 4
-"""Bytes that are given back to the peer at once: a WINDOW_UPDATE for every message would be a frame for every call."""
+"""The window is returned in steps of this size. A WINDOW_UPDATE for every message would be one more frame per call."""
 
 _PREFIX = Struct(">BI").unpack_from
-"""gRPC's prefix of a message: whether it is compressed, and its length."""
+"""gRPC's message prefix: the compression flag and the length."""
 
 _NO_MESSAGE = status_response(DEADLINE_EXCEEDED, "no message came in time")
 _NO_ROOM = status_response(RESOURCE_EXHAUSTED, "too many unfinished messages")
 
 
 class Connection(Control):
-    """The server's end of one HTTP/2 connection."""
+    """The server side of one HTTP/2 connection."""
 
     def __init__(
         self, shared: Shared, remembered: dict[bytes, RequestHead], now: float, table_size: int = limits.TABLE_SIZE
@@ -62,7 +62,7 @@ class Connection(Control):
         self._continuations = 0
 
     def receive_data(self, data: bytes, now: float) -> list[Request]:
-        """Take in what the socket gave. Returns requests that are complete, and those that were taken back (CLOSED)."""
+        """Process bytes from the socket. Returns complete requests, and cancelled ones in the state CLOSED."""
         self._now = now
         events = self._events = []
         if self.is_closed:
@@ -79,7 +79,7 @@ class Connection(Control):
         return events
 
     def expire(self, now: float) -> list[Request]:
-        """Look at the time: called every second, and every tenth of one while `shared.unfinished_calls`."""
+        """Apply the time limits. Call it every second, and every 0.1 s while `shared.unfinished_calls` is not 0."""
         self._now = now
         events = self._events = []
         try:
@@ -101,7 +101,7 @@ class Connection(Control):
             self._reset(request.stream_id, ErrorCode.CANCEL)
 
     def terminate(self) -> list[Request]:
-        """The socket is gone. Returns the requests that nobody waits for any more."""
+        """Close after the socket was lost. Returns the requests that are cancelled by it."""
         self._events = []
         self._close()
         return self._events
@@ -113,7 +113,7 @@ class Connection(Control):
         self._outbox.frames.append(goaway(max(self._last_stream_id, 0), fault.code, fault.text))
 
     def _take_preface(self, data: bytes) -> int:
-        """Where the first frame begins; the end of the data while the preface is not complete."""
+        """Return the offset of the first frame, 0 while the preface is incomplete."""
         if len(data) < len(PREFACE) and PREFACE.startswith(data):
             return 0
         if not data.startswith(PREFACE):
@@ -122,7 +122,7 @@ class Connection(Control):
         return len(PREFACE)
 
     def _take_frames(self, data: bytes, at: int) -> int:
-        """Act on every whole frame. Returns where the first that is not whole begins."""
+        """Process every complete frame. Returns the offset of the first incomplete one."""
         size = len(data) if self._has_preface else 0
         on_data, on_headers, unpack = self._on_data, self._on_headers, HEAD.unpack_from
         while size - at >= HEAD_BYTES:
@@ -148,7 +148,7 @@ class Connection(Control):
                 self._on_control(kind, flags, stream_id, payload)
         return at
 
-    # Requests that begin
+    # New requests
 
     def _on_headers(self, flags: int, stream_id: int, block: bytes) -> None:
         if not stream_id & 1:
@@ -201,7 +201,7 @@ class Connection(Control):
                 self._complete(request)
 
     def _on_later_block(self, flags: int, stream_id: int, block: bytes) -> None:
-        """A header block on a stream that was opened before: trailers, or a mistake."""
+        """Process a header block on a stream that is already open: trailers, or a protocol error."""
         fields = self._blocks.decode(block)
         request = self._streams.get(stream_id)
         if request is None:
@@ -263,7 +263,7 @@ class Connection(Control):
             self._reset(stream_id, ErrorCode.STREAM_CLOSED)
 
     def _on_part(self, flags: int, request: Request, payload: bytes) -> None:
-        """DATA that is not a whole message, or is for a request that will not be handed over."""
+        """Process DATA that is not a whole message, or belongs to a request that is refused."""
         if not payload and not flags & END_STREAM:
             self._spend("empty_frames", limits.MAX_EMPTY_FRAMES)
         request.received += len(payload)
@@ -288,7 +288,7 @@ class Connection(Control):
             self._end_early(request, _NO_ROOM)
 
     def _complete(self, request: Request) -> None:
-        """The peer has sent all of its request: hand it over, or answer it."""
+        """The request is complete: return it as an event, or respond to it."""
         head, body = request.head, request.body or bytearray()
         if head.content_length not in {None, request.received}:
             self._reset(request.stream_id, ErrorCode.PROTOCOL_ERROR)
@@ -303,20 +303,20 @@ class Connection(Control):
             request.state = RECEIVED
             self.respond(request, response)
 
-    # Answers
+    # Responses
 
     def send_message(self, request: Request, message: bytes) -> None:
-        """Answer with a message. Nothing if the request was taken back."""
+        """Respond with a message. Does nothing if the request was cancelled."""
         if request.state == RECEIVED:
             self._answered += 1
             self._sent(request, is_sent=self._outbox.answer(request, message))
 
     def send_status(self, request: Request, code: int, text: str) -> None:
-        """Answer with a gRPC status. Nothing if the request was taken back."""
+        """Respond with a gRPC status. Does nothing if the request was cancelled."""
         self.respond(request, status_response(code, text))
 
     def respond(self, request: Request, response: Response) -> None:
-        """Answer with a response as it is. Nothing if the request was taken back."""
+        """Respond with a prepared response. Does nothing if the request was cancelled."""
         if request.state == RECEIVED:
             self._answered += 1
             self._sent(request, is_sent=self._outbox.respond(request, response))
@@ -328,7 +328,7 @@ class Connection(Control):
             request.since = self._now
 
     def data_to_send(self) -> bytes:
-        """What is to be written, once."""
+        """Return the bytes to write, once."""
         frames = self._outbox.frames
         data = b"".join(frames)
         frames.clear()

@@ -1,4 +1,4 @@
-"""What one connection knows, and the frames that steer it: SETTINGS, PING, GOAWAY, WINDOW_UPDATE, RST_STREAM."""
+"""The state of a connection, and its control frames: SETTINGS, PING, GOAWAY, WINDOW_UPDATE, RST_STREAM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from authz.http2.responses import Response
 from authz.http2.stream import CLOSED, RECEIVED, RECEIVING, Request
 
 _DRAIN_PING = b"draining"
-"""A peer that has answered this PING has read the GOAWAY before it (RFC 9113 section 6.8)."""
+"""If the peer acknowledges this PING, it has read the GOAWAY before it (RFC 9113 section 6.8)."""
 
 _SETTINGS_ACK = frames.frame(frames.SETTINGS, frames.ACK, 0)
 _MAX_IGNORED = 2 * limits.MAX_STREAMS_PER_CONNECTION
@@ -23,7 +23,7 @@ _MAX_SKIPPED = 64
 
 
 def _greeting(table_size: int) -> bytes:
-    """The server's preface (RFC 9113 section 3.4), and the rest of the connection's window."""
+    """The server's preface (RFC 9113 section 3.4), and the WINDOW_UPDATE that opens the connection's window."""
     values = {
         frames.HEADER_TABLE_SIZE: table_size,
         frames.MAX_CONCURRENT_STREAMS: limits.MAX_STREAMS_PER_CONNECTION,
@@ -38,21 +38,21 @@ class Control:
 
     def __init__(self, shared: Shared, remembered: dict[bytes, RequestHead], now: float, table_size: int) -> None:
         self.is_closed = False
-        """Whether this side has ended: nothing more is read, and the rest is to be written."""
+        """Whether this side has ended. Input is ignored, and the remaining output still has to be written."""
         self.is_acknowledged = False
-        """Whether the peer obeys our settings."""
+        """Whether the peer has acknowledged the settings."""
         self._shared = shared
         self._blocks = HeaderBlocks(remembered, table_size)
         self._outbox = Outbox()
         self._outbox.frames.append(_greeting(table_size))
         self._events: list[Request] = []
         self._since = self._now = now
-        self._expected: int | None = frames.SETTINGS  # the only type of frame that may come next
+        self._expected: int | None = frames.SETTINGS  # the only frame type that is allowed next
         self._streams: dict[int, Request] = {}
         self._last_stream_id = -1
         self._last_served_id = frames.MAX_STREAM_ID
-        self._skipped: deque[range] = deque(maxlen=_MAX_SKIPPED)  # streams that were closed by never being opened
-        self._ignored: dict[int, None] = {}  # streams that this side ended first: what is under way is dropped
+        self._skipped: deque[range] = deque(maxlen=_MAX_SKIPPED)  # closed without having been opened
+        self._ignored: dict[int, None] = {}  # ended by this side first: frames in transit are dropped
         self._receive_window = limits.CONNECTION_WINDOW
         self._consumed = 0
         self._answered = 0
@@ -61,7 +61,7 @@ class Control:
 
     @property
     def has_output(self) -> bool:
-        """Whether `data_to_send` has something."""
+        """Whether `data_to_send` returns any bytes."""
         return bool(self._outbox.frames)
 
     @property
@@ -71,18 +71,18 @@ class Control:
 
     @property
     def is_drained(self) -> bool:
-        """Whether it has said its last GOAWAY, and nothing is open."""
+        """Whether the last GOAWAY was sent and no stream is open."""
         return self._last_served_id != frames.MAX_STREAM_ID and not self._streams
 
     def start_drain(self) -> None:
-        """Tell the peer to open no more streams; those that are under way are served (RFC 9113 section 6.8)."""
+        """Ask the peer to open no more streams. Streams in transit are still served (RFC 9113 section 6.8)."""
         if not self._is_draining and not self.is_closed:
             self._is_draining = True
             self._outbox.frames.append(frames.goaway(frames.MAX_STREAM_ID, ErrorCode.NO_ERROR))
             self._outbox.frames.append(frames.frame(frames.PING, 0, 0, _DRAIN_PING))
 
     def finish_drain(self) -> None:
-        """Serve no stream that is not open by now."""
+        """Refuse every stream that is not open yet."""
         if self._last_served_id == frames.MAX_STREAM_ID and not self.is_closed:
             self._last_served_id = max(self._last_stream_id, 0)
             self._outbox.frames.append(frames.goaway(self._last_served_id, ErrorCode.NO_ERROR))
@@ -131,7 +131,7 @@ class Control:
             self.finish_drain()
 
     def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        """The peer opens no more streams, and waits for those that are open: nothing changes here."""
+        """The peer opens no more streams and waits for its open ones. No state changes."""
         _require(stream_id == 0, "GOAWAY on a stream")
         _require_size(len(payload) >= 8)  # noqa: PLR2004 - RFC 9113 section 6.8
         self._spend("idle_frames", limits.MAX_IDLE_FRAMES)
@@ -186,7 +186,7 @@ class Control:
     # Ends of streams
 
     def _reset(self, stream_id: int, code: ErrorCode) -> None:
-        """End one stream (RFC 9113 section 5.4.2). What makes us do so is counted like the peer's own resets."""
+        """End one stream (RFC 9113 section 5.4.2). Counted like a reset by the peer, because the peer caused it."""
         request = self._streams.get(stream_id)
         if request is not None:
             self._drop(request)
@@ -195,7 +195,7 @@ class Control:
         self._spend("resets", limits.MAX_RESETS, per_answer=1)
 
     def _end_early(self, request: Request, response: Response) -> None:
-        """Answer before the request is complete, and ask for no more of it (RFC 9113 section 8.1)."""
+        """Respond before the request is complete, and stop the upload with RST_STREAM (RFC 9113 section 8.1)."""
         self._release(request)
         request.state = RECEIVED
         self._outbox.respond(request, response)
@@ -205,14 +205,14 @@ class Control:
         self._spend("resets", limits.MAX_RESETS, per_answer=1)
 
     def _ignore(self, stream_id: int) -> None:
-        """Drop what the peer sent on a stream before it learned that the stream has ended (RFC 9113 section 5.1)."""
+        """Drop frames that the peer sent before it received the end of the stream (RFC 9113 section 5.1)."""
         self._ignored[stream_id] = None
         if len(self._ignored) > _MAX_IGNORED:
             for old in list(islice(self._ignored, _MAX_IGNORED // 2)):
                 del self._ignored[old]
 
     def _drop(self, request: Request) -> None:
-        """Forget a stream, and take its request back if it was handed over."""
+        """Remove a stream, and cancel its request if it was returned as an event."""
         if request.state == RECEIVING:
             self._release(request)
         elif request.state == RECEIVED:
@@ -222,7 +222,7 @@ class Control:
         self._streams.pop(request.stream_id, None)
 
     def _release(self, request: Request) -> None:
-        """Give back what an unfinished message takes."""
+        """Release the budget of an unfinished message."""
         size = len(request.body) if request.body else 0
         self._shared.unfinished_calls -= 1
         self._shared.unfinished_bytes -= size
@@ -240,7 +240,7 @@ class Control:
             self._drop(request)
 
     def _spend(self, cause: str, limit: int, per_answer: int = limits.FRAMES_PER_ANSWER) -> None:
-        """Count a frame that is no call; too many of them beside the calls that were answered are an attack."""
+        """Count a frame that carries no call. Too many of them per completed call are an attack."""
         self._spent[cause] += 1
         if self._spent[cause] > limit + per_answer * self._answered:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"too many {cause.replace('_', ' ')}", cause)

@@ -1,4 +1,4 @@
-"""How frames are laid out, and the numbers of types, flags, settings and errors (RFC 9113 sections 4, 6, 7, 11)."""
+"""Frame layout, and the numbers of types, flags, settings and errors (RFC 9113 sections 4, 6, 7, 11)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 from struct import Struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""What a client sends first (RFC 9113 section 3.4)."""
+"""The first bytes of a client (RFC 9113 section 3.4)."""
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 
@@ -24,7 +24,7 @@ MAX_FRAME_SIZE = 5
 MAX_HEADER_LIST_SIZE = 6
 
 HEAD = Struct(">IBI")
-"""A frame's first nine bytes, read as: length and type in one number, flags, stream."""
+"""The nine bytes of a frame header: length and type in one number, flags, stream."""
 HEAD_BYTES = 9
 SETTING = Struct(">HI")
 
@@ -36,7 +36,7 @@ MAX_STREAM_ID = 2**31 - 1
 
 
 class ErrorCode(IntEnum):
-    """Why a stream or a connection ends (RFC 9113 section 7)."""
+    """Error codes of streams and connections (RFC 9113 section 7)."""
 
     NO_ERROR = 0x0
     PROTOCOL_ERROR = 0x1
@@ -75,7 +75,7 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
 
 
 def window_update(stream_id: int, increment: int) -> bytes:
-    """Allow the peer to send so many more bytes on a stream; stream 0 is the connection."""
+    """A WINDOW_UPDATE frame: this many more bytes for a stream, or for the connection if it is stream 0."""
     return frame(WINDOW_UPDATE, 0, stream_id, increment.to_bytes(4, "big"))
 
 
@@ -85,7 +85,7 @@ def rst_stream(stream_id: int, code: ErrorCode) -> bytes:
 
 
 def goaway(last_stream_id: int, code: ErrorCode, text: str = "") -> bytes:
-    """No stream above this one will be served."""
+    """A GOAWAY frame: no stream above this one is served."""
     return frame(GOAWAY, 0, 0, last_stream_id.to_bytes(4, "big") + code.to_bytes(4, "big") + text.encode())
 
 

@@ -1,4 +1,4 @@
-"""gRPC's framing of a message in DATA: one byte for compression, four for the length (gRPC over HTTP/2)."""
+"""gRPC's message framing in DATA: one byte for compression, four for the length (gRPC over HTTP/2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CUT_SHORT = status_response(INTERNAL, "the message is cut short")
 
 
 def message_fault(body: bytes | bytearray, *, is_whole: bool) -> Response | None:
-    """Why what has arrived is not one uncompressed message, or the beginning of one; None if it is."""
+    """Return the error response if the bytes are not one uncompressed message or its beginning, else None."""
     if body and body[0]:
         return _COMPRESSED if body[0] == 1 else _UNKNOWN_FLAGS
     length = int.from_bytes(body[1:PREFIX_BYTES], "big") if len(body) >= PREFIX_BYTES else 0

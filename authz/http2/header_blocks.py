@@ -1,8 +1,8 @@
-"""Decoding header blocks (RFC 7541), and remembering what they mean once equal bytes mean equal headers.
+"""Decode header blocks (RFC 7541), and cache them once equal bytes mean equal headers.
 
-A block may refer to what earlier blocks left in the dynamic table. We announce a table of size 0, so that from the
-first block after the peer's acknowledgement no block depends on another: then one memory serves all connections. Until
-then nothing is remembered, and the decoder keeps the table.
+A block can refer to entries that earlier blocks put into the dynamic table. This server announces a table of size 0.
+From the first block after the peer's acknowledgement on, no block depends on another, so one cache serves all
+connections. Until then nothing is cached, and the decoder keeps the table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from authz.http2.request_head import RequestHead, read_request_head
 
 
 class HeaderBlocks:
-    """The header blocks of one connection. Every block that arrives must pass through here, in order."""
+    """The header blocks of one connection. Every received block must be decoded here, in order."""
 
     def __init__(self, remembered: dict[bytes, RequestHead], table_size: int) -> None:
         self._decoder = Decoder(MAX_HEADER_LIST_BYTES)
@@ -23,15 +23,15 @@ class HeaderBlocks:
         self._table_size = table_size
         self._are_independent = False
         self.known: dict[bytes, RequestHead] = {}
-        """What blocks mean that need no decoding. Empty while blocks depend on each other."""
+        """Decoded blocks by their bytes. Empty while blocks depend on each other."""
 
     def acknowledge(self) -> None:
-        """The peer has read our table size. Its next block must say that it obeys (RFC 9113 section 4.3.1)."""
+        """The peer acknowledged the table size. Its next block must begin with an update (RFC 9113 section 4.3.1)."""
         self._decoder.max_allowed_table_size = self._table_size
         self._are_independent = self._table_size == 0
 
     def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
-        """The fields of a block. Raises ConnectionFault: after a block that cannot be read, none can be."""
+        """Return the fields of a block. Raises ConnectionFault: after an error no later block can be decoded."""
         try:
             fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
         except OversizedHeaderListError as error:
@@ -43,7 +43,7 @@ class HeaderBlocks:
         return fields
 
     def read(self, block: bytes) -> RequestHead:
-        """What the block of a new stream means. Raises ConnectionFault, and StreamFault if it is malformed."""
+        """Return the request head of a new stream. Raises ConnectionFault, or StreamFault if it is malformed."""
         head = read_request_head(self.decode(block))
         if self._are_independent and len(block) <= MAX_REMEMBERED_BLOCK_BYTES:
             if len(self._remembered) >= MAX_REMEMBERED_BLOCKS:

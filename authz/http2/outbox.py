@@ -1,4 +1,4 @@
-"""What goes to the peer: frames in order, and answers that wait for its flow-control windows (RFC 9113 section 5.2)."""
+"""Output: frames in order, and responses that wait for the peer's flow-control windows (RFC 9113 section 5.2)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _TRAILERS_HEAD = frame(HEADERS, END_HEADERS | END_STREAM, 0, GRPC_OK)[:5]
 
 
 class Outbox:
-    """The sending side of one connection. A block never exceeds a frame: ours are under a kilobyte."""
+    """The sending side of one connection. Header blocks here are under a kilobyte, so one frame holds each."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
-        """What to write, in this order."""
+        """The frames to write, in order."""
         self.initial_window = DEFAULT_WINDOW
         self.max_frame_bytes = SMALLEST_MAX_FRAME_BYTES
         self.table_size_is_due = False
@@ -41,7 +41,7 @@ class Outbox:
         self._waiting: dict[int, Request] = {}
 
     def answer(self, request: Request, message: bytes) -> bool:
-        """Answer with a message and status OK. Returns whether all of it is on its way."""
+        """Queue a message with status OK. Returns whether all of it could be sent."""
         size = len(message) + 5
         if (
             size > self._window
@@ -54,7 +54,7 @@ class Outbox:
             return self._begin(request, GRPC_HEADERS, data, trailers)
         self._window -= size
         stream_id = _ID(request.stream_id)
-        # One allocation for the three frames of nearly every answer.
+        # One allocation for the three frames of nearly every response.
         self.frames.append(
             b"".join(
                 (
@@ -73,7 +73,7 @@ class Outbox:
         return True
 
     def respond(self, request: Request, response: Response) -> bool:
-        """Answer with a response that was made before. Returns whether all of it is on its way."""
+        """Queue a prepared response. Returns whether all of it could be sent."""
         return self._begin(request, response.block, response.body, b"")
 
     def _begin(self, request: Request, block: bytes, data: bytes, trailers: bytes) -> bool:
@@ -84,7 +84,7 @@ class Outbox:
         return self._send_some(request)
 
     def _send_some(self, request: Request) -> bool:
-        """Send what the windows allow. Returns whether the stream has ended with it."""
+        """Send as much as the windows allow. Returns whether that ended the stream."""
         unsent = request.unsent or memoryview(b"")
         while unsent:
             size = min(self._window, self.initial_window + request.window, self.max_frame_bytes, len(unsent))
@@ -104,25 +104,25 @@ class Outbox:
         return True
 
     def send_waiting(self) -> list[Request]:
-        """Go on with the answers that wait, after a window grew. Returns those that are on their way now."""
+        """Continue waiting responses after a window grew. Returns the requests whose responses are now complete."""
         return [request for request in list(self._waiting.values()) if self._send_some(request)]
 
     def forget(self, request: Request) -> None:
-        """Drop the rest of an answer."""
+        """Drop the rest of a response."""
         self._waiting.pop(request.stream_id, None)
 
     def late(self, before: float) -> list[Request]:
-        """Answers that have waited since before this time."""
+        """The requests whose responses have waited since before this time."""
         return [request for request in self._waiting.values() if request.since < before]
 
     def widen(self, increment: int) -> None:
-        """The peer lets the connection send more."""
+        """Enlarge the connection's send window."""
         if self._window + increment > MAX_WINDOW:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window is too large")
         self._window += increment
 
     def widen_stream(self, request: Request, increment: int) -> None:
-        """The peer lets a stream send more."""
+        """Enlarge a stream's send window."""
         if self.initial_window + request.window + increment > MAX_WINDOW:
             raise StreamFault(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window is too large")
         request.window += increment

@@ -1,7 +1,7 @@
-"""A header list read once: is it well formed (RFC 9113 section 8), is it gRPC, and what does the call need of it.
+"""Read the header list of a request: is it well formed (RFC 9113 section 8), is it gRPC, and which fields matter.
 
-Malformed lists end the stream. Well-formed ones that are not gRPC get an HTTP answer, so that a browser or a probe that
-comes to the wrong port is told so.
+A malformed list ends the stream. A well-formed request that is not gRPC gets an HTTP response, so that a browser or a
+probe on the wrong port learns why.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _GRPC = re.compile(rb"application/grpc(?:[+;].*)?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What a call needs of its header list."""
+    """The parts of a header list that a call needs."""
 
     path: str
     """The method's full name: `/package.Service/Method`."""
     timeout_seconds: float
-    """`grpc-timeout`; infinite if the caller set none."""
+    """`grpc-timeout`, infinite if the caller set none."""
     traceparent: str
     content_length: int | None
     response: Response | None
-    """The answer to a request that is no gRPC call, or one that cannot be read; None for a gRPC call."""
+    """The response to a request that is not a valid gRPC call. None for a valid one."""
 
 
 def read_request_head(fields: Iterable[tuple[bytes, bytes]]) -> RequestHead:
@@ -73,7 +73,7 @@ def require_trailers(fields: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def _split(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
-    """Pseudo-header fields and the others. The last of equal names counts, if they may come more than once."""
+    """Split into pseudo-header and regular fields. If a repeatable name occurs more than once, the last one is used."""
     pseudo: dict[bytes, bytes] = {}
     regular: dict[bytes, bytes] = {}
     for name, value in fields:
@@ -101,7 +101,7 @@ def _content_length(value: bytes | None) -> int | None:
 
 
 def _timeout(value: bytes | None) -> float | None:
-    """Seconds; infinite if there is none, None if it cannot be read."""
+    """Seconds, infinite if there is no field, None if it is invalid."""
     if value is None:
         return inf
     match = _TIMEOUT.fullmatch(value)

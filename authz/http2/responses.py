@@ -1,4 +1,4 @@
-"""Responses as header blocks and bodies, written once: gRPC's answers, its statuses, and HTTP's for everybody else.
+"""Prepared responses: gRPC messages and statuses, and HTTP responses to clients that do not speak gRPC.
 
 Our blocks use HPACK's static table and literals without indexing (RFC 7541 section 6.2.2) and never the dynamic table:
 the same block is right at any time on any connection.
@@ -23,7 +23,7 @@ _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if code != ord("%")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response whose header block ends it, or whose body does."""
+    """A response with a header block and an optional body."""
 
     block: bytes
     body: bytes = b""
@@ -43,7 +43,7 @@ def _integer(value: int, prefix_bits: int, first: int = 0) -> bytes:
 
 
 def _literal(name: int | bytes, value: bytes) -> bytes:
-    """A field by its name, or by the name's place in the static table."""
+    """A field, with its name or the name's index in the static table."""
     head = _integer(name, 4) if isinstance(name, int) else b"\0" + _integer(len(name), 7) + name
     return head + _integer(len(value), 7) + value
 
@@ -68,6 +68,6 @@ def status_response(code: int, text: str) -> Response:
 
 @lru_cache(maxsize=8)
 def http_response(status: int, body: bytes) -> Response:
-    """An HTTP answer to somebody who does not speak gRPC."""
+    """An HTTP response to a client that does not speak gRPC."""
     block = _literal(_STATUS, b"%d" % status) + _literal(_CONTENT_TYPE, b"text/plain") + _literal(_ALLOW, b"POST")
     return Response(block, body)

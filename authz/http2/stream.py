@@ -1,4 +1,4 @@
-"""One stream: a request that arrives, is handed over, and is answered."""
+"""One stream: a request is received, returned as an event, and responded to."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from authz.http2.request_head import RequestHead
 RECEIVING = 0
 """Its message is not complete."""
 RECEIVED = 1
-"""Handed over, and not answered."""
+"""Returned as an event, without a response yet."""
 SENDING = 2
-"""Its answer waits for the peer's window."""
+"""Its response waits for the peer's window."""
 CLOSED = 3
 
 
 class Request:
-    """A gRPC call. As an event of a connection it is complete; a later event with the same object took it back."""
+    """A gRPC call. A connection returns it when it is complete, and again in the state CLOSED if it is cancelled."""
 
     __slots__ = ("body", "head", "message", "received", "since", "state", "stream_id", "trailers", "unsent", "window")
 
@@ -22,16 +22,16 @@ class Request:
         self.stream_id = stream_id
         self.head = head
         self.since = since
-        """When its first frame came; later, when its answer began to wait."""
+        """The time of its first frame; later, the time when its response began to wait."""
         self.state = RECEIVING
         self.message = b""
-        """Without gRPC's prefix, once it is complete."""
+        """The message without gRPC's prefix, once it is complete."""
         self.body: bytearray | None = None
-        """What has come of a message that is not complete."""
+        """The received part of an incomplete message."""
         self.received = 0
         """Bytes of DATA without padding."""
         self.window = 0
-        """What WINDOW_UPDATE added to the peer's initial window, less what was sent."""
+        """The sum of WINDOW_UPDATE increments minus the bytes sent, relative to the peer's initial window."""
         self.unsent: memoryview | None = None
         self.trailers = b""
-        """The frames that follow the last byte of the answer."""
+        """The frames after the last byte of the body."""

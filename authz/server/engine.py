@@ -1,4 +1,4 @@
-"""What carries calls: the four things a data plane does, and what a handler may answer with.
+"""The interface of a data plane, and the results that a handler can return.
 
 A handler is given a message and a call. It returns the answer, or None and later says `call.reply(answer)`, once, from
 any thread; where its protocol wants it, it returns a Status. It never raises. http2_engine.py and grpc_engine.py both
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_IN_FLIGHT = 1024
-"""Calls accepted and not yet answered. At some 100 us each, what is behind them has passed Envoy's 200 ms deadline."""
+"""The most calls without a response. At about 100 us each, later calls would miss Envoy's 200 ms deadline."""
 
 
 class Call(Protocol):
@@ -30,7 +30,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A gRPC status other than OK, in place of an answer."""
+    """A gRPC status other than OK, instead of a message."""
 
     code: int
     message: str
@@ -45,7 +45,7 @@ Handler = Callable[[bytes, Call], bytes | Status | None]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The methods that are served, and the answer to a call that is one too many."""
+    """The methods by name, and the handler for calls above the limit."""
 
     methods: Mapping[str, Handler]
     """By full name: `/package.Service/Method`."""
@@ -57,7 +57,7 @@ class Engine(Protocol):
 
     @property
     def in_flight(self) -> int:
-        """Calls accepted and not yet answered."""
+        """The number of accepted calls without a response."""
 
     @property
     def turns(self) -> int:
@@ -65,14 +65,14 @@ class Engine(Protocol):
 
     @property
     def ended(self) -> Mapping[str, int]:
-        """Connections and streams that were ended on this side, by cause; empty if the engine does not say."""
+        """Connections and streams that this side ended, by cause. Empty if the engine does not count them."""
 
     def serve(self) -> None:
-        """Carry calls until `stop`, then finish those that are in flight."""
+        """Serve until `stop` is called, then finish the calls in flight."""
 
     def stop(self, grace_seconds: float) -> None:
-        """Accept no more calls, let those in flight finish within the time. From any thread."""
+        """Accept no more calls, and let calls in flight finish within the time. Safe from any thread."""
 
 
 class CannotListen(Exception):
-    """The address cannot be served on. The message says why and what to do."""
+    """The address cannot be bound. The message says why and how to fix it."""

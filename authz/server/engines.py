@@ -1,4 +1,4 @@
-"""Which data plane carries the calls: our own HTTP/2 server half, or grpcio's public server."""
+"""The choice of the data plane: the HTTP/2 server half of this package, or grpcio's public server."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ OPTIONS = (
 """Channel arguments."""
 
 LONGEST_WAIT_SECONDS = 30.0
-"""For a reply that comes later, where the caller sets no deadline."""
+"""The longest wait for a deferred response if the caller sets no deadline."""
 
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -56,24 +56,24 @@ class GrpcCall:
         self._answer: Future[bytes] = Future()
 
     def seconds_left(self) -> float:
-        """Seconds until the caller's deadline; infinite where it set none."""
+        """Seconds until the caller's deadline, infinite if it set none."""
         left = self._context.time_remaining()
         return float("inf") if left is None else float(left)
 
     def traceparent(self) -> str:
-        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty where it sent none."""
+        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty if it sent none."""
         for name, value in self._context.invocation_metadata():
             if name == "traceparent" and isinstance(value, str):
                 return value
         return ""
 
     def reply(self, message: bytes) -> None:
-        """Answer later, from any thread. Nothing where the call has been answered or given up."""
+        """Respond from any thread. Does nothing if the call has a response already or was cancelled."""
         with suppress(InvalidStateError):
             self._answer.set_result(message)
 
     def wait(self) -> bytes | Status:
-        """The later answer, or the status where none came in time or the call ended meanwhile."""
+        """Return the deferred response, or a status if none came in time or the call has ended."""
         self._context.add_callback(self._answer.cancel)
         try:
             return self._answer.result(min(self.seconds_left(), LONGEST_WAIT_SECONDS))
@@ -125,7 +125,7 @@ class GrpcEngine:
 
     @property
     def in_flight(self) -> int:
-        """Calls accepted and not yet answered, those that no thread has taken up included."""
+        """The number of accepted calls without a response, including queued ones."""
         return self._pool.unfinished
 
     @property
@@ -134,7 +134,7 @@ class GrpcEngine:
         return {}
 
     def serve(self) -> None:
-        """Carry calls until `stop`, then finish those that are in flight."""
+        """Serve until `stop` is called, then finish the calls in flight."""
         with self._lock:
             self._started = not self._stopped.is_set()
             if self._started:
@@ -178,7 +178,7 @@ def _over() -> threading.Event:
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # not generic when it runs
-    """The method table; what is not in it is UNIMPLEMENTED."""
+    """The method table. Any other method is UNIMPLEMENTED."""
 
     def __init__(self, server: GrpcEngine, service: Service) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""The data plane: one thread, one epoll, every socket non-blocking, HTTP/2 in our own hands (docs/adr/0007).
+"""The default data plane: one thread, one epoll, non-blocking sockets, and authz.http2 (docs/adr/0007).
 
 Rules of this file. `serve` owns its thread, and only that thread touches sockets and connections; other threads hand it
 replies and the order to stop, and wake it. A call is answered at most once. All that has arrived is taken up before any
@@ -32,28 +32,28 @@ from authz.server.listener import ListeningSocket
 from authz.server.peer import UNREAD_SECONDS, Peer
 
 MAX_CONNECTIONS = 512
-"""Connections at a time. Envoy has one for each of its threads; half of the usual limit of 1024 file descriptors."""
+"""The most open connections. Envoy opens one per worker thread. Half of the usual limit of 1024 file descriptors."""
 
 FLUSH_AFTER = 8
-"""Answers of a burst that are written together. All at once makes client and server take turns, one by one costs a
+"""Responses of a burst that are written together. All at once makes client and server take turns, one by one costs a
 system call each; measured through Envoy, requests/s against jwt_authn + rbac: all 0.72, one 0.82, four 0.88, eight
 0.93."""
 
 TAKE_UP_AFTER = 32
-"""Calls that are handled before the loop looks for new ones."""
+"""Calls handled before the loop polls the sockets again."""
 
 IDLE_TURN_SECONDS = 1.0
-"""The longest the loop sleeps, so that whoever asks sees it turn."""
+"""The longest sleep of the loop, so that `turns` grows and the probe sees a live loop."""
 
 BUSY_TURN_SECONDS = 0.1
-"""The same while messages are unfinished or the loop is to end, so that a limit of a second holds."""
+"""The longest sleep while messages are unfinished or the loop ends, so that limits of a second hold."""
 
 DRAIN_ACK_SECONDS = 1.0
-"""For a client to confirm that it has read that we are leaving."""
+"""Time limit for a client to acknowledge the GOAWAY."""
 
 
 class Http2Call:
-    """One call: received, answered once."""
+    """One call, with at most one response."""
 
     __slots__ = ("_engine", "deadline", "handler", "peer", "request")
 
@@ -65,15 +65,15 @@ class Http2Call:
         self.deadline = request.since + request.head.timeout_seconds
 
     def seconds_left(self) -> float:
-        """Seconds until the caller's deadline; infinite where it set none."""
+        """Seconds until the caller's deadline, infinite if it set none."""
         return self.deadline - time.monotonic()
 
     def traceparent(self) -> str:
-        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty where it sent none."""
+        """The `traceparent` that Envoy sent with the call (W3C Trace Context), empty if it sent none."""
         return self.request.head.traceparent
 
     def reply(self, message: bytes) -> None:
-        """Answer later, from any thread. Nothing if the call has been answered or given up."""
+        """Respond from any thread. Does nothing if the call has a response already or was cancelled."""
         self._engine.reply(self, message)
 
 
@@ -90,17 +90,17 @@ class Http2Engine:
         self._shared = Shared()
         self._remembered: dict[bytes, RequestHead] = {}
         self._peers: dict[int, Peer] = {}
-        self._calls: dict[Request, Http2Call] = {}  # taken up and not answered
-        self._ready: deque[Http2Call] = deque()  # those of them that no handler has seen
+        self._calls: dict[Request, Http2Call] = {}  # without a response
+        self._ready: deque[Http2Call] = deque()  # not yet passed to a handler
         self._late: deque[tuple[Http2Call, bytes]] = deque()  # replies from other threads
         self._to_send: dict[Peer, None] = {}
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = Lock()  # between the end of this engine and those who wake it
+        self._lock = Lock()  # between serve() ending and other threads waking it
         self._has_ended = False
         self._cancel_at = float("inf")
         self._is_draining = False
-        self._is_deaf = False  # whether connections wait because there is no file descriptor for them
+        self._is_deaf = False  # whether accept() is paused because no file descriptor is free
         self._finish_drain_at = 0.0
         self._look_at = 0.0
         self._epoll.register(self._wake, select.EPOLLIN)
@@ -108,16 +108,16 @@ class Http2Engine:
 
     @property
     def in_flight(self) -> int:
-        """Calls accepted and not yet answered, those without a message included."""
+        """The number of accepted calls without a response, including those without a message."""
         return len(self._calls) + self._shared.unfinished_calls
 
     @property
     def ended(self) -> dict[str, int]:
-        """Connections and streams that were ended on this side, by cause."""
+        """Connections and streams that this side ended, by cause."""
         return dict(self._shared.ended)
 
     def serve(self) -> None:
-        """Carry calls until `stop`, then finish those that are in flight."""
+        """Serve until `stop` is called, then finish the calls in flight."""
         while not (self._is_draining and not self._peers):
             self._turn()
         with self._lock:
@@ -126,20 +126,20 @@ class Http2Engine:
         self._epoll.close()
 
     def stop(self, grace_seconds: float) -> None:
-        """Accept no more calls, let those in flight finish within the time. From any thread."""
+        """Accept no more calls, and let calls in flight finish within the time. Safe from any thread."""
         with self._lock:
             if self._cancel_at == float("inf"):
                 self._cancel_at = time.monotonic() + grace_seconds
             self._wake_up()
 
     def reply(self, call: Http2Call, message: bytes) -> None:
-        """Answer a call later, from any thread."""
+        """Queue a response from another thread."""
         with self._lock:
             self._late.append((call, message))
             self._wake_up()
 
     def _wake_up(self) -> None:
-        if not self._has_ended:  # its number may stand for another file by now
+        if not self._has_ended:  # the descriptor number may belong to another file by now
             os.eventfd_write(self._wake, 1)
 
     # One turn
@@ -180,9 +180,9 @@ class Http2Engine:
         ready, calls = self._ready, self._calls
         for number in range(1, min(len(ready), TAKE_UP_AFTER) + 1):
             call = ready.popleft()
-            if call.request not in calls:  # its caller took it back
+            if call.request not in calls:  # cancelled by its client
                 continue
-            if call.deadline <= time.monotonic():  # nobody would read a decision
+            if call.deadline <= time.monotonic():  # the client no longer waits
                 self._answer(call, DEADLINE_EXCEEDED)
                 continue
             answer = call.handler(call.request.message, call)
@@ -207,7 +207,9 @@ class Http2Engine:
             accepted = self._listener.accept()
         except OSError:  # no file descriptor is left
             if not self._make_room():
-                self._epoll.unregister(self._listener.socket)  # until the next look at the time: it would wake us now
+                self._epoll.unregister(
+                    self._listener.socket
+                )  # until the next time check: epoll would report it in every turn
                 self._is_deaf = True
             return
         if accepted is None:
@@ -222,7 +224,7 @@ class Http2Engine:
         self._send(peer)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been of no use for longest; one that never said who it is goes first."""
+        """Close the connection that was idle for the longest time. One without a finished handshake goes first."""
         idle = [peer for peer in self._peers.values() if peer.connection.is_idle]
         victim = min(idle, key=lambda peer: (peer.connection.is_acknowledged, peer.since), default=None)
         if victim is not None:
@@ -299,7 +301,7 @@ class Http2Engine:
     # Time
 
     def _look_at_time(self, now: float) -> None:
-        """What takes too long ends: messages, answers that nobody reads, calls past their deadline."""
+        """End whatever exceeds its time limit: messages, unread responses, calls past their deadline."""
         self._look_at = now + self._patience()
         if self._is_deaf and not self._is_draining:
             self._epoll.register(self._listener.socket, select.EPOLLIN)
@@ -316,7 +318,7 @@ class Http2Engine:
         self._send_all()
 
     def _drain(self, now: float) -> None:
-        """Leave: no new connections, GOAWAY on those that are there, and an end to all of it when the grace is over."""
+        """Drain: accept no connections, send GOAWAY, and close everything when the grace period ends."""
         if not self._is_draining:
             self._is_draining = True
             self._finish_drain_at = now + DRAIN_ACK_SECONDS
@@ -337,5 +339,5 @@ class Http2Engine:
 
 
 def _has_left(peer: Peer) -> bool:
-    """Whether nothing is to be said or heard any more."""
+    """Whether all output was sent and no input is expected."""
     return peer.is_ending and not peer.unsent

@@ -12,11 +12,11 @@ from authz.server.address import parse_tcp
 from authz.server.engine import CannotListen
 
 BACKLOG = 1024
-"""Connections that the kernel holds until they are accepted."""
+"""The kernel's queue of connections before accept()."""
 
 
 class ListeningSocket:
-    """A bound socket that accepts without blocking."""
+    """A bound, non-blocking socket."""
 
     def __init__(self, address: str) -> None:
         self._path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
@@ -48,7 +48,7 @@ class ListeningSocket:
         return 0 if self._path is not None else int(self.socket.getsockname()[1])
 
     def accept(self) -> socket.socket | None:
-        """The next connection, None if there is none now. Raises OSError if there is no file descriptor for it."""
+        """Return the next connection, None if there is none. Raises OSError if no file descriptor is free."""
         try:
             accepted, _peer = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -60,7 +60,7 @@ class ListeningSocket:
         return accepted
 
     def close(self) -> None:
-        """Accept no more. The socket file goes too, unless another process has put its own in its place."""
+        """Close the socket and remove its file, unless another process has replaced the file."""
         self.socket.close()
         if self._path is not None:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One client of a worker: its socket, its HTTP/2 connection, and what the socket has not taken yet."""
+"""One client of a worker: its socket, its HTTP/2 connection, and its unsent output."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from select import EPOLLIN, EPOLLOUT
 from authz.http2.connection import Connection
 
 READ_BYTES = 256 * 1024
-"""Bytes taken from a socket at once: more than a Unix socket's default buffer, so that a burst is seen as one."""
+"""The most bytes per read: more than a Unix socket's default buffer, so that one read returns a whole burst."""
 
 UNREAD_SECONDS = 10.0
-"""For a client to take an answer from the socket, and to close the connection after we did."""
+"""Time limit for a client to read its responses, and to close after this side has closed."""
 
 
 class Peer:
-    """A client that does not read is not read: while the socket takes no more, nothing is received from it."""
+    """If a client does not read its responses, no more requests are read from it (backpressure)."""
 
     __slots__ = ("connection", "is_ending", "since", "socket", "unsent")
 
@@ -23,13 +23,13 @@ class Peer:
         self.socket = accepted
         self.connection = connection
         self.since = now
-        """When something last went through."""
+        """The time of the last progress."""
         self.unsent = memoryview(b"")
         self.is_ending = False
-        """Whether we have said our last byte and wait for the client to close."""
+        """Whether all output was sent and the client should close."""
 
     def receive(self) -> bytes | None:
-        """What has arrived; empty if the client is gone, None if nothing is there yet."""
+        """Return received bytes, empty if the client has closed, None if there are none yet."""
         try:
             return self.socket.recv(READ_BYTES)
         except BlockingIOError:
@@ -38,7 +38,7 @@ class Peer:
             return b""
 
     def send(self) -> None:
-        """Write what the socket takes. Raises OSError if the client is gone."""
+        """Write as much as the socket accepts. Raises OSError if the client has closed."""
         if not self.unsent:
             self.unsent = memoryview(self.connection.data_to_send())
         try:
@@ -54,5 +54,5 @@ class Peer:
 
     @property
     def interest(self) -> int:
-        """What to wait for."""
+        """The epoll events to wait for."""
         return EPOLLOUT if self.unsent else EPOLLIN
