@@ -9,7 +9,7 @@ PB     := authz/server/pb
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients docs e2e faults fuzz drills coverage mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients docs manifests e2e faults fuzz drills coverage mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/architecture
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m deploy.generate --check
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
@@ -53,6 +54,9 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 
 docs: $(READY) ## write the generated parts of the documents
 	@$(BIN)/python -m docs.generate
+
+manifests: $(READY) ## write the copies of deploy/envoy.yaml for Kubernetes
+	@$(BIN)/python -m deploy.generate
 
 e2e: $(READY) ## only the tests that go through real Envoy
 	@$(BIN)/python -m pytest -q tests/e2e $(ARGS)

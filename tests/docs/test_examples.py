@@ -19,8 +19,9 @@ _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.exampl
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"clusters", "groups", "match"})
-"""Examples that hold something else than trust, policies and routes: Envoy's clusters, Prometheus rules."""
+_READ_BY_OTHERS = frozenset({"clusters", "groups", "match", "kind", "patches", "dependencies", "envoy-jwt-authz"})
+"""Examples of something else than trust, policies and routes: Envoy's clusters, Prometheus rules, kustomizations and
+charts (tests/deploy applies those)."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
