@@ -1,4 +1,6 @@
-"""Writes the copies of deploy/envoy.yaml that Kubernetes mounts, or with --check says which are out of date.
+"""Writes what deploy/ has from elsewhere, or with --check says what is out of date.
+
+Two copies of deploy/envoy.yaml for Kubernetes, and in the Helm chart's schema the one of `node.metadata.authz`.
 
 kustomize reads no file above a kustomization's own directory, so each needs a copy. A copy differs from
 deploy/envoy.yaml in three things: its deployment-specific values are aliases of one block at its top, which kustomize
@@ -9,12 +11,16 @@ kept.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
+
+from authz.schema.authz_section import authz_section
+from deploy import tier_client
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "deploy" / "envoy.yaml"
@@ -133,18 +139,51 @@ def login(text: str) -> str:
 
 def api_only(text: str) -> str:
     """The configuration for programs that send a bearer token: no login, no sessions, no client secret."""
+    title = "Envoy in front of one service for API clients, authz as the gate. Written for Envoy 1.40."
+    return _copy(_without_login(text), title, _SETTINGS, _ALIASES)
+
+
+def _without_login(text: str) -> str:
     for path in _LOGIN:
         text = without(text, path)
     text = _replaced(text, r" The path of each stands in allow_failed_matcher as well\.", "")
-    text = _replaced(text, r"no login, no token, and authz still", "no token, and authz still")
-    title = "Envoy in front of one service for API clients, authz as the gate. Written for Envoy 1.40."
-    return _copy(text, title, _SETTINGS, _ALIASES)
+    return _replaced(text, r"no login, no token, and authz still", "no token, and authz still")
+
+
+def client(text: str) -> str:
+    """The API-only configuration of a service whose checks go to the shared tier."""
+    text = _without_login(text)
+    text = without(text, ("static_resources", "clusters", {"name": "authz"}))
+    text = _replaced(text, r"^ +retry_host_predicate:$", lambda found: tier_client.RETRY_PRIORITY + found[0])
+    _, _, body = text.partition("\nadmin:\n")
+    return f"{tier_client.ABOUT}\nadmin:\n{body.rstrip()}\n\n{tier_client.CLUSTER}"
 
 
 COPIES: dict[str, Callable[[str], str]] = {
     "deploy/kubernetes/base/envoy.yaml": api_only,
     "deploy/kubernetes/overlays/login/envoy.yaml": login,
+    "deploy/shared-tier/client.yaml": client,
 }
+
+
+CHART = ROOT / "deploy" / "helm" / "envoy-jwt-authz"
+
+
+def values_schema(text: str) -> str:
+    """The schema of the chart's values with authz's own below tier.authz, so that Helm refuses wrong issuers too."""
+    schema = json.loads(text)
+    section = json.loads(json.dumps(authz_section()))
+    place = schema["properties"]["tier"]["properties"]
+    kept = place["authz"]["description"]
+    place["authz"] = section | {"description": kept}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def written() -> dict[Path, str]:
+    """Every generated file and its text."""
+    source, schema = SOURCE.read_text(encoding="utf-8"), CHART / "values.schema.json"
+    copies = {ROOT / name: write(source) for name, write in COPIES.items()}
+    return copies | {schema: values_schema(schema.read_text(encoding="utf-8"))}
 
 
 def without(text: str, path: Sequence[Step]) -> str:
@@ -206,7 +245,7 @@ def _copy(text: str, title: str, settings: str, aliases: Sequence[tuple[str, str
     return settings + text.rstrip("\n") + "\n" + _ADMIN_CLUSTER
 
 
-def _replaced(text: str, pattern: str, replacement: str) -> str:
+def _replaced(text: str, pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> str:
     new, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
     if count != 1:
         raise OutOfStep(f"{SOURCE}: {pattern!r} matches {count} times, not once. Adapt deploy/generate.py to it")
@@ -214,18 +253,16 @@ def _replaced(text: str, pattern: str, replacement: str) -> str:
 
 
 def main() -> int:
-    """Write, or check. Returns 1 if a checked copy is out of date."""
-    parser = argparse.ArgumentParser(description="Write the copies of deploy/envoy.yaml for Kubernetes.")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail if a copy is out of date")
+    """Write, or check. Returns 1 if a checked file is out of date."""
+    parser = argparse.ArgumentParser(description="Write the generated files of deploy/.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if a file is out of date")
     check = parser.parse_args().check
-    text = SOURCE.read_text(encoding="utf-8")
     stale = []
-    for name, write in COPIES.items():
-        path, new = ROOT / name, write(text)
-        if not path.is_file() or path.read_text(encoding="utf-8") != new:
-            stale.append(name)
+    for path, text in written().items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.relative_to(ROOT))
             if not check:
-                path.write_text(new, encoding="utf-8")
+                path.write_text(text, encoding="utf-8")
     for name in stale:
         print(f"{name}: {'out of date, run `make manifests`' if check else 'written'}")
     return 1 if check and stale else 0

@@ -19,7 +19,9 @@ _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.exampl
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"clusters", "groups", "match", "kind", "patches", "dependencies", "envoy-jwt-authz"})
+_READ_BY_OTHERS = frozenset(
+    {"clusters", "groups", "match", "kind", "patches", "dependencies", "envoy-jwt-authz", "tier"}
+)
 """Examples of something else than trust, policies and routes: Envoy's clusters, Prometheus rules, kustomizations and
 charts (tests/deploy applies those)."""
 
