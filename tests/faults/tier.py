@@ -123,28 +123,33 @@ class Tier:
                 tls.sendall(http2.PREFACE + http2.frame(4, 0, 0))
                 return "ok" if tls.recv(1) else "closed"
         except ssl.SSLError as error:
-            return str(error.reason)
+            return error.reason or "closed"
         except (ConnectionResetError, BrokenPipeError):
             return "closed"
 
 
-def _values(directory: Path) -> Path:
+def _values(directory: Path, *, any_name: bool) -> Path:
     """The values of docs/shared-tier.md, with keys from a file."""
     (recipe,) = blocks(_PAGE, "yaml")
     values = yaml.safe_load(recipe.text)
     values["tier"]["authz"]["issuers"]["cognito"]["jwks_file"] = f"{directory}/jwks.json"
+    if any_name:
+        values["tier"]["tls"]["clients"] = []
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     return file
 
 
 @contextmanager
-def tier(*, expired: bool = False) -> Iterator[Tier]:
-    """Start the replicas and the client. With `expired`, the tier's certificate is no longer valid."""
+def tier(*, expired: bool = False, any_name: bool = False) -> Iterator[Tier]:
+    """Start the replicas and the client.
+
+    With `expired`, the tier's certificate is no longer valid. With `any_name`, the values name no clients.
+    """
     with tempfile.TemporaryDirectory(prefix="tier-", dir="/tmp") as name, Children(Path(name)) as children:
         directory, authority = Path(name), Authority("first authority")
         write_keys(directory)
-        rendered = templated(CHART, "--values", str(_values(directory)))
+        rendered = templated(CHART, "--values", str(_values(directory, any_name=any_name)))
         data = one(rendered, "ConfigMap")["data"]
         arguments: list[str] = containers(pod_template(rendered)["spec"])["authz"]["args"]
         replicas = []
