@@ -1,4 +1,4 @@
-"""What commands do to a terminal: colour where it is wanted (no-color.org), and a word when something takes a while."""
+"""Terminal output of commands: colour unless disabled (no-color.org), and progress messages for slow steps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 PATIENCE_SECONDS = 1.0
-"""What takes longer says what it is doing."""
+"""Reports the progress of slow steps."""
 
 
 class Style:
-    """Paints words, or leaves them as they are."""
+    """Colours words, or returns them unchanged."""
 
     def __init__(self, *, is_coloured: bool) -> None:
         self._is_coloured = is_coloured
@@ -51,7 +51,7 @@ class Style:
 
 @contextmanager
 def patience(what: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Say on standard error what is going on, once it has taken a second. Silent where that is no terminal."""
+    """Print the step to standard error if it takes over a second. Silent unless that is a terminal."""
     stream = stream or sys.stderr
     if not stream.isatty():
         yield

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print, keep. `--quick` for the promised rows in a few minutes, `--smoke` for CI."""
+"""`python -m bench`: measure, print, keep. `--quick` runs the promised rows in minutes, `--smoke` is for CI."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
 
 
 def python_build() -> str:
-    """The build of this Python: profile-guided optimisation alone changes its speed by 10 to 30 %."""
+    """The build of this Python: profile-guided optimization alone changes its speed by 10 to 30 %."""
     options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     pgo = "with PGO" if "--enable-optimizations" in options else "without PGO"
     lto = " and LTO" if "--with-lto" in options else ""
@@ -93,7 +93,7 @@ def python_build() -> str:
 
 
 def _about(plan: Plan, peers: str) -> dict[str, str | int]:
-    """What the numbers depend on."""
+    """The machine and versions that the numbers depend on."""
     return {
         "plan": plan.name,
         "when": datetime.now(UTC).isoformat(timespec="minutes"),

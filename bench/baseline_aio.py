@@ -1,4 +1,4 @@
-"""The server that people write first: `grpc.aio`, and `jwt.decode` on every request.
+"""The naive server for comparison: `grpc.aio`, and `jwt.decode` on every request.
 
 It does the same as authz does for one issuer and one policy, with the libraries' own means and nothing clumsy: keys are
 read once, the response is built with the generated messages, the event loop is never blocked on I/O.

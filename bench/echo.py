@@ -1,4 +1,4 @@
-"""The loop with a part of a check behind it, from nothing at all to nearly all: what gRPC costs, and what parts add.
+"""The gRPC server with only some steps of a check: the cost of gRPC, and the cost of each added step.
 
 `python -m bench.echo ADDRESS ANSWER_FILE [STEP AUTHZ_FILE]`. Whatever the step does, the answer is the same bytes,
 which authz gave once, so that all carry the same sizes.
@@ -30,7 +30,7 @@ STEPS = (NOTHING, PROTOBUF, PARSE, DECIDE, RENDER)
 
 
 def _work(step: str, authz: Path) -> Callable[[bytes], object]:
-    """What is done with a message."""
+    """The function applied to a message."""
     if step in {PROTOBUF, PARSE}:
         return pb.CheckRequest.FromString if step == PROTOBUF else wire.parse
     rules = rules_of(json.loads(authz.read_text(encoding="utf-8")))

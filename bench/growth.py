@@ -1,4 +1,4 @@
-"""What a check costs as things grow: policies, policies written in routes, issuers, groups in a token."""
+"""The cost of a check by size: policies, policies written in routes, issuers, groups in a token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_INLINE = 1_000
 
 MOST_ISSUERS = 1_000
 MOST_GROUPS = 300
-"""A token with more is longer than the 16 KiB that are looked at."""
+"""A token with more groups exceeds the limit of 16 KiB."""
 
 DIFFERENT = 1_000
 """Policies that the messages of one turn name, one after the other."""

@@ -1,4 +1,4 @@
-"""The request path without a server: for what its parts cost, and for the bytes of an answer."""
+"""The request path without a server, to measure its steps and to build response bytes."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def rules_of(authz: Mapping[str, Any]) -> ServedRules:
 
 
 def answer_to(authz: Mapping[str, Any], message: bytes) -> bytes:
-    """What the sidecar answers."""
+    """The response of the sidecar."""
     rules = rules_of(authz)
     return rules.renderer.render(decide(rules, message, time.time(), may_wait=False))

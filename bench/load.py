@@ -1,4 +1,4 @@
-"""Load from real tools, h2load and wrk, and what they and /proc say about it."""
+"""Load from real tools, h2load and wrk, with results from the tools and /proc."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _GRPC = ("-H", "content-type:application/grpc", "-H", "te:trailers", f"http://lo
 
 
 class LoadFailed(Exception):
-    """The tool or the server did not do what a measurement needs. The message says what was seen."""
+    """The tool or the server did not do what a measurement needs. The message contains the output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one turn of load showed."""
+    """The results of one turn of load."""
 
     per_second: float
     cpu_microseconds: float
@@ -57,7 +57,7 @@ def require_tools() -> None:
 
 
 def measured(servers: Sequence[Program], send: Callable[[], int]) -> Sample:
-    """Send something and see what it took of the servers; `send` returns how many requests were answered as wanted."""
+    """Send load and measure the servers' CPU and memory. `send` returns the number of expected responses."""
     cpu = sum(server.cpu_seconds() for server in servers)
     began = time.monotonic()
     answered = send()

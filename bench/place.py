@@ -1,4 +1,4 @@
-"""Where a run takes place: a folder with keys, tokens and configurations, and the programs that are measured in it."""
+"""The folder of a run, with keys, tokens and configurations, and the measured programs started in it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Place:
     def sidecar(
         self, name: str, authz: Mapping[str, Any] | None = None, *, workers: int = 1, engine: str = ""
     ) -> Iterator[Sidecar]:
-        """The sidecar as people start it, with one worker on each of its sockets."""
+        """The sidecar as operators start it, with one worker per socket."""
         node = {"id": "bench", "cluster": "orders-api", "metadata": {"authz": authz or self.authz()}}
         config = self._write(f"{name}.yaml", json.dumps({"node": node}))
         sockets = tuple(self.folder / f"{name}-{number}.sock" for number in range(workers))
@@ -104,7 +104,7 @@ class Place:
 
     @contextlib.contextmanager
     def baseline(self) -> Iterator[tuple[Program, Path]]:
-        """The server that people write first."""
+        """The naive server."""
         socket = self.folder / "baseline.sock"
         command = [sys.executable, "-m", "bench.baseline_aio", f"unix:{socket}", str(self.jwks)]
         with program("baseline", command, self.folder, (socket,)) as running:

@@ -1,4 +1,4 @@
-"""How much is measured: everything, the rows that are promised, or just whether the scenarios still work."""
+"""The size of a run: everything, only the promised rows, or a smoke test of the scenarios."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Plan:
     """About how long it takes on two cores."""
     rounds: int
     """Times that every subject of a comparison has its turn: A B C A B C, so that a noisy minute hits all. Each round
-    starts its processes anew: where the memory of one happens to lie makes it faster or slower for all of its life."""
+    restarts its processes: the memory layout of a process makes it faster or slower for its whole lifetime."""
     seconds: int
     """Of one turn."""
     new_tokens: int

@@ -1,4 +1,4 @@
-"""What is being measured right now, and how long it has taken: one line that is written over on a terminal."""
+"""Show the current measurement and its elapsed time: one line, overwritten on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Progress:
         self._began = time.monotonic()
 
     def step(self, what: str) -> None:
-        """Say what comes now."""
+        """Show the next measurement."""
         elapsed = int(time.monotonic() - self._began)
         line = f"{elapsed // 60:2}:{elapsed % 60:02}  {what}"
         if sys.stderr.isatty():
@@ -23,6 +23,6 @@ class Progress:
         sys.stderr.flush()
 
     def end(self) -> None:
-        """Leave the line free for what is printed next."""
+        """Clear the line for the next output."""
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")

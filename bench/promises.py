@@ -1,4 +1,4 @@
-"""What is promised about speed and size, and whether a run kept it. Speed is promised as ratios in one run."""
+"""The promises about speed and size, and whether a run kept them. Speed is promised as ratios in one run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Promise:
     """The row of a peer, which is missing if the peer could not be built."""
 
     def samples(self, tables: Tables) -> list[float]:
-        """The number of each round, none if it was not measured."""
+        """The number of each round, empty if it was not measured."""
         table = tables.get(self.table)
         return [] if table is None else self.measure(table)
 

@@ -26,7 +26,7 @@ def _typed(name: str, kind: str, **config: Any) -> dict[str, Any]:
 
 
 def ext_authz(cluster: str, *, retries: bool = False) -> list[dict[str, Any]]:
-    """The filter of deploy/envoy.yaml with its settings; its retries only where they are asked for."""
+    """The filter of deploy/envoy.yaml with its settings; with retries only if requested."""
     config = copy.deepcopy(_shipped())
     config["grpc_service"]["envoy_grpc"]["cluster_name"] = cluster
     if not retries:

@@ -35,7 +35,7 @@ class Words:
 
     picture: str
     head: tuple[str, str, str, str]
-    told: str
+    described: str
     more: str
     translations: Mapping[str, str] = field(default_factory=dict)
 
@@ -158,14 +158,14 @@ def promise_cells(tables: Tables, promises: Iterable[Promise]) -> list[list[str]
 
 
 def parts(tables: Tables, words: Words) -> dict[str, str]:
-    """What stands between which markers."""
+    """The text between each pair of markers."""
     about = read_about()
     plan = words.translations.get(str(about["plan"]), about["plan"])
     build = about.get("python_build", f"Python {about['python']}")
-    told = words.told.format(**{**about, "plan": plan, "python": build, "day": str(about["when"])[:10]})
+    described = words.described.format(**{**about, "plan": plan, "python": build, "day": str(about["when"])[:10]})
     short = markdown_table(_beside(tables, words))
-    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{told}{words.more}\n"}
-    found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{told}\n"
+    found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{described}{words.more}\n"}
+    found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{described}\n"
     others = external.read(external.FILE)
     for name in REFERENCES:
         ratios = markdown_table(ratio_cells(tables[name], others))
@@ -177,7 +177,7 @@ def parts(tables: Tables, words: Words) -> dict[str, str]:
 
 
 def _beside(tables: Tables, words: Words) -> list[list[str]]:
-    """The few rows of the README: through Envoy, what protects a route and what is left of it."""
+    """The few rows of the README: through Envoy, each protection of a route and its remaining throughput."""
     table = tables["envoy"]
     columns = ("per_second", "alone_p50", "alone_p99")
     return [list(words.head)] + [

@@ -1,4 +1,4 @@
-"""Memory and start: an idle worker, one that has seen a million different tokens, and the time until it is ready."""
+"""Memory and start: an idle worker, a worker after a million different tokens, and the time until it is ready."""
 
 from __future__ import annotations
 

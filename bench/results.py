@@ -1,4 +1,4 @@
-"""What was measured, as tables of numbers: one JSON file per table, read again by report.py and plot.py."""
+"""Measured results as tables of numbers: one JSON file per table, read again by report.py and plot.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATIOS = {"per_second": "rate", "cpu_microseconds": "CPU each", "alone_p99": "p9
 """What is compared between the subjects of a table, and its heading."""
 
 Samples = dict[str, list[float]]
-"""By what was measured: one number per round."""
+"""By measurement name: one number per round."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Table:
     rows: list[Row] = field(default_factory=list)
 
     def row(self, subject: str) -> Row:
-        """The row of that subject, made where it is not there."""
+        """The row of that subject, created if it is missing."""
         found = next((row for row in self.rows if row.subject == subject), None)
         if found is None:
             self.rows.append(found := Row(subject))
@@ -82,17 +82,17 @@ def read(names: Sequence[str], folder: Path = FOLDER) -> dict[str, Table]:
     for name in names:
         path = folder / f"{name}.json"
         if path.exists():
-            told = json.loads(path.read_text(encoding="utf-8"))
-            tables[name] = Table(told["name"], told["title"], [Row(**row) for row in told["rows"]])
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            tables[name] = Table(saved["name"], saved["title"], [Row(**row) for row in saved["rows"]])
     return tables
 
 
 def write_about(about: Mapping[str, str | int], folder: Path) -> None:
-    """What the numbers depend on, beside them."""
+    """Write the machine and versions beside the numbers."""
     (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def read_about(folder: Path = FOLDER) -> dict[str, str | int]:
-    """What `write_about` wrote."""
+    """Return the content that `write_about` wrote."""
     about: dict[str, str | int] = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     return about

@@ -1,7 +1,7 @@
-"""What each stage of a check costs: `make profile`, or `python -m bench.stages`.
+"""The cost of each stage of a check: `make profile`, or `python -m bench.stages`.
 
 The stages are the steps of `authz.core.check.decide`, timed one by one in a tight loop. There they are
-faster than between the system calls of a server under load, where caches are colder: compare them with each other.
+faster than between the system calls of a server under load, with colder caches: compare them with each other.
 With `--calls`, the standard profiler's list of the functions that take the time follows.
 """
 

@@ -1,4 +1,4 @@
-"""Checks straight over a Unix socket: the sidecar against what it could be and against what people write first."""
+"""Checks directly over a Unix socket: the sidecar against the bare gRPC server and a naive implementation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Subject:
     server: Program
     socket: Path
     frame: Path
-    """The check that is sent, where it is always the same."""
+    """The check to send, if it is always the same."""
     is_new: bool = False
 
 
@@ -115,7 +115,7 @@ def known_answer(place: Place) -> bytes:
 
 @contextlib.contextmanager
 def subjects(place: Place) -> Iterator[list[Subject]]:
-    """All servers at once: those that are not asked cost nothing."""
+    """Start all servers at once: idle servers use no CPU."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(place.sidecar("authz"))
         public = stack.enter_context(place.sidecar("fallback", engine=FALLBACK_ENGINE))

@@ -1,7 +1,7 @@
 """A small gRPC client for checks that differ from each other, which h2load cannot send.
 
 It speaks HTTP/2 (RFC 9113) itself: the same few frames over and over, their variable parts filled in. A check costs it
-some 10 us, so it keeps a Python server busy from one thread. Where it shares the cores with the server, look at the
+some 10 us, so it keeps a Python server busy from one thread. If it shares the cores with the server, look at the
 server's CPU time and not at the rate.
 """
 
@@ -25,12 +25,12 @@ PATIENCE_SECONDS = 10.0
 
 
 class Broken(Exception):
-    """The server did not answer as a gRPC server does. The message says what was seen."""
+    """The server did not respond like a gRPC server. The message contains its output."""
 
 
 @dataclass
 class Counts:
-    """What came back."""
+    """The responses."""
 
     allowed: int = 0
     refused: int = 0
@@ -101,7 +101,7 @@ class _Line:
         return head + _frame(DATA, 0, stream, body[:MAX_FRAME]) + _frame(DATA, END_STREAM, stream, body[MAX_FRAME:])
 
     def on_bytes(self) -> None:
-        """Take in what came, and send more."""
+        """Process received data, and send more requests."""
         data = self.socket.recv(262_144)
         if not data:
             raise Broken("the server closed the connection")

@@ -1,4 +1,4 @@
-"""Requests through real Envoy: what each way of protecting a route costs them."""
+"""Requests through real Envoy: the cost of each way to protect a route."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Subject:
     servers: tuple[Program, ...]
     url: str
     script: Path | None = None
-    """Of wrk, where the token differs from request to request."""
+    """Arguments of wrk, if each request has a different token."""
 
 
 def throughput(place: Place, progress: Progress) -> Table:

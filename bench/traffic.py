@@ -1,4 +1,4 @@
-"""What is sent: Cognito access tokens, and the CheckRequest that Envoy 1.40 makes of a request that carries one."""
+"""Test traffic: Cognito access tokens, and the CheckRequest that Envoy 1.40 sends for a request with one."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def check_request(token: str, policy: str = "orders-read", path: str = "/orders/
 
 
 def framed(message: bytes) -> bytes:
-    """One gRPC message as it stands in a stream: uncompressed, with its length."""
+    """One gRPC message as framed in a stream: uncompressed, with its length."""
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 

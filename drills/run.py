@@ -1,4 +1,4 @@
-"""Runs the drills, prints what was seen, and writes drills/figures.json for docs/security.md.
+"""Runs the drills, prints the results, and writes drills/figures.json for docs/security.md.
 
 python -m drills.run
 """
@@ -49,7 +49,7 @@ def removed_key(sidecar: Sidecar) -> Figures:
 
 
 def flood(sidecar: Sidecar) -> Figures:
-    """Tokens with key ids that nobody published, as fast as one client can, with the endpoint up and down."""
+    """Tokens with unpublished key ids, as fast as one client can, with the endpoint up and down."""
     figures: Figures = {}
     for name, mode in (("up", Mode.SERVE), ("down", Mode.ERROR_500)):
         sidecar.keys.mode = mode
@@ -65,7 +65,7 @@ def flood(sidecar: Sidecar) -> Figures:
 
 
 def hanging_endpoint(sidecar: Sidecar) -> Figures:
-    """References tokens while the endpoint hangs and somebody waits for an invented key, in turns with quiet rounds."""
+    """Reference tokens while the endpoint hangs and a request waits for an unknown key, then quiet rounds."""
     seen: dict[Mode, list[float]]
     bearer, seen = token("a"), {Mode.SERVE: [], Mode.HANG: []}
     for number in range(QUIET_ROUNDS):
@@ -88,7 +88,7 @@ def hanging_endpoint(sidecar: Sidecar) -> Figures:
 
 
 def revocation(sidecar: Sidecar) -> Figures:
-    """A token that every worker has just accepted stands on the list."""
+    """A token that every worker has just accepted is added to the revocation list."""
     seconds = []
     for number in range(5):
         bearer = token("a", f"subject-{number}")

@@ -28,7 +28,7 @@ WORKERS = 2
 REFRESH_SECONDS = 5
 READY_SECONDS = 20.0
 LONGEST_SECONDS = 60.0
-"""Whatever takes longer than this has failed."""
+"""The timeout of every step, in seconds."""
 
 
 def published(*kids: str) -> bytes:
@@ -49,7 +49,7 @@ def _key(kid: str) -> EllipticCurvePrivateKey:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What a drill has in hand."""
+    """The resources of a drill."""
 
     keys: KeyServer
     revocations: Path
@@ -61,12 +61,12 @@ class Sidecar:
         return check.future(check_request(bearer), timeout=LONGEST_SECONDS)
 
     def status(self, bearer: str, worker: int = 0) -> int:
-        """The HTTP status that Envoy would send: 200 where the request is forwarded."""
+        """The HTTP status that Envoy would send: 200 if the request is forwarded."""
         answer = self.ask(bearer, worker).result()
         return 200 if answer.HasField("ok_response") else int(answer.denied_response.status.code)
 
     def seconds_until(self, status: int, bearer: str) -> float:
-        """Seconds until every worker answers so to this token."""
+        """Seconds until every worker returns this status for the token."""
         began = time.monotonic()
         for worker in range(WORKERS):
             while self.status(bearer, worker) != status:

@@ -1,4 +1,4 @@
-"""What must hold for the answer to any message at all."""
+"""The invariants of the response to any message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fuzz import oracle, rig
 
 
 class _NoCall:
-    """A call that nobody answers later: every key is here."""
+    """A call that never waits: every key is present."""
 
     def seconds_left(self) -> float:
         return 1.0
@@ -38,7 +38,7 @@ _CHECK = CheckService(rig.rules(), Background(), _observe)
 
 
 def require_sound_answer(message: bytes) -> None:
-    """Never raises; one observation; an allow or a denial, nothing between; an allow only where the oracle agrees."""
+    """Never raises; one observation; an allow or a denial, nothing between; an allow only if the oracle agrees."""
     _seen.clear()
     answer = _CHECK(message, _NoCall())
 

@@ -1,7 +1,7 @@
 """A second opinion on every allow: other parsers, other code, the same rules.
 
 The request is read field by field from protobuf's wire format, the token by PyJWT's own `decode`, the policy by PyYAML,
-and the conditions are written down once more, as plainly as possible. It is asked only where the sidecar allowed, so it
+and the conditions are written down once more, as plainly as possible. It is asked only if the sidecar allowed, so it
 may be slow, and it may allow what the sidecar refuses.
 """
 
@@ -40,7 +40,7 @@ def allows(message: bytes, now: float) -> bool:
 
 
 def _fields(message: bytes) -> dict[int, list[Any]]:
-    """The values of a message by field number, in the order in which they stand."""
+    """The values of a message by field number, in wire order."""
     found: dict[int, list[Any]] = {}
     at = group_depth = 0
     while at < len(message):
@@ -69,7 +69,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _message(parent: bytes, number: int) -> bytes:
-    """A message field; where it stands several times, a parser merges them as if they were one."""
+    """A message field. If it occurs several times, a parser merges the occurrences."""
     return b"".join(part for part in _fields(parent).get(number, []) if isinstance(part, bytes))
 
 

@@ -1,4 +1,4 @@
-"""Any text as a route's policy: a policy or a sentence that says what is wrong with it, never an exception."""
+"""Any text as a route's policy: it becomes a policy or an error message, never an exception."""
 
 from __future__ import annotations
 

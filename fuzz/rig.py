@@ -1,4 +1,4 @@
-"""What the harnesses share: keys, one configuration, signed tokens and CheckRequest bytes."""
+"""Shared parts of the harnesses: keys, one configuration, signed tokens and CheckRequest bytes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PUBLIC_JWKS = {
 
 
 class _Still:
-    """A key source that holds one set for ever."""
+    """A key source with one fixed key set."""
 
     def __init__(self, key_set: KeySet) -> None:
         self.current: KeySet | None = key_set

@@ -28,7 +28,7 @@ _DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 
 
 def main() -> int:
-    """Run them. Returns 1 where an invariant did not hold."""
+    """Run the harnesses. Return 1 if an invariant did not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("harness", nargs="*", metavar="HARNESS", help=f"some of {', '.join(HARNESSES)} (default: all)")
     parser.add_argument("--seconds", type=int, default=60, help="for each harness (default: %(default)s)")
@@ -58,13 +58,13 @@ def table() -> str:
 
 
 def _question(name: str) -> str:
-    """The first sentence of a harness's docstring, read without importing what it needs."""
+    """The first sentence of a harness's docstring, read without importing its dependencies."""
     source = (Path(__file__).with_name(f"{name}.py")).read_text("utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
 
 
 def _run(name: str, seconds: int) -> int:
-    """How many inputs it survived; 0 where one broke an invariant."""
+    """The number of inputs that passed; 0 if one broke an invariant."""
     print(f"{name:15} …", end="", flush=True)
     command = [sys.executable, "-m", "fuzz.run", name, "--seconds", str(seconds), "--inside"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds + 120)

@@ -1,4 +1,4 @@
-"""Any text as a token: taken apart or Denied, and what is taken apart has no second text."""
+"""Any text as a token: parsed or Denied, and a parsed token has no second encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`authz completion`: what a shell needs to complete the command, written from the commands' own options."""
+"""`authz completion`: print a shell completion script generated from the argparse parser."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Command:
     help: str
     options: tuple[Option, ...]
     words: tuple[str, ...]
-    """What its argument can be, where that is one of a few words."""
+    """The allowed values of the argument. Empty if any text is allowed."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "completion",
-        help="print what a shell needs to complete `authz`",
-        description="Print what a shell needs to complete the command: its subcommands, options, words and files.",
+        help="print a shell completion script",
+        description="Print a shell completion script: subcommands, options, values and files.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read(parser: argparse.ArgumentParser) -> Iterator[Command]:
-    """Every command of the parser, itself first."""
+    """List every command of the parser, the top-level command first."""
     yield _command("", "", parser)
     for action in parser._actions:  # noqa: SLF001 - argparse has no public way to ask what was declared
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
@@ -78,7 +78,7 @@ def _command(name: str, said: str, parser: argparse.ArgumentParser) -> Command:
         if action.option_strings:
             takes_file = action.metavar == "FILE"
             takes_value = action.nargs != 0
-            # What argparse would fill in later, such as defaults, is no help to a shell.
+            # Defaults, which argparse fills in later, are no use to a shell.
             text = (action.help or "").partition(" (default")[0].replace("%%", "%")
             options.append(Option(tuple(action.option_strings), text, choices, takes_value, takes_file))
         elif not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
@@ -87,7 +87,7 @@ def _command(name: str, said: str, parser: argparse.ArgumentParser) -> Command:
 
 
 def bash(commands: list[Command]) -> str:
-    """For bash: options and words; where there are none, its own completion of files."""
+    """The bash script: options and values, else bash's own file completion."""
     values, words = [], []
     for command in commands:
         for option in command.options:

@@ -1,4 +1,4 @@
-"""`authz demo`: the whole product on one machine, to click through or, with --once, to watch."""
+"""`authz demo`: run the whole stack on one machine, interactively or, with --once, as a scripted tour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READY = """\
 Open   {home}/
 and sign in as {staff.name} with the password {staff.password}
 
-Or ask as a program does:
+Or send a bearer token, as an API client does:
 
   curl -i {home}/orders
 
@@ -38,7 +38,7 @@ Configuration  {place.configuration}   (deploy/envoy.yaml with this demo's addre
 Access log     {place.access_log}
 Metrics, keys  {admin}/metrics   {admin}/keys
 
-Ctrl-C ends everything.
+Press Ctrl-C to stop.
 """
 
 
@@ -46,16 +46,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe the command's options."""
     parser = subparsers.add_parser(
         "demo",
-        help="run login, Envoy, sidecar and a service on this machine",
-        description="Start a Cognito stand-in, a service, Envoy and the sidecar on loopback, and show what they do.",
+        help="run login, Envoy, the sidecar and an upstream on this machine",
+        description="Start a Cognito emulator, an upstream, Envoy and the sidecar on loopback, and run them together.",
     )
-    parser.add_argument("--once", action="store_true", help="walk the tour, check every answer, and end")
+    parser.add_argument("--once", action="store_true", help="run the tour, check every response, and exit")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="where to listen (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo. Returns 0; 1 where the tour met a surprise; 2 where it cannot run."""
+    """Run the demo. Return 0, 1 if the tour saw an unexpected response, 2 if it cannot run."""
     # Only this command needs the demo's parts: the others start without them.
     from authz.tools.demo.stack import running  # noqa: PLC0415
     from authz.tools.processes.machine import CannotRunError  # noqa: PLC0415
@@ -88,7 +88,7 @@ def _walk(stack: Stack) -> int:
 
 
 def _wait(stack: Stack) -> int:
-    """Say what there is to try, and watch over the children until Ctrl-C."""
+    """Print the requests to try, and watch the child processes until Ctrl-C."""
     pool = stack.pool
     print(
         _READY.format(

@@ -1,4 +1,4 @@
-"""`authz explain`: why this token is forwarded or refused here, check by check."""
+"""`authz explain`: show, check by check, why a request is forwarded or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ examples:
 
 Signatures and whole tokens are never printed. Without --jwks the issuer's keys are fetched as the sidecar fetches them.
 
-exit codes: 0 forwarded, 1 refused, 2 a mistake in what was given
+exit codes: 0 forwarded, 1 refused, 2 an error in the input
 """
 
 
@@ -39,15 +39,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "explain",
         help="show why a token is forwarded or refused, check by check",
-        description="Show every check of one request in order: what was looked at, the rule, the verdict;\n"
-        "the answer that the client gets, and what would let the request pass.",
+        description="Show every check of one request in order: the input, the rule and the verdict;\n"
+        "then the response to the client, and how to let the request pass.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--envoy-config", metavar="FILE", required=True, help="the Envoy YAML with node.metadata.authz")
-    parser.add_argument("--policy", metavar="NAME", help="a policy's name, or a policy written in place as YAML")
+    parser.add_argument("--policy", metavar="NAME", help="a policy's name, or an inline policy as YAML")
     parser.add_argument("--request", metavar="'METHOD URL'", help="a request, whose policy Envoy's own routes name")
-    parser.add_argument("--token-file", metavar="FILE", help="where the token is; `-` or nothing: standard input")
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="the file with the token; `-` or no option: standard input"
+    )
     parser.add_argument("--curl", metavar="'curl …'", help="a curl command line with the token and the URL")
     parser.add_argument("--jwks", metavar="FILE", help="take the issuer's keys from this JWKS instead of fetching them")
     parser.add_argument("--at", metavar="TIME", help="judge as at this time (ISO 8601 or seconds since 1970)")
@@ -56,11 +58,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain one request. Returns 0 where it is forwarded, 1 where it is refused, 2 for a mistake."""
+    """Explain one request. Return 0 if it is forwarded, 1 if it is refused, 2 if the input is invalid."""
     try:
         return _explain(options)
-    except ConfigurationError as mistake:
-        print(f"authz explain: {mistake}", file=sys.stderr)
+    except ConfigurationError as error:
+        print(f"authz explain: {error}", file=sys.stderr)
         return exit_codes.OPERATOR_ERROR
 
 
@@ -82,7 +84,7 @@ def _explain(options: argparse.Namespace) -> int:
         )
     else:
         notes = [
-            note for note in (met.said, left_out, f"The keys could not be had: {problem}" if problem else "") if note
+            note for note in (met.said, left_out, f"Could not load the keys: {problem}" if problem else "") if note
         ]
         sys.stdout.write("".join(f"{line}\n" for line in (*notes, *text(explanation, Style.of(sys.stdout)))))
     return exit_codes.OK if explanation.is_allowed else exit_codes.FINDINGS
@@ -99,7 +101,7 @@ def _meet(subject: ExplainedRequest, settings: Settings) -> Met:
 
 
 def _not_asked(said: str, *, is_forwarded: bool, output: str) -> int:
-    """Envoy answered by itself, or forwarded without asking."""
+    """Envoy responded itself, or forwarded the request without a check."""
     decision = "forwarded without a check" if is_forwarded else "answered by Envoy itself"
     if output == "json":
         sys.stdout.write(json.dumps({"decision": decision, "route": said}, indent=2) + "\n")
@@ -134,7 +136,7 @@ def _subject(options: argparse.Namespace) -> ExplainedRequest:
 
 
 def _pasted(file: str | None) -> str:
-    """The text of the file or of standard input; nothing where a person would have to type it."""
+    """Return the text of the file or of standard input. Empty if standard input is a terminal."""
     if file and file != "-":
         return read_text(file)
     if sys.stdin is None or (sys.stdin.isatty() and file is None):

@@ -38,7 +38,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "init",
         help="write a complete Envoy YAML for one host",
-        description="Write a complete Envoy YAML for one host, with authz as the gate.",
+        description="Write a complete Envoy YAML for one host, with authz as the ext_authz service.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -53,7 +53,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="[/PREFIX=]HOST:PORT",
-        help="a service behind Envoy and its path prefix (default /api); repeatable",
+        help="an upstream and its path prefix (default /api); repeatable",
     )
     parser.add_argument("--name", default="", help="the service's name, the realm of challenges (default from --host)")
     entry = parser.add_mutually_exclusive_group()
@@ -151,7 +151,7 @@ def _answers(options: argparse.Namespace, endpoints: Endpoints | None) -> Answer
 
 
 def _ask(options: argparse.Namespace) -> None:
-    """Fill in what is missing from the terminal."""
+    """Ask for missing options on the terminal."""
     from authz.tools.init.questions import ask  # noqa: PLC0415
 
     ask(options)

@@ -1,4 +1,4 @@
-"""What people got wrong on a command line or in a file: one sentence on standard error and exit code 2."""
+"""Read the input files of commands. An error is one sentence on standard error and exit code 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from authz.envoy.settings import Settings
 
 MAX_BYTES = 4 * 1024 * 1024
-"""The largest text that is read: that of an Envoy YAML."""
+"""The largest input file, in bytes: the limit for an Envoy YAML."""
 
 
 def read_text(file: str) -> str:
@@ -29,11 +29,11 @@ def read_text(file: str) -> str:
     except OSError as error:
         raise ConfigurationError.because(f"{file}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
-        raise ConfigurationError.because(f"{file}: larger than {MAX_BYTES} bytes: this is not the file that is meant")
+        raise ConfigurationError.because(f"{file}: larger than {MAX_BYTES} bytes: check the file name")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigurationError.because(f"{file}: not UTF-8 text: this is not the file that is meant") from error
+        raise ConfigurationError.because(f"{file}: not UTF-8 text: check the file name") from error
 
 
 def settings_of(file: str) -> Settings:
@@ -44,4 +44,4 @@ def settings_of(file: str) -> Settings:
         return read_settings(read_text(file), file, need_endpoints=False)
     except ConfigurationError as wrong:
         count = len(wrong.problems)
-        raise ConfigurationError.because(f"{count} mistake{'s' if count != 1 else ''} in {file}\n{wrong}") from wrong
+        raise ConfigurationError.because(f"{count} error{'s' if count != 1 else ''} in {file}\n{wrong}") from wrong

@@ -1,4 +1,4 @@
-"""`authz keys`: which keys the running sidecar trusts now, from its admin address."""
+"""`authz keys`: show which keys the running sidecar trusts now, from its admin address."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ examples:
   authz keys --watch               the same, and a line for each change, until Ctrl-C
   authz keys --output json | jq -r '.issuers[].keys[].kid'
 
-rehearsing a rotation: start `authz keys --watch`, publish the new key beside the old one, wait until it is here in
+testing a rotation: start `authz keys --watch`, publish the new key beside the old one, wait until it is here in
 every worker, sign with it, and only then take the old one away. docs/operations.md has the whole procedure.
 
-exit codes: 0 every issuer has keys, 1 an issuer has none (or the sidecar does not answer), 2 a mistake in the options
+exit codes: 0 every issuer has keys, 1 an issuer has none (or the sidecar does not answer), 2 an invalid option
 """
 
 
 class NoAnswer(Exception):
-    """The sidecar does not answer as a sidecar. The message says what to look at."""
+    """The admin address does not respond like a sidecar. The message says what to check."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,21 +47,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     default = os.environ.get("AUTHZ_ADMIN") or DEFAULT_ADMIN
     parser.add_argument("--admin", metavar="HOST:PORT", default=default, help="its admin address (default %(default)s)")
-    parser.add_argument("--watch", action="store_true", help="go on, and tell each change")
+    parser.add_argument("--watch", action="store_true", help="keep running, and print each change")
     parser.add_argument("--every", metavar="SECONDS", type=float, default=1.0, help="how often (default %(default)s)")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="json: one document a line, watched")
+    parser.add_argument(
+        "--output", choices=("text", "json"), default="text", help="json: with --watch, one document per line"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show the keys. Returns 0 where every issuer has some, 1 where one has none, 2 for a mistake."""
+    """Show the keys. Return 0 if every issuer has keys, 1 if an issuer has none, 2 if an option is invalid."""
     try:
         host, port = _address(options)
         return _watch(host, port, options) if options.watch else _once(host, port, options)
     except KeyboardInterrupt:
         return exit_codes.OK
-    except ConfigurationError as mistake:
-        print(f"authz keys: {mistake}", file=sys.stderr)
+    except ConfigurationError as error:
+        print(f"authz keys: {error}", file=sys.stderr)
         return exit_codes.OPERATOR_ERROR
     except NoAnswer as problem:
         print(f"authz keys: {problem}", file=sys.stderr)
@@ -90,7 +92,7 @@ def _once(host: str, port: int, options: argparse.Namespace) -> int:
 
 
 def _watch(host: str, port: int, options: argparse.Namespace) -> int:
-    """Print the state, then what changes, until Ctrl-C. A sidecar that goes away is waited for."""
+    """Print the state, then each change, until Ctrl-C. If the sidecar stops, wait for it to return."""
     style, before = Style.of(sys.stdout), None
     while True:
         try:
@@ -101,8 +103,8 @@ def _watch(host: str, port: int, options: argparse.Namespace) -> int:
             lines = _table(page, style) if before is None else _changes(before, page, style)
         if before is None or _essence(page) != _essence(before):
             stamp = time.strftime("%H:%M:%S")
-            told = json.dumps(page) if options.output == "json" else "\n".join(f"{stamp} {line}" for line in lines)
-            print(told, flush=True)
+            text = json.dumps(page) if options.output == "json" else "\n".join(f"{stamp} {line}" for line in lines)
+            print(text, flush=True)
         before = page
         time.sleep(options.every)
 
@@ -127,7 +129,7 @@ def fetch(host: str, port: int) -> dict[str, Any]:
 
 
 def _is_page(page: object) -> bool:
-    """Whether it has what a sidecar of this version says of each issuer."""
+    """Whether every issuer has the fields that a sidecar of this version reports."""
     issuers = page.get("issuers") if isinstance(page, dict) and "workers" in page else None
     needed = {"alias", "keys", "dropped", "last_refresh", "last_result"}
     return isinstance(issuers, list) and all(isinstance(issuer, dict) and needed <= set(issuer) for issuer in issuers)
@@ -159,7 +161,7 @@ def _key(key: dict[str, Any], workers: int, style: Style) -> str:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any], style: Style) -> list[str]:
-    """What is there now and was not, and the reverse."""
+    """List the keys that were added and removed since the last state."""
     old, new = _held(before), _held(now)
     lines = [style.good(f"+ {alias} {kid!a} in {new[alias, kid]} of {now['workers']} workers")
              for alias, kid in new if old.get((alias, kid)) != new[alias, kid]]  # fmt: skip
@@ -176,7 +178,7 @@ def _held(page: dict[str, Any]) -> dict[tuple[str, str], int]:
 
 
 def _essence(page: dict[str, Any]) -> object:
-    """What makes a change worth telling: the time of the last fetch does not."""
+    """The parts of a state whose change is reported. The time of the last fetch is left out."""
     return _held(page), [(issuer["alias"], issuer["last_result"]) for issuer in page["issuers"]]
 
 

@@ -1,4 +1,4 @@
-"""`authz lint`: what is wrong with an Envoy configuration although everything starts with it."""
+"""`authz lint`: report problems in an Envoy configuration that Envoy and the sidecar accept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ and name every line that weakens the check or does not do what it says.
 _EPILOG = """\
 A finding can be allowed, with a reason, by a comment beside its line or above it:
   # authz-lint: allow AUTHZ304 because the health checker of the cloud sends no token
-Exit codes: 0 nothing to mend (notes do not count), 1 findings, 2 a file cannot be read.
+Exit codes: 0 no problem (notes do not count), 1 findings, 2 a file cannot be read.
 Every code is explained in docs/lint.md.
 """
 
@@ -32,7 +32,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "lint",
-        help="find what is wrong with an Envoy configuration",
+        help="find problems in an Envoy configuration",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -43,7 +43,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Examine every file and print what was found."""
+    """Examine every file and print the findings."""
     # Only this command loads the rules and Envoy's types.
     from authz.tools.lint.examine import is_clean, rules  # noqa: PLC0415
     from authz.tools.lint.output import FORMATS  # noqa: PLC0415
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _CannotReadError(Exception):
-    """A file holds no Envoy configuration that can be read; in one sentence, with its place."""
+    """A file contains no readable Envoy configuration. The message is one sentence with file and line."""
 
 
 def _examine(name: str) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""The `authz` command: an inventory of its subcommands. Each file beside this one is one of them."""
+"""The `authz` command: list its subcommands. Each subcommand is a file in this directory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build() -> argparse.ArgumentParser:
     """Every subcommand with its options."""
     parser = argparse.ArgumentParser(
         prog="authz",
-        description="Decides, per Envoy route, whether this bearer token may do this.",
+        description="An ext_authz gRPC sidecar for Envoy that checks the JWT on each request per route.",
         epilog="The configuration is the Envoy YAML itself: see docs/configuration.md.",
     )
     parser.add_argument("--version", action="version", version=f"authz {__version__}")
@@ -47,11 +47,11 @@ def build() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Returns its exit code: 0 good, 1 findings, 2 the operator's mistake."""
+    """Run one subcommand. Return its exit code: 0 success, 1 findings, 2 an operator error."""
     options = build().parse_args(arguments)
     try:
         return int(options.run(options))
-    except BrokenPipeError:  # a reader such as `head` has seen enough
+    except BrokenPipeError:  # a reader such as `head` closed the pipe
         sys.stderr.close()
         return exit_codes.OK
     except KeyboardInterrupt:

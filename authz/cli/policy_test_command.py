@@ -1,4 +1,4 @@
-"""`authz test`: policy tests as data, in this process or through the real Envoy."""
+"""`authz test`: run policy tests written as YAML, in this process or through the real Envoy."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ a file of tests:
     expect: { reason: token_missing, status: 401 }
 
 examples:
-  authz test policy_tests.yaml                  in milliseconds, by the policy that each test names
+  authz test policy_tests.yaml                  in milliseconds, with the policy that each test names
   authz test --envoy policy_tests.yaml          through Envoy with your own routes, upstreams replaced
   authz test --output junit *.yaml > junit.xml
 
 Tokens are minted with throw-away keys that only the test run trusts. docs/testing.md has every field.
 
-exit codes: 0 all passed, 1 a test failed, 2 a mistake in what was given
+exit codes: 0 all passed, 1 a test failed, 2 an error in the input
 """
 
 
@@ -49,23 +49,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "test",
         help="run policy tests written as YAML",
-        description="Run policy tests written as YAML: who asks for what, and what is to come of it.",
+        description="Run policy tests written as YAML: requests and their expected outcomes.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="a file of tests")
-    parser.add_argument("--envoy-config", metavar="FILE", help="the Envoy YAML, where the tests do not name it")
+    parser.add_argument("--envoy-config", metavar="FILE", help="the Envoy YAML, if the tests do not name it")
     parser.add_argument("--envoy", action="store_true", help="send requests through the real Envoy with your routes")
     parser.add_argument("--output", choices=("text", "tap", "junit", "json"), default="text")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the tests. Returns 0 where all passed, 1 where one failed, 2 for a mistake."""
+    """Run the tests. Return 0 if all passed, 1 if one failed, 2 if the input is invalid."""
     try:
         runs, missing = _run_all(options)
-    except ConfigurationError as mistake:
-        print(f"authz test: {mistake}", file=sys.stderr)
+    except ConfigurationError as error:
+        print(f"authz test: {error}", file=sys.stderr)
         return exit_codes.OPERATOR_ERROR
     from authz.tools.policy_tests.suite_report import REPORTS  # noqa: PLC0415 - not for --help
 
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_all(options: argparse.Namespace) -> tuple[list[Run], dict[str, Missing]]:
-    """Every file, and by Envoy YAML what no test reaches."""
+    """Run every file. Also return, for each Envoy YAML, the parts that no test covers."""
     from authz.tools.policy_tests.coverage import Reached  # noqa: PLC0415
 
     suites = [_suite(file) for file in options.files]

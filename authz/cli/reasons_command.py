@@ -1,4 +1,4 @@
-"""`authz reasons`: the table of answers, as text, JSON or the Markdown of docs/reasons.md."""
+"""`authz reasons`: print the reason table as text, JSON or the Markdown of docs/reasons.md."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "schema",
         help="print a JSON Schema of the configuration, for editors",
-        description="Print a JSON Schema (2020-12) of the configuration: completion, descriptions, mistakes.",
+        description="Print a JSON Schema (2020-12) of the configuration: completion, descriptions, error checks.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

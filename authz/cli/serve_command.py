@@ -1,4 +1,4 @@
-"""`authz serve`: the sidecar itself."""
+"""`authz serve`: run the sidecar."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="serve on unix:/path or 127.0.0.1:9191 instead of the ext_authz cluster's endpoints; repeatable",
     )
     _option(parser, "--admin", metavar="HOST:PORT", default="127.0.0.1:9464", help="metrics and probes; `off` for none")
-    _option(parser, "--drain", metavar="TIME", default="20s", help="how long SIGTERM lets callers go elsewhere")
-    _option(parser, "--engine", choices=("h2", "grpc"), default="h2", help="the data plane")
+    _option(parser, "--drain", metavar="TIME", default="20s", help="drain time after SIGTERM")
+    _option(parser, "--engine", choices=("h2", "grpc"), default="h2", help="the gRPC data plane")
     _option(parser, "--log-level", choices=("debug", "info", "warning", "error"), default="info")
     _option(parser, "--log-format", choices=("json", "console"), default="json")
     parser.set_defaults(run=run, parser=parser)
@@ -48,7 +48,7 @@ def _option(parser: argparse.ArgumentParser, name: str, **details: object) -> No
     default = os.environ.get(variable) or details.pop("default", None)
     details.pop("default", None)
     choices = details.get("choices")
-    if isinstance(choices, tuple) and default not in choices:  # argparse looks at what is typed only
+    if isinstance(choices, tuple) and default not in choices:  # argparse does not check a default
         parser.error(f"{variable}={default!s:.60}: write one of {', '.join(choices)}")
     shown = "" if default is None else f" (default {default})"
     details["help"] = f"{details.get('help', '')}{shown}".strip() or None
@@ -56,7 +56,7 @@ def _option(parser: argparse.ArgumentParser, name: str, **details: object) -> No
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT."""
     wanted = _serve_options(options)
     from authz.envoy.settings import read_settings  # noqa: PLC0415 - slow to import, and not for --help
     from authz.observe.log import Log  # noqa: PLC0415
@@ -71,9 +71,7 @@ def run(options: argparse.Namespace) -> int:
         return exit_codes.OPERATOR_ERROR
     except ConfigurationError as wrong:
         count = len(wrong.problems)
-        sys.stderr.write(
-            f"{wrong}\n{count} mistake{'s' if count != 1 else ''} in {wanted.file}; nothing was started.\n"
-        )
+        sys.stderr.write(f"{wrong}\n{count} error{'s' if count != 1 else ''} in {wanted.file}; nothing was started.\n")
         return exit_codes.OPERATOR_ERROR
     log = Log(options.log_level, options.log_format)
     try:
@@ -83,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve_options(options: argparse.Namespace) -> ServeOptions:
-    """Check the command line; what is wrong ends the process with exit code 2."""
+    """Check the command line. If an option is invalid, exit with code 2."""
     from authz.server.address import is_address, parse_tcp  # noqa: PLC0415
     from authz.server.messages import WorkerOptions  # noqa: PLC0415
     from authz.server.supervisor import ServeOptions  # noqa: PLC0415

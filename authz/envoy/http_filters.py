@@ -1,4 +1,4 @@
-"""HTTP filters of a connection manager, also those inside of other filters and those that Envoy discovers."""
+"""HTTP filters of a connection manager, including wrapped and discovered filters."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Check a part of the YAML against Envoy's own messages (envoy-data-plane): unknown fields and wrong values.
 
-The package's `from_dict` stops at the first error and does not say where it is. This walk continues, and reports the
+The package's `from_dict` stops at the first error and does not report its position. This walk continues and reports the
 path of each error. It knows the fields of the installed package version; newer fields are reported as unknown.
 """
 

@@ -19,9 +19,9 @@ def modules() -> Mapping[str, ast.Module]:
 
 
 def imports(module: str, *, lazy: bool = True) -> frozenset[str]:
-    """Absolute names of what a module imports while it runs; without `lazy`, only what it imports when it is loaded.
+    """Absolute names of a module's runtime imports; without `lazy`, only imports at load time.
 
-    A name that stands for a module of ours counts as that module: `from authz.core import token` is authz.core.token.
+    A name bound to a module of ours counts as that module: `from authz.core import token` is authz.core.token.
     """
     return frozenset(name for node in _running(modules()[module].body, lazy=lazy) for name in _named(node))
 
@@ -41,7 +41,7 @@ def closure(module: str, *, lazy: bool = True) -> frozenset[str]:
 
 
 def below(names: Iterable[str], package: str) -> set[str]:
-    """Those names that are a package or stand below it."""
+    """The names of a package and of everything below it."""
     return {name for name in names if name == package or name.startswith(package + ".")}
 
 
@@ -50,13 +50,13 @@ def _name(path: Path) -> str:
 
 
 def _packages(name: str) -> set[str]:
-    """Importing a module loads the packages that it stands in."""
+    """Importing a module also loads its parent packages."""
     parts = name.split(".")
     return {".".join(parts[:length]) for length in range(1, len(parts))}
 
 
 def _running(body: Iterable[ast.AST], *, lazy: bool) -> Iterator[ast.AST]:
-    """Import statements that are carried out: not those for the type checker only, functions' only where `lazy`."""
+    """Import statements that run: none under TYPE_CHECKING, and those in functions only if `lazy`."""
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node

@@ -90,8 +90,8 @@ def _room(module: str) -> str:
 
 def test_rooms_import_downward_only_so_that_no_circle_can_form() -> None:
     assert set(LEVELS) == {_room(name) for name in modules() if f"authz.{_room(name)}.__init__" and _room(name)} - {
-        "terminal",
         "exit_codes",
+        "terminal",
         "__main__",
     }
     upward = {

@@ -1,4 +1,4 @@
-"""Shells complete what the commands take: asked for real where the shell is here."""
+"""Shells complete the options and values of the commands. Uses each installed shell."""
 
 from __future__ import annotations
 

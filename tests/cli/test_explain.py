@@ -1,4 +1,4 @@
-"""`authz explain` as people run it: one sentence for every mistake, an exit code for every outcome."""
+"""`authz explain` as users run it: one sentence for every error, an exit code for every outcome."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_request_is_resolved_by_envoys_own_routes(run: Run, pinned: list[str]) -
         ("GET https://orders.example.com/a%2fb", "path_normalization_failed"),
     ],
 )
-def test_request_that_envoy_answers_itself_is_told_so(run: Run, request_: str, said: str) -> None:
+def test_request_that_envoy_answers_itself_is_explained(run: Run, request_: str, said: str) -> None:
     code, out, _err = run("--request", request_)
 
     assert code == 1
@@ -95,8 +95,8 @@ def test_live_keys_are_fetched_and_their_failure_is_named(run: Run, tmp_path: Pa
     gone = run("--policy", "orders-read", *_AT, stdin=access_token().encode(), config=config)
     assert (good[0], bad[0], gone[0]) == (0, 1, 1)
     assert "keys_unavailable" in bad[1]
-    assert "The keys could not be had" in bad[1]
-    assert "The keys could not be had" in gone[1]
+    assert "Could not load the keys" in bad[1]
+    assert "Could not load the keys" in gone[1]
 
 
 def test_token_of_another_issuer_makes_nothing_fetch(run: Run) -> None:
@@ -106,7 +106,7 @@ def test_token_of_another_issuer_makes_nothing_fetch(run: Run) -> None:
 
     assert code == 1
     assert "issuer_unknown" in out
-    assert "could not be had" not in out
+    assert "Could not load" not in out
     assert time.monotonic() - started < 30
 
 
@@ -120,16 +120,18 @@ def test_token_of_another_issuer_makes_nothing_fetch(run: Run) -> None:
         (["--policy", "x"], b"\xff\xfe\x00", "not UTF-8"),
         (["--policy", "x"], b"a\nb\n", "more than one line"),
         (["--policy", "x"], b"x" * 5_000_000, "larger than"),
-        (["--request", "orders"], b"", "write a method and a URL|begins with https"),
+        (["--request", "orders"], b"", "the URL must begin with https"),
         (["--policy", "x", "--curl", "curl"], b"", "has no URL"),
     ],
 )
-def test_mistake_is_a_sentence_and_2(run: Run, arguments: list[str], stdin: bytes, sentence: str) -> None:
+def test_invalid_input_is_one_sentence_and_exit_code_2(
+    run: Run, arguments: list[str], stdin: bytes, sentence: str
+) -> None:
     code, out, err = run(*arguments, stdin=stdin)
 
     assert (code, out) == (2, "")
     assert err.startswith("authz explain: ")
-    assert any(part in err for part in sentence.split("|"))
+    assert sentence in err
     assert "Traceback" not in err
 
 

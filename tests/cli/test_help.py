@@ -1,4 +1,4 @@
-"""Help that teaches: examples and exit codes for every tool, colours only where they are wanted, quick starts."""
+"""Help texts: examples and exit codes for every command, colours only if wanted, fast start."""
 
 from __future__ import annotations
 

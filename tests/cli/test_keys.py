@@ -1,4 +1,4 @@
-"""`authz keys` against the running sidecar: what it trusts, what changes, and what it says where nobody answers."""
+"""`authz keys` against the running sidecar: trusted keys, changes, and the message if there is no response."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def test_nobody_there_is_a_sentence_and_1(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("arguments", [["--admin", "nowhere"], ["--every", "0"]])
-def test_mistake_in_an_option_is_a_sentence_and_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_option_is_one_sentence_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["keys", *arguments]) == 2
 
     assert "write" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`authz lint` as a person or a build calls it: what it prints, and its exit codes."""
+"""`authz lint` as users and builds call it: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["findings"][0]["file"] == "<stdin>"
 
 
-def test_no_file_is_a_mistake_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_argument_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["lint"])
 

@@ -150,7 +150,9 @@ def test_tap_and_junit_are_well_formed(failing: Path, capsys: pytest.CaptureFixt
         ),
     ],
 )
-def test_mistake_is_a_sentence_and_2(failing: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_suite_is_one_sentence_and_exit_code_2(
+    failing: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = failing.with_name("t.yaml")
     file.write_text(text, encoding="utf-8")
 

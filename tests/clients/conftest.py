@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.world import CURE, PROGRAMS, VENV, World, node, running
+from tests.clients.world import FIX, PROGRAMS, VENV, World, node, running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     if not (VENV / ".ready").exists():
-        pytest.skip(f"{VENV.name} is not there: {CURE}")
+        pytest.skip(f"{VENV.name} is not there: {FIX}")
     with running() as started:
         yield started
 
@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
 def javascript() -> list[str]:
     """How to run Cognito's client for JavaScript."""
     if not node():
-        pytest.skip(f"no node, or not its packages: install Node.js 20 or newer and npm; {CURE}")
+        pytest.skip(f"no node, or not its packages: install Node.js 20 or newer and npm; {FIX}")
     return [node(), str(PROGRAMS / "with_cognito_identity_js.mjs")]
 
 
@@ -37,7 +37,7 @@ def javascript() -> list[str]:
 def provider(world: World) -> str:
     """The address of the certified OpenID provider."""
     if not world.provider:
-        pytest.skip(f"no node, or not its packages: install Node.js 20 or newer and npm; {CURE}")
+        pytest.skip(f"no node, or not its packages: install Node.js 20 or newer and npm; {FIX}")
     return world.provider
 
 

@@ -1,4 +1,4 @@
-"""The user pools of these tests, as an operator sets them up at the stand-in: two regions, every flow, a federation."""
+"""The user pools of these tests, as an operator sets them up at the emulator: two regions, every flow, a federation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.provision import User
 from tests.clients.pages import CALLBACK, Application
 
@@ -88,7 +88,7 @@ def federate(directory: Directory, openid: str, saml: str) -> None:
         UserPoolId=directory.pool_id,
         ProviderName=COMPANY,
         ProviderType="SAML",
-        ProviderDetails={"MetadataFile": Client().ask("GET", f"{saml}/saml/metadata").body.decode()},
+        ProviderDetails={"MetadataFile": HttpClient().ask("GET", f"{saml}/saml/metadata").body.decode()},
         AttributeMapping={},
     )
     if openid:

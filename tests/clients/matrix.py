@@ -66,10 +66,10 @@ def holds(token: str, names: Mapping[str, str]) -> str:
         facts["kubernetes.io/namespace"] = claims["kubernetes.io"]["namespace"]
     if "identities" in claims:
         facts["identities"] = [one["providerName"] for one in claims["identities"]]
-    told = ", ".join(f"{name} {_shown(value)}" for name, value in facts.items())
+    text = ", ".join(f"{name} {_shown(value)}" for name, value in facts.items())
     for value, name in names.items():
-        told = told.replace(value, name)
-    return told
+        text = text.replace(value, name)
+    return text
 
 
 def _shown(value: object) -> str:

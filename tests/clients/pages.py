@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 
 MAX_STEPS = 20
 CALLBACK = "https://app.example.com/callback"
@@ -42,8 +42,8 @@ class _Form(HTMLParser):
 
 
 def authorize(url: str, person: dict[str, str], **query: str) -> dict[str, str]:
-    """Go through the authorization endpoint as a person whose form fields are given. What the callback was told."""
-    browser = Client()
+    """Go through the authorization endpoint as a person whose form fields are given. Return the callback parameters."""
+    browser = HttpClient()
     answer = browser.ask("GET", f"{url}?{urlencode(query)}", _BROWSER)
     for _ in range(MAX_STEPS):
         location = urljoin(answer.url, answer.location) if answer.location else ""
@@ -54,7 +54,7 @@ def authorize(url: str, person: dict[str, str], **query: str) -> dict[str, str]:
     raise AssertionError(f"no way back to the application; the last page was {answer.url}")
 
 
-def _submit(browser: Client, page: Exchange, person: dict[str, str]) -> Exchange:
+def _submit(browser: HttpClient, page: Exchange, person: dict[str, str]) -> Exchange:
     form = _Form(page.body.decode(errors="replace"))
     assert form.action, f"status {page.status} and no form at {page.url}: {page.body[:500]!r}"
     filled = form.fields | {name: value for name, value in person.items() if name in form.fields}
@@ -77,9 +77,9 @@ class Application:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {"client_id": self.client_id, "redirect_uri": CALLBACK, "response_type": "code", "scope": scope}
         pkce = {"code_challenge": challenge, "code_challenge_method": "S256"}
-        told = authorize(self.authorization_endpoint, person, **asked, **pkce, **more)
+        callback = authorize(self.authorization_endpoint, person, **asked, **pkce, **more)
         return self.tokens(
-            grant_type="authorization_code", code=told["code"], redirect_uri=CALLBACK, code_verifier=verifier
+            grant_type="authorization_code", code=callback["code"], redirect_uri=CALLBACK, code_verifier=verifier
         )
 
     def tokens(self, **grant: str) -> dict[str, Any]:
@@ -90,4 +90,4 @@ class Application:
         """A form sent with the client's credentials."""
         credentials = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
         headers = _FORM | {"authorization": f"Basic {credentials}"}
-        return Client().ask("POST", url, headers, urlencode(form).encode())
+        return HttpClient().ask("POST", url, headers, urlencode(form).encode())

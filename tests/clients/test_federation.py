@@ -12,7 +12,7 @@ _PERSON = {"login": "erin", "password": "whatever"}
 
 
 def test_federated_user_gets_in_through_the_providers_group(world: World, provider: str) -> None:
-    """Real from end to end: the login page is the certified provider's, the pool's the stand-in's."""
+    """Real from end to end: the login page is the certified provider's, the pool is the emulator's."""
     assert provider
     tokens = world.people.web.sign_in(_PERSON, "openid", identity_provider=FEDERATION)
 

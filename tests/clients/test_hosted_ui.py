@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.provision import User
 from tests.clients.pages import CALLBACK
 from tests.clients.test_user_pools_api import IDENTITY
@@ -70,7 +70,7 @@ def test_machine_without_the_scope_gets_no_token_for_it(world: World) -> None:
 def test_token_that_opens_the_route_opens_userinfo_as_well(world: World) -> None:
     token = world.people.web.sign_in(_person(world.people.staff), "openid orders/read")["access_token"]
 
-    answer = Client().ask("GET", f"{world.people.address}/oauth2/userInfo", {"authorization": f"Bearer {token}"})
+    answer = HttpClient().ask("GET", f"{world.people.address}/oauth2/userInfo", {"authorization": f"Bearer {token}"})
 
     assert answer.status == 200
     assert answer.json()["sub"] == world.ask("/me", token).json()["identity"]["x-auth-subject"]
@@ -79,7 +79,7 @@ def test_token_that_opens_the_route_opens_userinfo_as_well(world: World) -> None
 def test_logout_leads_back_to_the_application(world: World) -> None:
     query = urlencode({"client_id": world.people.web.client_id, "logout_uri": CALLBACK})
 
-    answer = Client().ask("GET", f"{world.people.address}/logout?{query}")
+    answer = HttpClient().ask("GET", f"{world.people.address}/logout?{query}")
 
     assert answer.status == 302
     assert answer.location == CALLBACK

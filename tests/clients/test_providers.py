@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from authz.sources.environment import COOL_DOWN_SECONDS
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from tests.clients.pages import CALLBACK, Application, authorize
 from tests.clients.test_hosted_ui import READING
 from tests.clients.world import World
@@ -27,11 +27,11 @@ def _web(provider: str, name: str = "web") -> Application:
 def test_implicit_flow(world: World, provider: str) -> None:
     asked = {"client_id": "single-page", "redirect_uri": CALLBACK, "scope": "openid orders/read", "nonce": "n-0S6"}
 
-    told = authorize(f"{provider}/auth", ALICE, response_type="id_token token", **asked)
+    callback = authorize(f"{provider}/auth", ALICE, response_type="id_token token", **asked)
 
     expected = OPEN | {"/staff": "200"}
-    assert world.put_down("oidc-provider", "implicit", "browser", "access", told["access_token"]) == expected
-    assert world.put_down("oidc-provider", "implicit", "browser", "id", told["id_token"]) == ELSEWHERE
+    assert world.put_down("oidc-provider", "implicit", "browser", "access", callback["access_token"]) == expected
+    assert world.put_down("oidc-provider", "implicit", "browser", "id", callback["id_token"]) == ELSEWHERE
 
 
 def test_code_flow_and_refresh(world: World, provider: str) -> None:
@@ -91,7 +91,7 @@ def test_keys_that_rotate_under_traffic_lose_no_request(world: World) -> None:
                 # A rotation within the cool-down of the last fetch is known when it is over: docs/operations.md.
                 time.sleep(COOL_DOWN_SECONDS + 0.5)
                 before = _kid(world)
-                assert Client().ask("POST", f"{world.campus}/api/keys/rotate").status == 200
+                assert HttpClient().ask("POST", f"{world.campus}/api/keys/rotate").status == 200
                 assert _kid(world) != before
                 assert world.decision("/orders", _campus_token(world)) == "200"
             count = len(statuses)
@@ -109,4 +109,4 @@ def _campus_token(world: World) -> str:
 
 
 def _kid(world: World) -> str:
-    return str(Client().ask("GET", f"{world.campus}/api/keys/info").json()["active_kid"])
+    return str(HttpClient().ask("GET", f"{world.campus}/api/keys/info").json()["active_kid"])

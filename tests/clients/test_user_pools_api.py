@@ -7,7 +7,7 @@ import json
 import pytest
 
 from authz.core.reasons import USER_POOLS_API_TEXT
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from tests.clients.directory import PERMANENT
 from tests.clients.world import VENV, World, run, sign_in
 from tests.fakes.waiting import until
@@ -85,7 +85,7 @@ def test_the_command_that_people_type(world: World) -> None:
     _see(world, "API: ADMIN_USER_PASSWORD_AUTH", "AWS CLI", tokens, TRAP)
 
 
-def test_refused_token_is_told_the_way_out(world: World, boto: list[str]) -> None:
+def test_refused_token_is_answered_with_the_fix(world: World, boto: list[str]) -> None:
     token = sign_in(boto, world.people, world.people.newcomer, "USER_PASSWORD_AUTH")["access"]
     assert _count(world) == 0
 
@@ -101,7 +101,7 @@ def test_refused_token_is_told_the_way_out(world: World, boto: list[str]) -> Non
 
 
 def test_refresh_token_as_a_bearer_token_is_refused(world: World, boto: list[str]) -> None:
-    """The stand-in's refresh tokens are signed with the pool's key; those of the real service are encrypted."""
+    """The emulator's refresh tokens are signed with the pool's key; those of the real service are encrypted."""
     token = sign_in(boto, world.people, world.people.reader, "USER_PASSWORD_AUTH")["refresh"]
 
     assert set(world.put_down("Cognito", "API: USER_PASSWORD_AUTH", "boto3", "refresh", token).values()) == {
@@ -125,7 +125,7 @@ def test_signed_out_user_keeps_the_access_until_it_expires(world: World, boto: l
 
 
 def _count(world: World) -> float:
-    page = Client().ask("GET", f"{world.admin}/metrics").body.decode()
+    page = HttpClient().ask("GET", f"{world.admin}/metrics").body.decode()
     name = 'authz_user_pools_api_scope_refusals_total{issuer="people",policy="counted"}'
     (found,) = [line.split()[-1] for line in page.splitlines() if line.startswith(name)]
     return float(found)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from authz.tools.demo.client import Client, Exchange
-from authz.tools.demo.cognito_emulator import start_standin
+from authz.tools.demo.client import Exchange, HttpClient
+from authz.tools.demo.cognito_emulator import start_emulator
 from authz.tools.demo.echo_service import upstream
 from authz.tools.demo.provision import User
 from authz.tools.demo.proxy import Place, start_envoy
@@ -33,7 +33,7 @@ from tests.fakes.keyserver import KeyServer
 FOLDER = Path(__file__).parent
 PROGRAMS = FOLDER / "programs"
 VENV = FOLDER.parents[1] / ".venv-clients"
-CURE = "`make clients` sets up what these tests need"
+FIX = "`make clients` sets up what these tests need"
 PROGRAM_SECONDS = 60
 SERVICE_ACCOUNT_TOKEN = "service-account-token"
 
@@ -68,7 +68,7 @@ class World:
     provider: str
     """The certified OpenID provider; empty where there is no node to run it."""
     campus: str
-    """The OpenID and SAML provider that rotates its keys when told."""
+    """The OpenID and SAML provider, which rotates its keys on command."""
     api_server: KeyServer
     """Has the cluster's keys, as a Kubernetes API server has: over TLS, for those who bring a token."""
     sidecar_log: Path
@@ -79,7 +79,7 @@ class World:
     def ask(self, path: str, token: str) -> Exchange:
         """One request through Envoy."""
         headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
-        return Client().ask("GET", f"{self.place.home}{path}", headers)
+        return HttpClient().ask("GET", f"{self.place.home}{path}", headers)
 
     def decision(self, path: str, token: str) -> str:
         """200, or the status and the reason of a refusal."""
@@ -135,7 +135,7 @@ _KEY_NUMBERS = {"github": 1, "gitlab": 2, "circleci": 3, "cluster": 4, "minted":
 
 def run(command: list[str], directory: Directory, stdin: str = "") -> str:
     """What a client program prints. Nothing of the machine's own AWS configuration reaches it."""
-    keys = Client().ask("GET", f"{directory.address}/{directory.pool_id}/.well-known/jwks.json").body.decode()
+    keys = HttpClient().ask("GET", f"{directory.address}/{directory.pool_id}/.well-known/jwks.json").body.decode()
     environment = child_environment(
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",
@@ -173,7 +173,7 @@ def running() -> Iterator[World]:
     """Start everything, end everything."""
     with tempfile.TemporaryDirectory(prefix="authz-clients-", dir="/tmp") as name, Children(Path(name)) as children:
         folder = Path(name)
-        cognito = start_standin(children, folder)
+        cognito = start_emulator(children, folder)
         people, partners = set_up(cognito, REGION), set_up(cognito, OTHER_REGION)
         campus = _start_campus(children, folder)
         provider = _start_provider(children, cognito) if node() else ""

@@ -1,4 +1,4 @@
-"""The service shows what it received, to people and to programs, and no credential."""
+"""The upstream returns the received request as HTML and JSON, without credentials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.echo_service import upstream
 from authz.tools.processes.machine import free_port
 
@@ -21,7 +21,7 @@ def service() -> Iterator[str]:
 
 
 def test_program_gets_json(service: str) -> None:
-    received = Client().ask("POST", f"{service}/orders?page=2", _IDENTITY, b"{}").json()
+    received = HttpClient().ask("POST", f"{service}/orders?page=2", _IDENTITY, b"{}").json()
 
     assert received["method"] == "POST"
     assert received["path"] == "/orders?page=2"
@@ -29,7 +29,7 @@ def test_program_gets_json(service: str) -> None:
 
 
 def test_browser_gets_a_page_with_the_identity_as_text(service: str) -> None:
-    page = Client().ask("GET", f"{service}/", {"accept": "text/html", **_IDENTITY}).body.decode()
+    page = HttpClient().ask("GET", f"{service}/", {"accept": "text/html", **_IDENTITY}).body.decode()
 
     assert "Signed in as &lt;b&gt;alice&lt;/b&gt;" in page
     assert "orders/read" in page
@@ -37,14 +37,14 @@ def test_browser_gets_a_page_with_the_identity_as_text(service: str) -> None:
 
 
 def test_page_without_identity_says_so(service: str) -> None:
-    page = Client().ask("GET", f"{service}/", {"accept": "text/html"}).body.decode()
+    page = HttpClient().ask("GET", f"{service}/", {"accept": "text/html"}).body.decode()
 
     assert "Not signed in" in page
 
 
 @pytest.mark.parametrize("name", ["authorization", "cookie"])
 def test_credential_is_counted_and_not_shown(service: str, name: str) -> None:
-    answer = Client().ask("GET", f"{service}/", {name: "Bearer open-sesame"})
+    answer = HttpClient().ask("GET", f"{service}/", {name: "Bearer open-sesame"})
 
     assert b"sesame" not in answer.body
     assert "18 characters" in answer.json()["others"][name]

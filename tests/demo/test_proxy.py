@@ -56,7 +56,7 @@ def test_policies_and_the_policy_of_each_route_stay_as_shipped(derived: dict[str
     assert policies(derived) == policies(shipped)
 
 
-def test_both_app_clients_are_trusted_and_the_keys_are_the_stand_ins(derived: dict[str, Any]) -> None:
+def test_both_app_clients_are_trusted_and_the_keys_are_the_emulators(derived: dict[str, Any]) -> None:
     cognito = derived["node"]["metadata"]["authz"]["issuers"]["cognito"]
 
     assert cognito["client_ids"] == ["webclient", "apiclient"]

@@ -1,4 +1,4 @@
-"""What is missing or taken is named."""
+"""A missing requirement is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from authz.tools.demo.requirements import require_packages
 from authz.tools.processes.machine import CannotRunError
 
 
-def test_missing_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ministack" else object())
 
     with pytest.raises(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import free_port
 from tests.deploy.queries import Page
@@ -56,7 +56,7 @@ def page_text() -> Iterator[str]:
         command += ["--listen", f"unix:{directory}/authz.sock", "--admin", admin]
         sidecar = children.start("authz", command, child_environment(PYTHONPATH=str(_ROOT)))
         children.wait_until_ready(sidecar, f"http://{admin}/readyz", 30.0)
-        yield Client().ask("GET", f"http://{admin}/metrics").body.decode()
+        yield HttpClient().ask("GET", f"http://{admin}/metrics").body.decode()
 
 
 @pytest.fixture(scope="session")

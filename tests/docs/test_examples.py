@@ -28,7 +28,7 @@ Prometheus rules, charts and their values."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)
-def test_example_is_read_without_a_mistake(example: Block) -> None:
+def test_example_is_read_without_an_error(example: Block) -> None:
     data = yaml.safe_load(example.text)
     configuration = _configuration(example, data)
 

@@ -25,7 +25,7 @@ _SAID = [
     ("operations.md", f"A fetch has {environment.DEADLINE_SECONDS:g} seconds in all"),
     ("operations.md", f"{keyset.MAX_DOCUMENT_BYTES // _KIB} KiB and {keyset.MAX_KEYS} keys"),
     ("operations.md", f"{token_cache.MAX_ENTRIES} tokens or {token_cache.MAX_CHARACTERS // _MIB} MiB of token text"),
-    ("operations.md", f"| {exit_codes.OPERATOR_ERROR} | a mistake"),
+    ("operations.md", f"| {exit_codes.OPERATOR_ERROR} | an error"),
     ("operations.md", f"| {exit_codes.CANNOT_LISTEN} | an address"),
     ("configuration.md", f"at most {read_issuer.MAX_LEEWAY_SECONDS / 60:g} minutes"),
     ("configuration.md", f"from 1 second to {read_issuer.MAX_REFRESH_SECONDS / _DAY:g} day"),

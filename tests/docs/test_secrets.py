@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.init import pages
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
@@ -55,7 +55,7 @@ def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path)
         command = [envoy_command(), "-c", str(folder / "envoy.yaml"), "--disable-hot-restart", "--concurrency", "1"]
         envoy = children.start("envoy", command, child_environment())
         children.wait_until_ready(envoy, f"http://{LOOPBACK}:{admin}/ready", 30.0)
-        dump = Client().ask("GET", f"http://{LOOPBACK}:{admin}/config_dump?resource=dynamic_active_secrets").json()
+        dump = HttpClient().ask("GET", f"http://{LOOPBACK}:{admin}/config_dump?resource=dynamic_active_secrets").json()
 
     taken_up = {one["name"] for one in dump["configs"] if "secret" in one}
     assert taken_up == {"client-secret", "cookie-key", "server-certificate"}

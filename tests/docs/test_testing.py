@@ -22,7 +22,7 @@ def _block(language: str) -> str:
     return found[1]
 
 
-def test_example_of_a_file_is_read_without_a_mistake() -> None:
+def test_example_of_a_file_is_read_without_an_error() -> None:
     assert [case.policy for case in read_suite(_block("text"), "t.yaml").cases] == ["orders-read", "orders-read"]
 
 

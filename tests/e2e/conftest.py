@@ -1,4 +1,4 @@
-"""One running stack for the whole session: the demo's parts, real Envoy, the real sidecar, the Cognito stand-in."""
+"""One running stack for the whole session: the demo's parts, real Envoy, the real sidecar, the Cognito emulator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.e2e.handwritten import Handwritten, handwritten_envoy
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Real tokens of the stand-in, by what is special about each."""
+    """Real tokens of the emulator, by their distinguishing property."""
 
     reading: str
     """Hosted login of a member of staff, scope orders/read."""

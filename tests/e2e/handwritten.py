@@ -165,7 +165,7 @@ class Handwritten:
 
 @contextmanager
 def handwritten_envoy(stack: Stack) -> Iterator[Handwritten]:
-    """Start the second Envoy and its sidecar, for the stand-in and the service of a running stack."""
+    """Start the second Envoy and its sidecar, for the emulator and the upstream of a running stack."""
     with tempfile.TemporaryDirectory(prefix="authz-e2e-", dir="/tmp") as name, Children(Path(name)) as children:
         place = Place(Path(name), stack.place.cognito, free_port(), free_port(), stack.place.upstream_port)
         routes = "\n".join(_ROUTE.format(path=path, extension=text) for path, text in _ROUTES.items())

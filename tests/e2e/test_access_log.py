@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 
 
 def _ask(stack: Stack, token: str = "", path: str = "/orders") -> Exchange:
     authorization = {"authorization": f"Bearer {token}"} if token else {}
-    return Client().ask("GET", f"{stack.place.home}{path}", {"accept": "application/json", **authorization})
+    return HttpClient().ask("GET", f"{stack.place.home}{path}", {"accept": "application/json", **authorization})
 
 
 def _logged(stack: Stack, answer: Exchange) -> dict[str, Any]:

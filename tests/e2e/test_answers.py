@@ -1,17 +1,17 @@
-"""What a client is told: status, challenge and body, through real Envoy."""
+"""The response to a client: status, challenge and body, through real Envoy."""
 
 from __future__ import annotations
 
 import pytest
 
 from authz.core.reasons import USER_POOLS_API_TEXT
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from tests.e2e.conftest import Tokens
 
 
 def _ask(home: str, token: str = "", method: str = "GET", path: str = "/orders", **headers: str) -> Exchange:
     sent = {"accept": "application/json", **headers} | ({"authorization": f"Bearer {token}"} if token else {})
-    return Client().ask(method, f"{home}{path}", sent)
+    return HttpClient().ask(method, f"{home}{path}", sent)
 
 
 def test_request_without_token_gets_401_with_a_bare_challenge(home: str) -> None:
@@ -50,7 +50,7 @@ def test_staff_with_the_write_scope_may_write(home: str, bearer: Tokens) -> None
     assert _ask(home, bearer.writing, "POST").status == 200
 
 
-def test_api_token_without_a_grant_is_told_why_it_has_no_scope(home: str, bearer: Tokens) -> None:
+def test_api_token_without_a_grant_is_refused_with_the_missing_scope(home: str, bearer: Tokens) -> None:
     answer = _ask(home, bearer.without_scope)
 
     assert answer.status == 403

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.processes.machine import LOOPBACK, free_port
 
 _COMMAND = [sys.executable, "-m", "authz", "demo"]
@@ -105,7 +105,7 @@ def test_every_listening_port_of_the_demo_is_on_loopback(tmp_path: Path) -> None
         addresses = _listening([process.pid, *_descendants(process.pid)])
         home = re.search(r"http://127.0.0.1:\d+/", said.read_text())
         assert home is not None
-        assert Client().ask("GET", home[0]).status == 302
+        assert HttpClient().ask("GET", home[0]).status == 302
 
     assert addresses <= {"0100007F"}
 

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
 
 
 def _ask(handwritten: Handwritten, path: str, token: str = "") -> Exchange:
     authorization = {"authorization": f"Bearer {token}"} if token else {}
-    return Client().ask("GET", f"{handwritten.home}{path}", {"accept": "application/json", **authorization})
+    return HttpClient().ask("GET", f"{handwritten.home}{path}", {"accept": "application/json", **authorization})
 
 
 def test_named_policy_is_judged(handwritten: Handwritten, bearer: Tokens) -> None:
@@ -82,7 +82,7 @@ def test_policy_for_id_tokens_takes_them_and_no_others(handwritten: Handwritten,
         ("/misnamed", "denied"),
     ],
 )
-def test_operators_mistake_closes_the_route(handwritten: Handwritten, bearer: Tokens, path: str, reason: str) -> None:
+def test_operator_error_closes_the_route(handwritten: Handwritten, bearer: Tokens, path: str, reason: str) -> None:
     answer = _ask(handwritten, path, bearer.writing)
 
     assert answer.status == (403 if reason == "denied" else 500)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
@@ -17,7 +17,7 @@ _FORGED = {"x-auth-subject": "root", "x-auth-username": "root", "x-auth-scopes":
 
 def _received(url: str, token: str = "", **headers: str) -> dict[str, Any]:
     authorization = {"authorization": f"Bearer {token}"} if token else {}
-    answer = Client().ask("GET", url, {"accept": "application/json", **authorization, **headers})
+    answer = HttpClient().ask("GET", url, {"accept": "application/json", **authorization, **headers})
     assert answer.status == 200
     return answer.json()
 
@@ -84,7 +84,7 @@ def test_spoofed_path_and_method_headers_change_nothing(home: str, bearer: Token
     spoofed = {"x-original-path": "/healthz", "x-forwarded-uri": "/healthz", "x-http-method-override": "GET"}
     headers = {"authorization": f"Bearer {bearer.reading}", **spoofed}
 
-    answer = Client().ask("POST", f"{home}/orders", headers)
+    answer = HttpClient().ask("POST", f"{home}/orders", headers)
 
     assert answer.status == 403
     assert answer.json()["reason"] == "scope_insufficient"

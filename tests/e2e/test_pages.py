@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.init import pages
 from tests.e2e.conftest import Tokens
 
@@ -16,7 +16,7 @@ NAVIGATION = {"accept": "text/html", "sec-fetch-mode": "navigate"}
 def _open(url: str, token: str = "", **headers: str) -> Exchange:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     authorization = {"authorization": f"Bearer {token}"} if token else {}
-    return Client().ask("GET", url, {**NAVIGATION, **authorization, **sent})
+    return HttpClient().ask("GET", url, {**NAVIGATION, **authorization, **sent})
 
 
 def _text(exchange: Exchange) -> str:
@@ -80,7 +80,7 @@ def test_a_page_may_load_nothing_and_is_not_kept(home: str, bearer: Tokens) -> N
 def test_a_script_keeps_the_json_of_a_refusal(home: str, bearer: Tokens, mode: str) -> None:
     sent = {"authorization": f"Bearer {bearer.granted}"} | ({"sec-fetch-mode": mode} if mode else {})
 
-    answer = Client().ask("GET", f"{home}/admin", sent)
+    answer = HttpClient().ask("GET", f"{home}/admin", sent)
 
     assert answer.status == 403
     assert answer.json()["reason"] == "denied"

@@ -6,7 +6,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.login import log_in
 from authz.tools.demo.stack import Stack
 from authz.tools.processes.machine import LOOPBACK
@@ -44,7 +44,7 @@ def test_made_up_refresh_cookies_cost_the_provider_a_bounded_number_of_calls(sta
 
 def test_a_person_can_sign_in_again_after_the_flood(stack: Stack) -> None:
     time.sleep(BURST / PER_SECOND)
-    browser = Client()
+    browser = HttpClient()
 
     pages = log_in(browser, f"{stack.place.home}/", stack.pool.staff)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.demo.login import hosted_token, initiate_auth, tokens
 from authz.tools.demo.provision import REGION
 from authz.tools.demo.stack import Stack
@@ -56,7 +56,7 @@ def _read_as_empty(handwritten: Handwritten) -> int:
 
 def _ask(handwritten: Handwritten, path: str, token: str) -> Exchange:
     headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
-    return Client().ask("GET", f"{handwritten.home}{path}", headers)
+    return HttpClient().ask("GET", f"{handwritten.home}{path}", headers)
 
 
 def _all(handwritten: Handwritten, path: str, token: str) -> set[int]:
@@ -68,7 +68,7 @@ def _claims(token: str) -> dict[str, Any]:
 
 
 def _metric(handwritten: Handwritten, name: str) -> float | None:
-    page = Client().ask("GET", f"{handwritten.admin}/metrics").body.decode()
+    page = HttpClient().ask("GET", f"{handwritten.admin}/metrics").body.decode()
     found = [line.rpartition(" ")[2] for line in page.splitlines() if line.startswith(f"{name} ")]
     return float(found[0]) if found else None
 
@@ -177,7 +177,7 @@ def test_candidate_is_counted_and_logged_and_changes_nothing(handwritten: Handwr
     page = f"{handwritten.admin}/metrics"
 
     def counted() -> bool:
-        text = Client().ask("GET", page).body.decode()
+        text = HttpClient().ask("GET", page).body.decode()
         return all(
             f'authz_candidate_checks_total{{agreement="{agreement}",policy="shadow"}} {count}' in text
             for agreement, count in (("stricter", "1.0"), ("same", "1.0"), ("looser", "0.0"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.stack import Stack, start_sidecar
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten, handwritten_envoy
@@ -22,7 +22,7 @@ def lonely(stack: Stack) -> Iterator[Handwritten]:
 
 def _status(lonely: Handwritten, path: str, token: str = "") -> int:
     authorization = {"authorization": f"Bearer {token}"} if token else {}
-    return Client().ask("GET", f"{lonely.home}{path}", authorization).status
+    return HttpClient().ask("GET", f"{lonely.home}{path}", authorization).status
 
 
 def test_killed_sidecar_closes_every_route_and_a_new_one_opens_them(lonely: Handwritten, bearer: Tokens) -> None:

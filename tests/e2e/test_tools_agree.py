@@ -16,7 +16,7 @@ from authz.envoy.document import read
 from authz.envoy.settings import Settings, read_settings
 from authz.server import wire
 from authz.terminal import patience
-from authz.tools.demo.client import Client
+from authz.tools.demo.client import HttpClient
 from authz.tools.demo.stack import Stack
 from authz.tools.envoy_run.envoy_process import run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
@@ -56,7 +56,7 @@ BY_HAND = [
     ("GET /misnamed", "writing"),
 ]
 
-Told = tuple[str, int]
+Outcome = tuple[str, int]
 """A reason, as far as the answer shows it, and a status."""
 
 
@@ -64,9 +64,9 @@ def _token(bearer: Tokens, name: str) -> str:
     return "a.b.c" if name == "nonsense" else str(getattr(bearer, name)) if name else ""
 
 
-def _running(home: str, request: HttpRequest, token: str) -> Told:
+def _running(home: str, request: HttpRequest, token: str) -> Outcome:
     """The real thing: the demo's Envoy, its sidecar and its service."""
-    answer = Client().ask(request.method, f"{home}{request.path}", {"accept": "application/json", **_sent(token)})
+    answer = HttpClient().ask(request.method, f"{home}{request.path}", {"accept": "application/json", **_sent(token)})
     return ("" if answer.status == 200 else str(answer.json()["reason"])), answer.status
 
 
@@ -81,7 +81,7 @@ def _sent(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"} if token else {}
 
 
-def _explained(settings: Settings, questions: list[bytes]) -> list[Told]:
+def _explained(settings: Settings, questions: list[bytes]) -> list[Outcome]:
     """What explain says, with keys that are fetched."""
     with ExplainedRequest(None, None, None, None, 0.0).rules(settings, patience) as held:
         explanations = [explain(held.rules, question, time.time()) for question in questions]
@@ -104,7 +104,7 @@ def _suite(
     return file
 
 
-def _tested(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Told]:
+def _tested(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Outcome]:
     main(["test", "--output", "json", *arguments])
     tests = json.loads(capsys.readouterr().out)["tests"]
     return [("" if test["decision"] == "allow" else test["reason"], test["status"]) for test in tests]
@@ -121,7 +121,7 @@ def test_explain_test_and_the_running_sidecar_give_one_answer(
 ) -> None:
     here = stack.place if place == "shipped" else handwritten.place
     settings = read_settings(here.configuration.read_text(encoding="utf-8"), "envoy.yaml", need_endpoints=False)
-    jwks = Client().ask("GET", f"{here.cognito}/{stack.pool.pool_id}/.well-known/jwks.json", {}).body
+    jwks = HttpClient().ask("GET", f"{here.cognito}/{stack.pool.pool_id}/.well-known/jwks.json", {}).body
     requests = [
         (parse_request(text.replace(" ", f" http://127.0.0.1:{here.port}", 1)), _token(bearer, name))
         for text, name in (SHIPPED if place == "shipped" else BY_HAND)

@@ -57,7 +57,7 @@ def bootstrap(
     cluster: str = CLUSTER,
     extensions: str = "{ policy: orders-read }",
 ) -> str:
-    """The file, with the given parts in place of the good ones."""
+    """The file, with the given parts instead of the valid ones."""
     return (
         f"node:\n{node}static_resources:\n  listeners:\n  - name: ingress\n    filter_chains:\n"
         + FILTER.format(service=service, extensions=extensions)

@@ -1,4 +1,4 @@
-"""What the sidecar takes from the Envoy YAML, and every mistake in it with its place."""
+"""The settings that the sidecar reads from the Envoy YAML, and every problem in it with its position."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_endpoints_are_not_asked_for_where_listen_says_them() -> None:
     ]
 
 
-def test_five_mistakes_are_five_findings_each_with_its_place() -> None:
+def test_five_errors_are_five_findings_each_with_its_position() -> None:
     node = NODE.replace("  id: orders-api", "  idd: orders-api").replace("  cluster: orders-api", "  cluster: [a]")
     text = bootstrap(
         node=node,

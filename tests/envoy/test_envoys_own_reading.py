@@ -1,4 +1,4 @@
-"""The same scalars, read by real Envoy: what it shows of its node metadata is what our reader gives."""
+"""The same scalars, read by real Envoy: its node metadata equals the result of our reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole reading that `serve` does: all mistakes at once, and wrong routes as warnings."""
+"""Reading of all settings by `serve`: all errors at once, and wrong routes as warnings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_route_that_names_no_policy_of_its_own_is_no_warning(extensions: str) 
     assert _read(extensions).warnings == ()
 
 
-def test_every_mistake_in_trust_and_policies_has_its_place() -> None:
+def test_every_error_in_issuers_and_policies_has_its_position() -> None:
     node = NODE.replace("profile: oidc", "profile: oicd").replace("{ scopes: [orders/read] }", "{ scopes: [] }")
 
     with pytest.raises(ConfigurationError) as wrong:
@@ -67,7 +67,7 @@ def test_what_stops_the_reading_of_the_file_comes_as_wrong_settings_too() -> Non
         read_settings("node: [", "f", need_endpoints=True)
 
 
-def test_mistakes_of_envoys_part_and_of_ours_come_in_one_reading() -> None:
+def test_errors_of_envoys_part_and_of_ours_are_reported_together() -> None:
     node = NODE.replace("  id:", "  idd:").replace("profile: oidc", "profile: oicd")
 
     with pytest.raises(ConfigurationError) as wrong:

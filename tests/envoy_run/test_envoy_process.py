@@ -33,7 +33,7 @@ def test_envoy_itself_says_which_policy_a_request_meets(run: EnvoyRun, request_:
     assert policy_of(run.ask(parse_request(request_)).question) == policy
 
 
-def test_public_route_reaches_the_stand_in_and_a_forged_header_does_not(run: EnvoyRun) -> None:
+def test_public_route_reaches_the_fixed_upstream_and_a_forged_header_does_not(run: EnvoyRun) -> None:
     request = HttpRequest("GET", "orders.example.com", "/healthz", headers={"x_auth_subject": "a", "x-other": "kept"})
 
     refused = run.ask(request)
@@ -129,7 +129,7 @@ static_resources:
 
 
 def test_file_written_by_hand_runs_with_every_cluster_it_names() -> None:
-    """No login, no TLS but the demand for it, clusters that stand elsewhere, a route that asks nobody."""
+    """No login, no TLS except `require_tls`, clusters from another file, a route without a check."""
     with run_envoy(read(_BY_HAND, "e"), lambda _message: b"") as running:
         unasked = running.ask(parse_request("GET http://anything/open"))
         split = running.ask(parse_request("GET http://anything/split"))

@@ -101,7 +101,7 @@ def test_missing_keys_are_said_to_be_missing() -> None:
     assert "--jwks" in advise(explanation.decision, NOW)[0]
 
 
-def test_user_pools_api_trap_is_told_in_words_with_both_ways_out() -> None:
+def test_user_pools_api_trap_is_explained_with_both_fixes() -> None:
     advice = " ".join(advise(_explain("user pools API").decision, NOW))
 
     assert "InitiateAuth" in advice

@@ -22,7 +22,7 @@ _OVERRIDE = """\
 
 
 def changed(*changes: tuple[str, str], text: str = CLEAN) -> str:
-    """The text with these words in place of others; each must be there."""
+    """Replace words in the text. Each word must exist."""
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)
@@ -44,7 +44,7 @@ def routes(*texts: str, also: tuple[tuple[str, str], ...] = ()) -> str:
 
 
 def line_of(text: str, word: str) -> int:
-    """The line in which a word stands first."""
+    """The first line that contains a word."""
     return text[: text.index(word)].count("\n") + 1
 
 

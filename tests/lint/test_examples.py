@@ -60,7 +60,7 @@ def test_fixed_example_has_no_finding(code: str) -> None:
 
 @pytest.mark.parametrize("example", sorted(_DISTINCT.values()))
 def test_envoy_accepts_the_example(example: str) -> None:
-    """What Envoy itself refuses hardly needs a rule: nearly all mistakes get past `envoy --mode validate`."""
+    """Errors that Envoy itself refuses hardly need a rule: nearly all examples pass `envoy --mode validate`."""
     result = subprocess.run(
         [envoy_command(), "--mode", "validate", "--log-level", "error", "-c", FOLDER / example],
         check=False,

@@ -1,4 +1,4 @@
-"""Where Envoy configuration is found: in a file of its own, in a ConfigMap, in a dump; always with true places."""
+"""Envoy configuration in a file, a ConfigMap or a dump, always with correct positions."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_an_unknown_type_is_a_note() -> None:
 
 @pytest.fixture(scope="module")
 def dump(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a real Envoy shows that runs a file with three mistakes and gets its route table from elsewhere."""
+    """The dump of a real Envoy that runs a file with three problems and discovers its route table."""
     directory: Path = tmp_path_factory.mktemp("envoy")
     admin, port = free_port(), free_port()
     text = changed(

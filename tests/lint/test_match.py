@@ -1,4 +1,4 @@
-"""Which requests a route takes from another, told from their text alone."""
+"""The requests a route takes from another, derived from their text alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turns of the rules that the examples do not take: what is no finding, and what is one in another form."""
+"""Branches of the rules that the examples do not cover: valid files, and findings in another form."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_each_context_extension_without_a_policy_beside_it_is_noted_at_its_own_p
         ('"?a"', "Write `prefix: /`."),
     ],
 )
-def test_a_path_that_envoy_refuses_is_told_as_one_that_it_takes(written: str, fix: str) -> None:
+def test_a_path_that_envoy_refuses_is_reported_with_a_path_it_accepts(written: str, fix: str) -> None:
     text = routes(route(f"{{ path_separated_prefix: {written} }}", "orders-read"), REST, also=_ONE_POLICY)
 
     assert [(each.rule.code, each.fix) for each in examine(text, "f")] == [("AUTHZ406", fix)]

@@ -1,4 +1,4 @@
-"""A minted token passes every check of the sidecar as it stands, whatever the issuer's kind."""
+"""A minted token passes every check of the sidecar unchanged, for every kind of issuer."""
 
 from __future__ import annotations
 

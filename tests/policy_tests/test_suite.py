@@ -1,4 +1,4 @@
-"""Every mistake in a file of tests is named with its line, its column and what to write instead."""
+"""Every error in a file of tests is reported with line, column and fix."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ tests:
         ("now: tomorrow\n" + _TEST + "  expect: ok", "1:6", "a time is needed"),
     ],
 )
-def test_mistake_is_named_with_its_place(text: str, place: str, said: str) -> None:
+def test_error_is_reported_with_its_position(text: str, place: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_suite(text, "t.yaml")
 

@@ -1,4 +1,4 @@
-"""What is missing or taken on this machine is named."""
+"""A missing program or an occupied port is named."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_port_that_nobody_has_has_no_owner() -> None:
     assert port_owner(free_port()) == ""
 
 
-def test_missing_envoy_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_envoy_is_named_with_its_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(shutil, "which", lambda _: None)
 

@@ -121,7 +121,7 @@ def test_shipped_file_is_valid() -> None:
     ],
     ids=str,
 )
-def test_mistake_that_can_be_seen_while_typing_is_refused_by_both(path: tuple[Any, ...], value: Any) -> None:
+def test_error_that_shows_while_typing_is_refused_by_schema_and_reader(path: tuple[Any, ...], value: Any) -> None:
     wrong: Any = copy.deepcopy(FULL)
     place = wrong
     for step in path[:-1]:
@@ -219,7 +219,7 @@ _KINDS = {
 
 
 def _kind(path: tuple[Any, ...]) -> str:
-    """Which mapping of the configuration a path leads to; every other one that is read field by field is a demand."""
+    """The mapping at a path of the configuration. Every other mapping with fixed fields is a set condition."""
     return _KINDS.get(tuple(step if index % 2 == 0 else "*" for index, step in enumerate(path)), "demand")
 
 

@@ -1,1 +1,1 @@
-"""The tour: a Cognito stand-in, an upstream, real Envoy and the sidecar, started and ended together."""
+"""The tour: a Cognito emulator, an upstream, real Envoy and the sidecar, started and stopped together."""

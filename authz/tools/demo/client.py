@@ -1,6 +1,6 @@
-"""An HTTP client as simple as curl's: one request, one answer, no redirect followed, cookies kept.
+"""A simple HTTP client: one request, one response, redirects not followed, cookies kept.
 
-The standard library's urllib hides refusals in exceptions and follows redirects by itself; a tour wants to see both.
+The standard library's urllib hides refusals in exceptions and follows redirects by itself. The tour needs to show both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its answer, as they were on the wire."""
+    """One request and its response, as sent and received."""
 
     method: str
     url: str
@@ -34,16 +34,16 @@ class Exchange:
 
     @property
     def location(self) -> str:
-        """Where the answer redirects to; empty where it does not."""
+        """The redirect target. Empty if the response is no redirect."""
         return self.headers.get("location", "")
 
     @property
     def challenge(self) -> str:
-        """The `WWW-Authenticate` header; empty where there is none."""
+        """The `WWW-Authenticate` header; empty if there is none."""
         return self.headers.get("www-authenticate", "")
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is not one."""
+        """The body as a JSON object; empty if it is not one."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -51,15 +51,15 @@ class Exchange:
         return value if isinstance(value, dict) else {}
 
 
-class Client:
-    """One person's browser, or one program: it keeps the cookies that it was given."""
+class HttpClient:
+    """A browser or an API client. It keeps the cookies it receives."""
 
     def __init__(self) -> None:
         # Loopback counts as secure, as it does in browsers: the session cookies are marked Secure.
         self.cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] = _NONE, body: bytes = b"") -> Exchange:
-        """Send one request. Raises OSError where nobody answers."""
+        """Send one request. Raises OSError if the server does not respond."""
         place = urlsplit(url)
         request = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310 - carries cookies only
         self.cookies.add_cookie_header(request)

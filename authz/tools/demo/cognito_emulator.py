@@ -1,4 +1,4 @@
-"""The stand-in for Amazon Cognito: ministack, as a child process on a loopback port.
+"""The emulator of Amazon Cognito: ministack, run as a child process on a loopback port.
 
 It has the user pools API, the hosted login page, the token endpoint and per-pool keys, and signs tokens with the
 issuer name that the real service uses. It needs no account and no network.
@@ -13,7 +13,7 @@ from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, free_port
 
 
-def start_standin(children: Children, directory: Path) -> str:
+def start_emulator(children: Children, directory: Path) -> str:
     """Start it and wait for it. Its files go to `directory`. Returns its address, `http://127.0.0.1:PORT`."""
     port = free_port()
     environment = child_environment(

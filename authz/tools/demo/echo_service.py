@@ -1,6 +1,6 @@
-"""The service behind Envoy: it shows what it received, as a page to browsers and as JSON to programs.
+"""The upstream of the demo. It returns the request it received, as HTML to browsers and as JSON to API clients.
 
-It checks nothing, as a service behind Envoy need not: the identity headers are all it knows of the caller.
+It verifies nothing: an upstream of authz can trust the identity headers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ IDENTITY_PREFIX = "x-auth-"
 
 _PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 _QUIET = ("accept", "sec-", "upgrade-insecure", "user-agent", "x-envoy-", "x-forwarded-", "x-request-id", "content-")
-"""Headers that are left out of the answers: true, and of no interest here."""
+"""Headers left out of the response because the demo does not need them."""
 
 
 @contextmanager
 def upstream(port: int) -> Iterator[None]:
     """Serve on this loopback port, in a thread, as long as the block lasts."""
-    server = ThreadingHTTPServer((LOOPBACK, port), _Handler)
+    server = ThreadingHTTPServer((LOOPBACK, port), _EchoHandler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -38,13 +38,13 @@ def upstream(port: int) -> Iterator[None]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Every method and path gets the same answer."""
+class _EchoHandler(BaseHTTPRequestHandler):
+    """Responds the same way to every method and path."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer with what was received."""
+        """Return the received request."""
         self.rfile.read(int(self.headers.get("content-length") or 0))
         received = [(name.lower(), _shown(name, value)) for name, value in self.headers.items()]
         identity = {name: value for name, value in received if name.startswith(IDENTITY_PREFIX)}
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _shown(name: str, value: str) -> str:
-    """The value, or how long it is where it is a credential."""
+    """Return the value. If it is a credential, return its length instead."""
     if name.lower() in {"authorization", "cookie"}:
         return f"{value[:7].strip()} … ({len(value)} characters, not shown)"
     return value

@@ -1,6 +1,6 @@
 """The two ways to sign in to Cognito: through the hosted login page, as a browser, and through the user pools API.
 
-Only the first gives tokens with the scopes that the application defined.
+Only the hosted login page issues tokens with the application's own scopes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import secrets
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.demo.provision import Pool, User
 from authz.tools.processes.machine import CannotRunError
 
 MAX_REDIRECTS = 10
-"""More than the login needs; a loop ends here."""
+"""The redirect limit, above the number a login needs. It ends redirect loops."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307})
 _BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
 
 
 class _LoginForm(HTMLParser):
-    """The first form of a page: where it is sent and what is in it already."""
+    """The first form of a page: its target URL and its filled-in fields."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class _LoginForm(HTMLParser):
             self._is_inside = False
 
 
-def browse(client: Client, url: str) -> list[Exchange]:
+def browse(client: HttpClient, url: str) -> list[Exchange]:
     """Open a page as a browser does: every redirect on the way is followed, and every exchange returned."""
     walk = [client.ask("GET", url, _BROWSER)]
     while walk[-1].status in _REDIRECTS and len(walk) <= MAX_REDIRECTS:
@@ -54,7 +54,7 @@ def browse(client: Client, url: str) -> list[Exchange]:
     return walk
 
 
-def log_in(client: Client, url: str, user: User) -> list[Exchange]:
+def log_in(client: HttpClient, url: str, user: User) -> list[Exchange]:
     """Open a protected page, fill in the login form it leads to, and come back. Without a form: CannotRunError."""
     walk = browse(client, url)
     answer = _submit(client, walk[-1], user)
@@ -62,8 +62,8 @@ def log_in(client: Client, url: str, user: User) -> list[Exchange]:
 
 
 def hosted_token(cognito: str, pool: Pool, callback: str, user: User, scope: str) -> str:
-    """An access token from the login page, as an application gets it that runs the code flow with PKCE (RFC 7636)."""
-    client = Client()
+    """Return an access token from the login page, through the code flow with PKCE (RFC 7636)."""
+    client = HttpClient()
     verifier = secrets.token_urlsafe(48)
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
@@ -94,7 +94,7 @@ def initiate_auth(cognito: str, client_id: str, user: User) -> Exchange:
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": "AWSCognitoIdentityProviderService.InitiateAuth",
     }
-    return Client().ask("POST", f"{cognito}/", headers, json.dumps(question).encode())
+    return HttpClient().ask("POST", f"{cognito}/", headers, json.dumps(question).encode())
 
 
 def tokens(answer: Exchange) -> tuple[str, str]:
@@ -103,7 +103,7 @@ def tokens(answer: Exchange) -> tuple[str, str]:
     return result["AccessToken"], result["IdToken"]
 
 
-def _submit(client: Client, page: Exchange, user: User) -> Exchange:
+def _submit(client: HttpClient, page: Exchange, user: User) -> Exchange:
     """Fill in the login form and send it."""
     form = _LoginForm(page.body.decode(errors="replace"))
     if not {"username", "password"} <= form.fields.keys():

@@ -1,4 +1,4 @@
-"""What an operator sets up in Cognito: a user pool with a login page, scopes, two app clients, groups and users.
+"""The Cognito resources of the demo: a user pool with a login page, scopes, two app clients, groups and users.
 
 The same calls work on the real service.
 """
@@ -40,13 +40,13 @@ class Pool:
     staff: User
     """Signs in through the login page."""
     newcomer: User
-    """In no group: a token of the user pools API has no scope that counts."""
+    """In no group, so a token from the user pools API grants no scope."""
     reader: User
     """In the group to which the shipped configuration grants orders/read."""
 
 
 def provision(address: str, home: str) -> Pool:
-    """Set up a pool at the stand-in for the application at `home`, `http://host:port` without a slash."""
+    """Set up a pool at the emulator for the application at `home`, `http://host:port` without a slash."""
     client = _connect(address)
     pool_id = client.create_user_pool(PoolName="orders")["UserPool"]["Id"]
     client.create_user_pool_domain(Domain="orders", UserPoolId=pool_id)

@@ -1,6 +1,6 @@
 """Envoy's configuration for the demo: the shipped deploy/envoy.yaml with other names, addresses and no TLS.
 
-Routes, policies and filters stay exactly as shipped. What is replaced must be there, so the two cannot drift apart.
+Routes, policies and filters stay exactly as shipped. A missing text is an error, so the two cannot drift apart.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ resources:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where everything of one demo is."""
+    """The addresses and files of one demo."""
 
     directory: Path
     cognito: str
-    """The stand-in's address, `http://127.0.0.1:PORT`."""
+    """The emulator's address, `http://127.0.0.1:PORT`."""
     port: int
     """Envoy's."""
     admin_port: int
@@ -56,7 +56,7 @@ class Place:
 
 
 def derive(shipped: str, place: Place, pool: Pool) -> str:
-    """The shipped configuration with this demo's names and addresses. Raises ValueError where a name is not in it."""
+    """The shipped configuration with this demo's names and addresses. Raises ValueError if a name is missing."""
     names = {
         "https://orders.auth.ap-northeast-1.amazoncognito.com": place.cognito,
         _escaped("https://orders.example.com/"): _escaped(f"{place.home}/"),
@@ -115,7 +115,7 @@ def _replace(text: str, names: Mapping[str, str]) -> str:
 
 
 def _escaped(url: str) -> str:
-    """A URL as a query parameter in a header value of Envoy's, where percent signs are doubled."""
+    """A URL as a query parameter in an Envoy header value, with each percent sign doubled."""
     return quote(url, safe="").replace("%", "%%")
 
 

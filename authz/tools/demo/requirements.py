@@ -1,4 +1,4 @@
-"""Whether everything the demo needs is installed. What is missing is named with its fix."""
+"""Check that the demo's requirements are installed. Each missing one is named with its fix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHIPPED_IN_CHECKOUT = Path(__file__).parents[3] / "deploy" / "envoy.yaml"
 
 
 def require_packages() -> None:
-    """Check that the Cognito stand-in and the AWS client can be imported. Raises CannotRunError."""
+    """Check that the Cognito emulator and the AWS client can be imported. Raises CannotRunError."""
     missing = [name for name in ("ministack", "boto3") if importlib.util.find_spec(name) is None]
     if missing:
         raise CannotRunError(f"not installed: {', '.join(missing)}. Install {INSTALL}")

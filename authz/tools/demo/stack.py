@@ -1,4 +1,4 @@
-"""Everything that runs in the demo, started in order and ended together: stand-in, service, sidecar, Envoy."""
+"""All processes of the demo, started in order and stopped together: emulator, upstream, sidecar, Envoy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from authz.tools.demo.cognito_emulator import start_standin
+from authz.tools.demo.cognito_emulator import start_emulator
 from authz.tools.demo.echo_service import upstream
 from authz.tools.demo.provision import Pool, provision
 from authz.tools.demo.proxy import Place, start_envoy, write_configuration
@@ -37,7 +37,7 @@ class Stack:
 
 @contextmanager
 def running(preferred_port: int = 0, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
-    """Start everything; end everything with the block. Raises CannotRunError where something is missing or fails."""
+    """Start all processes; stop them when the block ends. Raises CannotRunError if one is missing or fails."""
     require_packages()
     envoy_command()
     with _directory() as directory, Children(directory) as children:
@@ -45,7 +45,7 @@ def running(preferred_port: int = 0, *, say: Callable[[str], None] = lambda _: N
         if preferred_port not in (0, port):
             owner = port_owner(preferred_port)
             say(f"port {preferred_port} is taken{f' by {owner}' if owner else ''}: using {port}")
-        cognito = start_standin(children, directory)
+        cognito = start_emulator(children, directory)
         place = Place(directory, cognito, port, admin_port=free_port(), upstream_port=free_port())
         pool = provision(cognito, place.home)
         write_configuration(shipped_envoy_yaml(), place, pool)
@@ -68,7 +68,7 @@ def start_sidecar(children: Children, configuration: Path, name: str = "authz") 
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """A directory of our own for sockets, secrets and logs, gone at the end."""
+    """A temporary directory for sockets, secrets and logs, deleted when the block ends."""
     path = tempfile.mkdtemp(prefix="authz-demo-")
     if len(path) > MAX_DIRECTORY_LENGTH:
         Path(path).rmdir()

@@ -1,4 +1,4 @@
-"""The tour: one walk through everything that a person, a program and an attacker meets, each answer checked."""
+"""The tour: requests of a browser, an API client and an attacker. Each response is checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from authz.core.reasons import USER_POOLS_API_TEXT
-from authz.tools.demo.client import Client, Exchange
+from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.demo.login import browse, initiate_auth, log_in, tokens
 from authz.tools.demo.stack import Stack
 from authz.tools.demo.transcript import Transcript
@@ -17,8 +17,8 @@ _JSON = {"accept": "application/json"}
 
 
 def walk(stack: Stack, transcript: Transcript) -> None:
-    """Take every step. What does not turn out as promised is counted in the transcript."""
-    browser = Client()
+    """Run every step. The transcript counts broken promises."""
+    browser = HttpClient()
     _log_in(stack, transcript, browser)
     _see_identity(stack, transcript, browser)
     _come_without_token(stack, transcript)
@@ -31,7 +31,7 @@ def walk(stack: Stack, transcript: Transcript) -> None:
     _log_out(stack, transcript, browser)
 
 
-def _log_in(stack: Stack, transcript: Transcript, browser: Client) -> None:
+def _log_in(stack: Stack, transcript: Transcript, browser: HttpClient) -> None:
     transcript.step("A person opens the page and signs in through the hosted login page")
     exchanges = log_in(browser, f"{stack.place.home}/", stack.pool.staff)
     for exchange in exchanges:
@@ -45,7 +45,7 @@ def _log_in(stack: Stack, transcript: Transcript, browser: Client) -> None:
     transcript.expect("the page knows who signed in", greeting in exchanges[-1].body)
 
 
-def _see_identity(stack: Stack, transcript: Transcript, browser: Client) -> None:
+def _see_identity(stack: Stack, transcript: Transcript, browser: HttpClient) -> None:
     transcript.step("The service receives verified identity headers, and no cookie")
     exchange = browser.ask("GET", f"{stack.place.home}/orders", _JSON)
     transcript.show(exchange)
@@ -58,13 +58,13 @@ def _see_identity(stack: Stack, transcript: Transcript, browser: Client) -> None
 
 def _come_without_token(stack: Stack, transcript: Transcript) -> None:
     transcript.step("A program comes without a token")
-    exchange = Client().ask("GET", f"{stack.place.home}/orders", _JSON)
+    exchange = HttpClient().ask("GET", f"{stack.place.home}/orders", _JSON)
     transcript.show(exchange, headers=["www-authenticate"])
     transcript.expect("401, reason token_missing", _is(exchange, HTTPStatus.UNAUTHORIZED, "token_missing"))
     transcript.expect("a bare challenge (RFC 6750 section 3.1)", exchange.challenge == 'Bearer realm="orders-api"')
 
 
-def _lack_a_scope(stack: Stack, transcript: Transcript, browser: Client) -> None:
+def _lack_a_scope(stack: Stack, transcript: Transcript, browser: HttpClient) -> None:
     transcript.step("The session may read orders, not place them")
     exchange = browser.ask("POST", f"{stack.place.home}/orders", _JSON, b"{}")
     transcript.show(exchange, headers=["www-authenticate"])
@@ -101,7 +101,7 @@ def _forge_headers(stack: Stack, transcript: Transcript, access: str) -> None:
     received = _identity(with_token)
     transcript.expect("with a token: verified values instead", not set(_FORGED.values()) & set(received.values()))
     transcript.expect("and the real subject among them", received.get("x-auth-username") == stack.pool.reader.name)
-    without = Client().ask("GET", f"{stack.place.home}/healthz", _JSON | _FORGED)
+    without = HttpClient().ask("GET", f"{stack.place.home}/healthz", _JSON | _FORGED)
     transcript.show(without)
     transcript.expect("on a public route: removed", without.json().get("identity") == {})
 
@@ -115,12 +115,12 @@ def _bring_id_token(stack: Stack, transcript: Transcript, identity: str) -> None
 
 def _open_closed_page(stack: Stack, transcript: Transcript, access: str) -> None:
     transcript.step("A path that no route names is closed, even with a good token")
-    exchange = Client().ask("GET", f"{stack.place.home}/admin", _JSON | {"authorization": f"Bearer {access}"})
+    exchange = HttpClient().ask("GET", f"{stack.place.home}/admin", _JSON | {"authorization": f"Bearer {access}"})
     transcript.show(exchange)
     transcript.expect("403, reason denied", _is(exchange, HTTPStatus.FORBIDDEN, "denied"))
 
 
-def _log_out(stack: Stack, transcript: Transcript, browser: Client) -> None:
+def _log_out(stack: Stack, transcript: Transcript, browser: HttpClient) -> None:
     transcript.step("The person signs out, here and at Cognito")
     exchanges = browse(browser, f"{stack.place.home}/oauth2/signout")
     for exchange in exchanges:
@@ -134,7 +134,7 @@ def _log_out(stack: Stack, transcript: Transcript, browser: Client) -> None:
 
 def _get_orders(stack: Stack, token: str, **headers: str) -> Exchange:
     sent = _JSON | {"authorization": f"Bearer {token}"} | headers
-    return Client().ask("GET", f"{stack.place.home}/orders", sent)
+    return HttpClient().ask("GET", f"{stack.place.home}/orders", sent)
 
 
 def _is(exchange: Exchange, status: HTTPStatus, reason: str) -> bool:
@@ -145,6 +145,6 @@ def _identity(exchange: Exchange) -> dict[str, Any]:
     return dict(exchange.json().get("identity", {}))
 
 
-def _has_only_host_cookies(browser: Client) -> bool:
+def _has_only_host_cookies(browser: HttpClient) -> bool:
     names = [cookie.name for cookie in browser.cookies]
     return bool(names) and all(name.startswith("__Host-") for name in names)

@@ -1,4 +1,4 @@
-"""How the tour reads: numbered steps, the real request, the real answer, and each promise with whether it held."""
+"""The output of the tour: numbered steps, each request and response, and whether each promise held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from authz.tools.demo.client import Exchange
 _SHOWN_BODY_LINES = 16
 _LONG_URL = 110
 _LONG_VALUE = 400
-"""URLs of a login are long and say little; challenges are read to their end."""
+"""The limits differ: login URLs are long and of little interest, challenges matter to their end."""
 
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _COOKIE = re.compile(r"(__Host-[^=]+=)[^;]{9,}")
@@ -24,7 +24,7 @@ _PASSWORD = re.compile(r'((?:password|PASSWORD"?)[=:] ?"?)[^&"]+')
 
 
 class Transcript:
-    """Prints, and counts what did not turn out as promised."""
+    """Prints the steps, and counts broken promises."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self.surprises = 0
@@ -38,7 +38,7 @@ class Transcript:
         self._print(f"\n{self._colour('1', f'{self._steps}. {title}')}")
 
     def show(self, exchange: Exchange, *, headers: Iterable[str] = (), body: bool = True) -> None:
-        """Print one exchange: of the answer, the named headers and the body where it is JSON."""
+        """Print one exchange: the named response headers, and the body if it is JSON."""
         place = urlsplit(exchange.url)
         target = f"{place.path or '/'}?{place.query}" if place.query else place.path or "/"
         self._print(f"   {self._colour('36', '>')} {exchange.method} {_short(target, _LONG_URL)}   ({place.netloc})")
@@ -52,7 +52,7 @@ class Transcript:
         for name in headers:
             for value in exchange.headers.get_all(name, []):
                 if "=deleted;" in value:
-                    continue  # Envoy clears what the login left behind; here it would only hide the rest
+                    continue  # Envoy clears the cookies of the login; printing that would only hide the rest
                 limit = _LONG_URL if name == "location" else _LONG_VALUE
                 self._print(f"   {self._colour('35', '<')} {name}: {_short(value, limit)}")
         if body:
@@ -60,7 +60,7 @@ class Transcript:
                 self._print(f"   {self._colour('35', '<')} {line}")
 
     def expect(self, promise: str, holds: object) -> None:
-        """Print a promise and whether it held; one that did not is a surprise."""
+        """Print a promise and whether it held. A broken promise counts as a surprise."""
         if holds:
             self._print(f"   {self._colour('32', 'ok')} {promise}")
         else:
@@ -75,7 +75,7 @@ class Transcript:
 
 
 def _body_lines(exchange: Exchange) -> list[str]:
-    """A JSON body, a field a line; of other bodies their size."""
+    """Return a JSON body with one field per line. For other bodies, return their size."""
     fields = exchange.json()
     if not fields:
         kind = exchange.headers.get_content_type()
@@ -86,7 +86,7 @@ def _body_lines(exchange: Exchange) -> list[str]:
 
 
 def _short(value: str, limit: int = _LONG_VALUE) -> str:
-    """The value without whole tokens, cookies and passwords, cut where it is longer than the limit."""
+    """The value without whole tokens, cookies and passwords, cut if it is longer than the limit."""
     value = _TOKEN.sub(lambda match: f"{match[0][:8]}…({len(match[0])} characters)", value)
     value = _COOKIE.sub(r"\1…", _PASSWORD.sub(r"\1…", value))
     return value if len(value) <= limit else f"{value[:limit]}…"

@@ -1,4 +1,4 @@
-"""Find the connection managers that ask the sidecar, and choose the one that a request reaches."""
+"""Find the connection managers that ask the sidecar, and choose the one a request reaches."""
 
 from __future__ import annotations
 

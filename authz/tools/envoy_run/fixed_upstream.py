@@ -19,7 +19,7 @@ _DROPPED = frozenset({"content-length", "content-type", "connection"})
 @contextmanager
 def echo() -> Iterator[int]:
     """Serve on a free loopback port until the block ends."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)
+    server = ThreadingHTTPServer((LOOPBACK, 0), _FixedResponse)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -31,7 +31,7 @@ def echo() -> Iterator[int]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _FixedResponse(BaseHTTPRequestHandler):
     """Responds the same way to every method and path."""
 
     protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""What would let a refused request pass, in words for the person who has to do it."""
+"""How to let a refused request pass, as advice for the operator or the client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TRAP = (
 
 
 def advise(decision: Decision, now: float) -> tuple[str, ...]:
-    """Sentences, the nearest way first; none where the request is forwarded."""
+    """Sentences, the simplest fix first. Empty if the request is forwarded."""
     if decision.reason.row.outcome == "allow":
         return ()
     identity, policy = decision.identity, decision.policy
@@ -106,7 +106,7 @@ _PLAIN: Mapping[Reason, str] = {
     Reason.OVERLOADED: "Add an endpoint to the ext_authz cluster",
     Reason.REQUEST_MALFORMED: "Send one Authorization header with `Bearer`, one space and the token, and nothing else",
     Reason.POLICY_MISSING: "Name a policy in the route's context_extensions, or `deny` on the virtual host",
-    Reason.POLICY_INVALID: "Mend the policy that the route names: see the detail above",
+    Reason.POLICY_INVALID: "Fix the policy that the route names: see the detail above",
     Reason.DENIED: "Nothing a client does: give the route another policy than `deny`",
     Reason.TOKEN_MISSING: "Send `Authorization: Bearer TOKEN`",
     Reason.TOKEN_MALFORMED: "Send the access token as the issuer gave it, whole and unchanged: see the detail above",

@@ -1,4 +1,4 @@
-"""What is explained: a credential, and the route it meets, as a policy that was named or as Envoy's own match."""
+"""The request to explain: a credential, and a policy named by the operator or by Envoy's own route match."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from authz.tools.envoy_run.http_request import HttpRequest
 from authz.tools.fixed_sources import FetchedKeys, FetchedUserinfo, NoUserinfo, PinnedKeys, read_revocations
 
 Patience = Callable[[str], AbstractContextManager[None]]
-"""Says what is going on where it takes a while."""
+"""Reports progress if a step is slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What the request met on its way to a policy."""
+    """The route and policy that the request matched."""
 
     message: bytes | None
-    """The CheckRequest; None where Envoy does not ask about this request."""
+    """The CheckRequest; None if Envoy does not check this request."""
     said: str = ""
     is_forwarded: bool = False
 
 
 @dataclass(slots=True)
 class Held:
-    """Rules with the keys that were had, and why others were not."""
+    """The rules with the loaded keys, and the reasons for missing keys."""
 
     rules: ServedRules
     sources: list[FetchedKeys | PinnedKeys]
     note: str
-    """What is left out of the explanation; empty where nothing is."""
+    """The parts left out of the explanation. Empty if it is complete."""
 
     @property
     def problem(self) -> str:
-        """Why keys are missing; empty where none was missed."""
+        """Why keys are missing. Empty if all were found."""
         return "; ".join(source.problem for source in self.sources if source.problem)
 
 
@@ -76,7 +76,7 @@ class ExplainedRequest:
 
     @contextmanager
     def rules(self, settings: Settings, patience: Patience) -> Iterator[Held]:
-        """Rules to decide by, with the keys of whichever issuer the token names."""
+        """Return the rules of the decision, with the keys of the token's issuer."""
         issuers = settings.configuration.issuers.by_alias
         with ExitStack() as stack:
             sources: dict[str, FetchedKeys | PinnedKeys] = {}
@@ -102,7 +102,7 @@ class ExplainedRequest:
 
 
 def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:
-    """What the log would say stands in the explanation."""
+    """Discard the log: the explanation contains its facts."""
 
 
 def _run_in_envoy(request: HttpRequest, document: YamlDocument, settings: Settings) -> Met:
@@ -128,7 +128,7 @@ def _run_in_envoy(request: HttpRequest, document: YamlDocument, settings: Settin
 
 
 def parse_moment(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 time (UTC where it names no zone) or of a number. Raises ValueError."""
+    """Seconds since 1970 of an ISO 8601 time (UTC if it names no zone) or of a number. Raises ValueError."""
     try:
         return float(text) if text.replace(".", "", 1).isdigit() else _iso(text)
     except (ValueError, OverflowError) as error:

@@ -21,7 +21,7 @@ _STEP_COLUMNS, _VALUE_COLUMNS = 16, 46
 
 
 def text(explanation: Explanation, style: Style) -> Iterator[str]:
-    """Lines for people. Verdicts in brackets are what the later steps would have said."""
+    """Lines for people. Verdicts in brackets are those of later steps, had the check not ended."""
     row = explanation.decision.reason.row
     yield f"At {moment(explanation.now)}:"
     yield ""
@@ -46,7 +46,7 @@ def text(explanation: Explanation, style: Style) -> Iterator[str]:
 
 
 def _text_line(line: Line, style: Style) -> Iterator[str]:
-    """A step: verdict, name, value and rule in columns, the rule below where the value is long."""
+    """A step: verdict, name, value and rule in columns, with the rule on a second line if the value is long."""
     paint = {"pass": style.good, "fail": style.bad}.get(line.verdict, style.faint)
     start = f"  {paint(f'{_MARKS[line.verdict]:7}')}{line.step:{_STEP_COLUMNS}}"
     if len(line.value) > _VALUE_COLUMNS and line.rule:
@@ -65,7 +65,7 @@ def _forwarded(explanation: Explanation) -> Iterator[str]:
 
 
 def data(explanation: Explanation) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the explanation as JSON."""
     row, answer = explanation.decision.reason.row, explanation.answer
     return {
         "at": moment(explanation.now),

@@ -1,4 +1,4 @@
-"""What each step looks at, and what it holds it against, in words. A signature is never shown, nor a whole token."""
+"""Describe the input and the rule of each step in words. Signatures and whole tokens are never shown."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from authz.tools.explain.wording import demand, listed, moment, quoted, span
 
 
 def policy_in_words(seen: RecordedCheck) -> str:
-    """The text that the route names, as it is where it is short."""
+    """The text that the route names, shortened if it is long."""
     text = seen.request.policy
     return text if len(text) <= 60 and text.isprintable() and text else quoted(text)  # noqa: PLR2004 - one line
 
 
 def policy_rule(seen: RecordedCheck) -> str:
-    """Which texts would do; where the policy was found, that it must not be closed."""
+    """The accepted texts. If the policy was found, the rule that it must not be closed."""
     names = ", ".join(seen.rules.configuration.policies)
-    return "not deny" if seen.record.policy is not None else f"one of {names}, or a policy written in place"
+    return "not deny" if seen.record.policy is not None else f"one of {names}, or an inline policy"
 
 
 def credentials_in_words(seen: RecordedCheck) -> str:
-    """Scheme and length of what was sent, never the credential."""
+    """Scheme and length of the Authorization header, never the credential."""
     values = seen.request.authorization
     if not values:
         return "no Authorization header"
@@ -41,7 +41,7 @@ def credentials_rule(seen: RecordedCheck) -> str:
 
 
 def structure_in_words(seen: RecordedCheck) -> str:
-    """The header parameters that are read, or the outline of what is no token."""
+    """The header parameters that are read, or the outline of a text that is no token."""
     if seen.record.unverified is None:
         return f"{seen.credential.count('.') + 1} segments, {len(seen.credential)} characters"
     header = seen.unverified.header
@@ -50,7 +50,7 @@ def structure_in_words(seen: RecordedCheck) -> str:
 
 
 def issuer_rule(seen: RecordedCheck) -> str:
-    """The alias, or every name that would do."""
+    """The alias, or every accepted issuer name."""
     if seen.record.issuer is not None:
         return f"that of {seen.issuer.alias}"
     names = [name for issuer in seen.rules.configuration.issuers.by_alias.values() for name in issuer.identifiers]
@@ -98,7 +98,7 @@ def use_rule(seen: RecordedCheck) -> str:
 
 
 def audience_in_words(seen: RecordedCheck) -> str:
-    """Whom the token is for."""
+    """The audience of the token."""
     claims = seen.identity.claims
     shown = [f"{name} {quoted(claims[name])}" for name in ("aud", "client_id") if name in claims]
     return ", ".join(shown) or "neither aud nor client_id"
@@ -156,7 +156,7 @@ def scopes_rule(seen: RecordedCheck) -> str:
 
 
 def revocable_in_words(seen: RecordedCheck) -> str:
-    """What a list could name the token by."""
+    """The values by which a revocation list can name the token."""
     claims = seen.identity.claims
     return ", ".join(f"{kind} {quoted(claims[kind])}" for kind in KINDS if kind in claims) or "nothing to list it by"
 

@@ -1,4 +1,4 @@
-"""The record of one check and what it was decided by, as the steps of an explanation read it."""
+"""The record of one check and the rules that decided it, as the steps of an explanation read them."""
 
 from __future__ import annotations
 

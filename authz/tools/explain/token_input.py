@@ -1,4 +1,4 @@
-"""What people paste when they ask "why?": a token, an Authorization header, or a whole curl command line."""
+"""Parse the pasted input of `authz explain`: a token, an Authorization header, or a curl command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from authz.core.problems import ConfigurationError
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
 
 MAX_CHARACTERS = 128 * 1024
-"""More than Envoy takes as headers, so nothing that could be asked about is longer."""
+"""The longest input: more than Envoy accepts as headers."""
 
 _WITH_VALUE = frozenset("AbcCdeEFHhKmoPQrTtuUwxXyYz")
 """Short options of curl that take a value (curl(1)); a word such as `-sSH` ends with one of them."""
@@ -29,13 +29,13 @@ class Pasted:
     """What the text holds."""
 
     authorization: str | None = field(default=None, repr=False)
-    """The value of the Authorization header, None where there is none."""
+    """The value of the Authorization header, None if there is none."""
     request: HttpRequest | None = None
     """The request of a curl command line, without its Authorization header."""
 
 
 def read_pasted(text: str) -> Pasted:
-    """Tell what was pasted, and take it apart. Raises ConfigurationError."""
+    """Detect the form of the pasted text, and parse it. Raises ConfigurationError."""
     if len(text) > MAX_CHARACTERS:
         raise ConfigurationError.because(
             f"longer than {MAX_CHARACTERS} characters: paste a token or a curl command line"

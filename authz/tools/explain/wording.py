@@ -1,4 +1,4 @@
-"""Values and demands in words an operator reads. What came in a token is shown escaped, shortened and counted."""
+"""Values and conditions in words for operators. Text from a token is escaped, shortened and counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quoted(value: object) -> str:
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Several values, sorted; `none` where there is none."""
+    """Several values, sorted; `none` if there are none."""
     items = sorted(str(value[1]).lower() if isinstance(value, tuple) else str(value) for value in values)
     shown = ", ".join(item if _is_plain(item) else quoted(item) for item in items[:MAX_SHOWN])
     return (shown + (f" and {len(items) - MAX_SHOWN} more" if len(items) > MAX_SHOWN else "")) or "none"
@@ -47,7 +47,7 @@ def demand(membership: Membership) -> str:
 
 
 def conditions(wanted: Conditions) -> str:
-    """Group and claim conditions of a policy or a grant; `no condition` where there are none."""
+    """Group and claim conditions of a policy or a grant; `no condition` if there are none."""
     parts = [] if wanted.groups is None else [f"groups: {demand(wanted.groups)}"]
     parts += [f"{name.text}: {demand(membership)}" for name, membership in wanted.claims]
     return "; ".join(parts) or "no condition"

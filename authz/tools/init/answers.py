@@ -1,4 +1,4 @@
-"""What a new Envoy YAML depends on, checked before any of it is written."""
+"""The settings of a new Envoy YAML, checked before it is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from authz.core.profiles import PROFILES, cognito_issuers
 from authz.core.read_policy import is_name
 
 MAX_WORKERS = 64
-"""More workers than cores only compete; no machine of the field has more cores for one sidecar."""
+"""The most workers. More workers than cores only compete for CPU."""
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _ORIGIN = re.compile(r"https?://(?P<host>[a-z0-9.-]+)(:[0-9]{1,5})?")
@@ -23,7 +23,7 @@ _POOL_DOMAIN = "amazoncognito.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class UpstreamService:
     """One upstream: the path prefix it owns, and its address."""
 
     prefix: str
@@ -86,10 +86,10 @@ class Answers:
     """Whether each line that holds an example value says CHANGE."""
 
     @property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> tuple[UpstreamService, ...]:
         """The upstreams. `problems` names those left out because they do not parse."""
         matches = [match for text in self.upstreams if (match := _UPSTREAM.fullmatch(text))]
-        return tuple(Service(match["prefix"] or "/api", match["host"], int(match["port"])) for match in matches)
+        return tuple(UpstreamService(match["prefix"] or "/api", match["host"], int(match["port"])) for match in matches)
 
     @property
     def is_workload(self) -> bool:

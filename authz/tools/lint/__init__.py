@@ -1,1 +1,1 @@
-"""`authz lint`: what is wrong with an Envoy configuration although Envoy and the sidecar start with it."""
+"""`authz lint`: problems in an Envoy configuration that Envoy and the sidecar accept."""

@@ -1,4 +1,4 @@
-"""One file through all rules: its findings in the order of the text, without those that the operator allows."""
+"""Run all rules on one file. Findings are in file order, without suppressed ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rules() -> dict[str, Rule]:
 
 
 def examine(text: str, file: str) -> tuple[Finding, ...]:
-    """Every finding in a file. Raises ConfigurationError where it is no Envoy configuration."""
+    """Every finding in a file. Raises ConfigurationError if it is no Envoy configuration."""
     known = rules()
     found = [finding for document in bootstraps(text, file) for finding in _broken(document, known.values())]
     allowed = tuple(suppressions(text))
@@ -61,5 +61,5 @@ def _order(finding: Finding) -> tuple[int, int, str, str]:
 
 
 def is_clean(findings: Iterable[Finding]) -> bool:
-    """Whether there is nothing to mend: notes do not count."""
+    """Whether there is nothing to fix. Notes do not count."""
     return all(finding.rule.severity is Severity.INFO for finding in findings)

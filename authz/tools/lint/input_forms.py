@@ -1,7 +1,7 @@
-"""What of a file is Envoy configuration: a bootstrap, ConfigMaps that hold one, or what Envoy's admin page dumped.
+"""Find Envoy configurations in a file: a bootstrap, ConfigMaps that contain one, or a dump of /config_dump.
 
-All become a bootstrap whose values know where they stand in the file. A dump is put together as the bootstrap that
-has the same effect: its listeners and clusters, with the route tables that Envoy has received put in their place.
+Each becomes a bootstrap whose values know their position in the file. A dump is converted to the bootstrap that
+has the same effect: its listeners and clusters, with the discovered route tables inserted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Move = Callable[[Location], Location]
 _NOTHING = "no Envoy configuration is in this file"
 _NAME_ONE = "Name an Envoy YAML, a ConfigMap that holds one, or the output of Envoy's /config_dump."
 _FIELDS = frozenset({"node", "admin", "static_resources", "dynamic_resources", "layered_runtime"})
-"""A mapping with one of these is taken for a bootstrap."""
+"""A mapping with one of these keys is read as a bootstrap."""
 
 _DUMPED = {
     "BootstrapConfigDump": (),
@@ -31,19 +31,19 @@ _DUMPED = {
 
 
 class MovedDocument(YamlDocument):
-    """A document whose values stand somewhere else than its own text says."""
+    """A document whose positions are translated to those of another file."""
 
     def __init__(self, data: Any, elsewhere: Callable[[Path, bool], Location]) -> None:
         super().__init__(data, {}, "")
         self._elsewhere = elsewhere
 
     def locate(self, path: Path, *, on_key: bool = False) -> Location:
-        """Where a value, or its key, stands in the file."""
+        """The position of a value, or of its key, in the file."""
         return self._elsewhere(path, on_key)
 
 
 def bootstraps(text: str, file: str) -> tuple[YamlDocument, ...]:
-    """Every Envoy configuration in a file, at least one. Raises ConfigurationError where there is none."""
+    """Every Envoy configuration in a file, at least one. Raises ConfigurationError if there is none."""
     documents = read_all(text, file)
     if any(not _is_kubernetes(document.data) for document in documents):
         document = read(text, file)
@@ -114,7 +114,7 @@ def _of_dump(document: YamlDocument) -> YamlDocument:
 
 
 class _Dump:
-    """One dump: the bootstrap put together, and from where its parts were taken."""
+    """One dump: the assembled bootstrap, and the source of each part."""
 
     def __init__(self, document: YamlDocument) -> None:
         self._document = document
@@ -166,7 +166,7 @@ class _Dump:
 
 
 def _entries(config: Fields, name: str) -> Iterator[Fields]:
-    """The resources in one list of a dump: each stands under a key such as `listener`, perhaps in `active_state`."""
+    """The resources in one list of a dump: each is under a key such as `listener`, perhaps inside `active_state`."""
     key = {"listeners": "listener", "clusters": "cluster", "configs": "route_config"}[name.rpartition("_")[2]]
     for entry in config.each(name):
         resource = entry.get("active_state", key) or entry.get(key)

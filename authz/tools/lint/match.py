@@ -1,4 +1,4 @@
-"""Which requests a route matches, as far as it can be told from its text: enough to say that one covers another."""
+"""The requests a route matches, as far as its text shows. Enough to decide if one route covers another."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Match:
 
     @cached_property
     def methods(self) -> frozenset[str]:
-        """The methods it is limited to by an exact value; empty where it takes all, or where it cannot be told."""
+        """The methods it is limited to by exact values. Empty if it matches all methods, or if that is unknown."""
         for header in self.fields.each("headers"):
             exact = header.get("string_match").text("exact") or header.text("exact_match")
             if header.text("name") == ":method" and exact and not header.raw("invert_match"):
@@ -92,7 +92,7 @@ class Match:
 
 
 def may_match(matcher: Fields, name: str) -> bool:
-    """Whether a string matcher may match a lower-case name; a regular expression counts as one that does."""
+    """Whether a string matcher may match a lower-case name; a regular expression counts as a match."""
     exact, prefix, suffix, inside = (matcher.text(kind).lower() for kind in ("exact", "prefix", "suffix", "contains"))
     return bool(
         exact == name

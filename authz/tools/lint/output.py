@@ -1,4 +1,4 @@
-"""Findings as people, GitHub, code scanners (SARIF 2.1.0) and other programs read them."""
+"""Format findings as text, GitHub workflow commands, SARIF 2.1.0 or JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from authz import __version__
 from authz.tools.lint.rule import Finding, Rule, Severity
 
 DOCUMENT = "docs/lint.md"
-"""Where each code is explained."""
+"""The page that explains each code."""
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _SARIF_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -18,7 +18,7 @@ _GITHUB_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 
 
 def as_text(findings: Sequence[Finding], files: int, _rules: dict[str, Rule]) -> str:
-    """One finding a line, and how many there are; nothing where no file could be read."""
+    """One finding per line, then their number. Empty if no file could be read."""
     if not files:
         return ""
     lines = [

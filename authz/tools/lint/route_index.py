@@ -34,7 +34,7 @@ class RouteIndex:
                 self._unconditional[key].append(index)
 
     def first_cover(self, index: int) -> int | None:
-        """The first route before this one that matches every request of this one."""
+        """The first route before this route that matches every request of this one."""
         match = self._matches[index]
         found = (
             earlier
@@ -45,7 +45,7 @@ class RouteIndex:
         return min(found, default=None)
 
     def path_covers_before(self, index: int) -> list[int]:
-        """Every route before this one that matches every path of this one, in order."""
+        """Every route before this route that matches every path of this one, in order."""
         match = self._matches[index]
         found: list[int] = []
         for key in self._covering_keys(match):
@@ -55,7 +55,7 @@ class RouteIndex:
         return sorted(found)
 
     def next_unconditional(self, index: int) -> int | None:
-        """The first route after this one that matches every path of this one and has no conditions."""
+        """The first route after this route that matches every path of this one and has no conditions."""
         match = self._matches[index]
         found = []
         for key in self._covering_keys(match):

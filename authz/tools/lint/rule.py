@@ -1,4 +1,4 @@
-"""What a rule is: a code, how much it matters, one sentence, and a function that finds the places.
+"""A lint rule: a code, a severity, one sentence, and a function that yields the violations.
 
 A rule is added by writing one function under rules/ and one folder of examples under tests/lint/.
 """
@@ -24,11 +24,11 @@ class Severity(StrEnum):
     """How much a finding matters. Errors and warnings make the exit code 1."""
 
     ERROR = "error"
-    """Requests pass that should not, or none do that should."""
+    """Forbidden requests pass, or valid requests are refused."""
     WARNING = "warning"
-    """A protection is missing, or a line does not do what it says."""
+    """A protection is missing, or a line has no effect."""
     INFO = "info"
-    """Something to know; not a mistake."""
+    """A note, not a problem."""
 
 
 Check = Callable[["EnvoyConfig"], Iterator[Found]]
@@ -36,7 +36,7 @@ Check = Callable[["EnvoyConfig"], Iterator[Found]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is looked for."""
+    """One lint rule."""
 
     code: str
     severity: Severity
@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule is broken."""
+    """One violation of a rule."""
 
     location: Location
     rule: Rule

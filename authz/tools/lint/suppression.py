@@ -2,8 +2,8 @@
 
     clear_route_cache: true   # authz-lint: allow AUTHZ404 because no route differs by an identity header
 
-A comment on a line of its own is about the next line that is none. A comment without a reason allows nothing, and one
-that allows nothing that is there is itself a finding: it would hide the next mistake.
+A comment on a separate line applies to the next line of YAML. A comment without a reason is ignored. A comment
+that matches no finding is reported as a finding, because it would hide the next problem.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def suppressions(text: str) -> Iterator[Suppression]:
 
 
 def _next_line(lines: list[str], number: int) -> int:
-    """The number of the first line after this one that says something."""
+    """The number of the first line after this line with any content."""
     for following, line in enumerate(lines[number:], start=number + 1):
         if line.strip() and not line.lstrip().startswith("#"):
             return following

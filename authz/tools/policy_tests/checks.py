@@ -18,20 +18,20 @@ from authz.tools.policy_tests.mint import TestKeys, Token, mint
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one request came to."""
+    """The outcome of one request."""
 
     decision: str
-    """`allow`, `deny` or `error`; `none` where Envoy answered without asking."""
+    """`allow`, `deny` or `error`; `none` if Envoy responded without a check."""
     reason: str
-    """The label of the reason table; empty where nobody was asked."""
+    """The label of the reason table; empty if there was no check."""
     policy: str
-    """The policy's name; empty where it was not found."""
+    """The policy's name; empty if it was not found."""
     status: int
     headers: Mapping[str, str]
-    """What the service gets where the request is forwarded, what the client gets where it is not."""
+    """The headers to the upstream if the request is forwarded, else those to the client."""
     body: str = ""
     detail: str = ""
-    """What the sidecar's log would say."""
+    """The detail that the sidecar would log."""
 
     @property
     def is_allowed(self) -> bool:
@@ -40,14 +40,14 @@ class Outcome:
 
 
 class UnknownIssuer(LookupError):
-    """No issuer of that alias is configured, or several are and none was named. Says which there are."""
+    """The issuer alias is unknown, or it is missing and several issuers exist. The message lists the aliases."""
 
 
 class Checks:
-    """Checks against one configuration. Made once, asked many times."""
+    """Checks against one configuration. Create it once and use it for many requests."""
 
     def __init__(self, settings: Settings, jwks: Mapping[str, bytes] | None = None) -> None:
-        """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet where one has no usable key."""
+        """`jwks` are documents by issuer alias, for real tokens. Raises UnusableKeySet if one has no usable key."""
         self.configuration = settings.configuration
         self._issuers = settings.configuration.issuers.by_alias
         sources = {alias: TestKeys(issuer, (jwks or {}).get(alias)) for alias, issuer in self._issuers.items()}

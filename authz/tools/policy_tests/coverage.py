@@ -1,4 +1,4 @@
-"""What the tests of one configuration reach, and which routes, policies and reasons none of them does."""
+"""The routes, policies and reasons that the tests of one configuration cover, and those not covered."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OUT_OF_REACH = frozenset(
         Reason.INTERNAL_ERROR,
     }
 )
-"""Reasons that come of the sidecar's surroundings: no test of a policy can bring them about."""
+"""Reasons that depend on the sidecar's environment. No policy test can cause them."""
 
 
 OF_USERINFO = frozenset({Reason.TOKEN_REVOKED, Reason.USERINFO_UNAVAILABLE})
-"""Reasons that a test can bring about only where a policy asks the issuer's userinfo endpoint."""
+"""Reasons that a test can bring about only if a policy uses the issuer's userinfo endpoint."""
 
 
 @dataclass(slots=True)
@@ -35,11 +35,11 @@ class Reached:
     forwarded: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     routes: tuple[RunRoute, ...] | None = None
-    """None where no test went through Envoy."""
+    """None if no test went through Envoy."""
     met_routes: set[str] = field(default_factory=set)
 
     def note(self, met: Outcome) -> None:
-        """One test came to this."""
+        """Record the outcome of one test."""
         self.reasons.add(met.reason)
         (self.forwarded if met.is_allowed else self.refused).add(met.policy)
 
@@ -49,7 +49,7 @@ class Reached:
         self.met_routes |= met
 
     def missing(self) -> Missing:
-        """What no test reaches."""
+        """The parts that no test covers."""
         names = [name for name in self.configuration.policies if name not in BUILT_IN]
         asks_userinfo = any(policy.userinfo for policy in self.configuration.policies.values())
         out_of_reach = OUT_OF_REACH if asks_userinfo else OUT_OF_REACH | OF_USERINFO
@@ -67,19 +67,19 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What no test reaches."""
+    """The parts that no test covers."""
 
     policies: tuple[str, ...]
     never_forwarded: tuple[str, ...]
-    """Policies that only refused: perhaps nobody can meet them."""
+    """Policies that refused every test: perhaps no token can satisfy them."""
     never_refused: tuple[str, ...]
-    """Policies that only let through: perhaps they demand nothing."""
+    """Policies that allowed every test: perhaps they require nothing."""
     reasons: tuple[str, ...]
     routes: tuple[RunRoute, ...] | None
-    """None where no test went through Envoy, so that nothing is known."""
+    """None if no test went through Envoy: then coverage is unknown."""
 
     def data(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the coverage as JSON."""
         routes = None if self.routes is None else [str(route.location) for route in self.routes]
         return {
             "policies": list(self.policies),

@@ -1,6 +1,6 @@
 """Tokens of any configured issuer, signed with throw-away keys that only this process trusts.
 
-A minted token passes every check of the sidecar as it stands: what a test changes is what the test is about.
+A minted token passes every check unchanged, so a test states only the claims it is about.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CURVES: Mapping[str, EllipticCurve] = {"ES256": SECP256R1(), "ES384": SECP384R1
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token is to be: everything that is not said is as the issuer would have it."""
+    """The properties of a token. Absent properties have the issuer's usual values."""
 
     claims: Mapping[str, Any]
     """Replace or add; None leaves one out."""
@@ -46,7 +46,7 @@ class Token:
     is_forged: bool = False
     """Whether another key signs under the same key id."""
     userinfo: Mapping[str, Any] | None = None
-    """What the issuer's userinfo endpoint says of it; None where it gives no answer."""
+    """The userinfo response for the token. None if the endpoint does not respond."""
     is_refused: bool = False
     """Whether that endpoint refuses it."""
 
@@ -65,17 +65,17 @@ def mint(issuer: Issuer, token: Token, now: float) -> str:
 class TestKeys:
     """An issuer's throw-away keys, and those of a document beside them. Implements authz.core.key_lookup.KeySource."""
 
-    __test__ = False  # its name begins like those that pytest collects
+    __test__ = False  # pytest would collect the class because of its name
 
     def __init__(self, issuer: Issuer, document: bytes | None = None) -> None:
-        """Raises UnusableKeySet where the document has no key to use."""
+        """Raises UnusableKeySet if the document has no usable key."""
         name = next(each for each in _PREFERRED if each in issuer.algorithms)
         own = parse(json.dumps({"keys": [_public_jwk(name)]}).encode(), issuer.algorithms)
         other = parse(document, issuer.algorithms) if document is not None else KeySet({})
         self.current: KeySet | None = KeySet({**other.keys, **own.keys}, other.dropped)
 
     def ask(self) -> Future[None] | None:
-        """Nothing more will come."""
+        """Return None: the keys never change."""
         return None
 
 

@@ -16,7 +16,7 @@ OPTION = "authz_envoy_config"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare where the Envoy YAML is."""
+    """Declare the option for the path of the Envoy YAML."""
     text = "the Envoy YAML whose policies `authz_policies` checks, relative to the rootdir"
     parser.addini(OPTION, text, default="")
     parser.getgroup("authz").addoption("--authz-envoy-config", metavar="FILE", default="", help=text)

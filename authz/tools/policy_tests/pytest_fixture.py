@@ -1,4 +1,4 @@
-"""What a test of a policy needs in one hand: tokens for any configured issuer, and decisions on them."""
+"""The fixture for policy tests: mint tokens of any configured issuer, and decide requests with them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Policies:
     """
 
     def __init__(self, envoy_config: str | Path) -> None:
-        """Raises OSError where the file cannot be read, ConfigurationError with every mistake in it."""
+        """Raises OSError if the file cannot be read, ConfigurationError with every problem in it."""
         text = Path(envoy_config).read_text(encoding="utf-8")
-        # A library's deprecations are not what the tests of a service are about, nor may they fail them.
+        # Deprecation warnings of our libraries must not fail the tests of a user's service.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             settings = read_settings(text, str(envoy_config), need_endpoints=False)
@@ -58,7 +58,7 @@ class Policies:
         headers: Mapping[str, str] | None = None,
         now: float | None = None,
     ) -> Outcome:
-        """What comes of a request with this bearer token on a route that names this policy, or has it in place."""
+        """Return the outcome of a request with this bearer token on a route with this named or inline policy."""
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         if token is not None:
             sent["authorization"] = f"Bearer {token}"

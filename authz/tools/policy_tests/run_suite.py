@@ -1,4 +1,4 @@
-"""Running policy tests: in this process, or through the real Envoy with the user's own routes."""
+"""Run policy tests: in this process, or through the real Envoy with the user's own routes."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ MAX_FILE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test went."""
+    """The result of one test."""
 
     case: Case
     problems: tuple[str, ...]
-    """What came otherwise than expected; empty where the test passed."""
+    """The differences from the expected outcome. Empty if the test passed."""
     outcome: Outcome
     seconds: float
     through_envoy: bool = False
     is_skipped: bool = False
-    """Whether it was left out: what Envoy answers without asking shows only where Envoy runs."""
+    """Whether the test was skipped: responses of Envoy without a check can be seen only with --envoy."""
 
 
 @dataclass(slots=True)
 class Run:
-    """How one file of tests went."""
+    """The result of one file of tests."""
 
     suite: Suite
     results: list[Result] = field(default_factory=list)
@@ -199,7 +199,7 @@ def _other_policy(case: Case, reply: object) -> Iterator[str]:
 
 
 def _problems(case: Case, met: Outcome) -> Iterator[str]:
-    """What came otherwise than expected."""
+    """List the differences from the expected outcome."""
     expected = case.expected
     why = f" ({met.detail})" if met.detail else ""
     if expected.reason and expected.reason != met.reason:

@@ -1,4 +1,4 @@
-"""A file of policy tests: who asks for what, and what is to come of it. Every mistake in it has its line."""
+"""A file of policy tests: requests and their expected outcomes. Every problem is reported with its line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from authz.tools.policy_tests.mint import LIFETIME_SECONDS, Token
 MAX_AGE_SECONDS = 100 * 365 * 86_400.0
 
 REFUSED = "refused"
-"""What stands in the place of a userinfo answer where the issuer refuses the token."""
+"""The value of `userinfo` if the issuer refuses the token."""
 
 DECISIONS = ("allow", "deny", "error", "none")
 REASONS = tuple(reason.row.label for reason in Reason)
@@ -36,13 +36,13 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is to come of a request. What is not said is not looked at."""
+    """The expected outcome of a request. Absent fields are not compared."""
 
     decision: str = ""
     reason: str = ""
     status: int | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
-    """By lower-case name; None where it must not be there."""
+    """By lower-case name; None if the header must be absent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class Case:
     name: str
     location: Location
     policy: str | None
-    """A policy's name or a policy written in place; with a request, what its route has to name."""
+    """A policy's name or an inline policy. With `request`, the policy its route must name."""
     request: HttpRequest | None
     headers: Mapping[str, str]
     """Request headers beside Authorization, by lower-case name."""
@@ -68,7 +68,7 @@ class Suite:
 
     file: str
     envoy_config: str
-    """As it is written: relative to this file; empty where it is not."""
+    """The path as written, relative to this file. Empty if absent."""
     now: float | None
     jwks: Mapping[str, str]
     """JWKS files by issuer alias, for real tokens."""
@@ -76,7 +76,7 @@ class Suite:
 
 
 def read_suite(text: str, file: str) -> Suite:
-    """Read a file of tests. Raises ConfigurationError with every mistake."""
+    """Read a file of tests. Raises ConfigurationError with every problem."""
     document = read(text, file)
     found: list[Problem] = []
     suite = _Reading(document, file).suite(MappingReader(document.data, (), found), found)
@@ -129,7 +129,7 @@ class _Reading:
         return case
 
     def _brought(self, section: MappingReader, found: list[Problem]) -> Bearer | None:
-        """The token of a test: the name of one under `tokens`, or one written in place."""
+        """The token of a test: a name under `tokens`, or an inline token."""
         if "token" not in section:
             return None
         value = section.raw("token")

@@ -44,7 +44,7 @@ def _text(runs: Sequence[Run], missing: Mapping[str, Missing], style: Style) -> 
 
 
 def _without(run: Run) -> str:
-    """Whoever tests a request without a token sees the answer of authz, and in production perhaps a redirect."""
+    """Explain that a test without a token shows the response of authz, not the redirect of the oauth2 filter."""
     unseen = "what they answer themselves, as a login does with its redirect where a token is missing, is not shown"
     return f"Envoy ran without {', '.join(run.left_out)}: {unseen}."
 
@@ -68,7 +68,7 @@ def _missing(config: str, missing: Missing) -> Iterator[str]:
 
 
 def tap(runs: Sequence[Run], missing: Mapping[str, Missing], _style: Style) -> str:
-    """TAP version 14: what is missing stands in comments."""
+    """TAP version 14: untested parts are comments."""
     results = [result for run in runs for result in run.results]
     lines = ["TAP version 14", f"1..{len(results)}"]
     for number, result in enumerate(results, 1):

@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 from authz.tools.processes.machine import CannotRunError
 
 STOP_SECONDS = 5.0
-"""What a child gets between SIGTERM and SIGKILL: more than any of them needs when idle."""
+"""Seconds between SIGTERM and SIGKILL. An idle child needs less."""
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One started process and where its output goes."""
+    """One started process and its output file."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -39,13 +39,13 @@ class Child:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def check(self) -> None:
-        """Raises CannotRunError where it has ended by itself."""
+        """Raises CannotRunError if it has exited by itself."""
         code = self.process.poll()
         if code is not None:
             raise CannotRunError(f"{self.name} ended with exit code {code}. Its last lines:\n{self.tail()}")
 
     def stop(self) -> None:
-        """End it: SIGTERM, and SIGKILL where that does not help in time."""
+        """End it: SIGTERM, then SIGKILL if it is still running after the timeout."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -98,7 +98,7 @@ class Children:
         return child
 
     def check(self) -> None:
-        """Raises CannotRunError where a child has ended by itself."""
+        """Raises CannotRunError if a child has exited by itself."""
         for child in self._started:
             child.check()
 

@@ -1,6 +1,6 @@
-"""Becomes another program, one that the kernel ends when the process that started it is gone (prctl(2)).
+"""Becomes another program, which the kernel kills when its parent process has exited (prctl(2)).
 
-Run as `python launch.py PARENT PROGRAM ARGUMENTS...` with the parent's process id. It stands in for a `preexec_fn`,
+Run as `python launch.py PARENT PROGRAM ARGUMENTS...` with the parent's process id. It replaces a `preexec_fn`,
 with which a child is made by fork(2) and runs what libraries do after a fork: gRPC's part of that aborts now and then.
 """
 

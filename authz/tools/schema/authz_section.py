@@ -157,9 +157,9 @@ def policy() -> Schema:
 
 
 def inline_policy() -> Schema:
-    """A policy written in place of a name: `context_extensions: { policy: "{...}" }`."""
+    """An inline policy instead of a name: `context_extensions: { policy: "{...}" }`."""
     own = {"name": text("Its metric label and log field; `inline` where it has none.")}
-    return mapping("A policy written in place.", own | _policy_fields())
+    return mapping("An inline policy.", own | _policy_fields())
 
 
 def authz_section() -> Schema:

@@ -1,4 +1,4 @@
-"""The words that schemas are made of (JSON Schema 2020-12), as the readers of authz/core take values."""
+"""Building blocks of the schemas (JSON Schema 2020-12), which match the readers in authz/core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole schemas, as an editor is pointed at them: of the section, of an Envoy YAML around it, of one policy."""
+"""Complete schemas for editors: of the section, of an Envoy YAML around it, of one policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def envoy() -> dict[str, Any]:
 
 
 def policy() -> dict[str, Any]:
-    """One policy, written in place of a name."""
+    """One inline policy."""
     return _document("A policy in context_extensions", inline_policy())
 
 

@@ -77,7 +77,7 @@ def _names(patterns: Fields, header: str) -> bool:
 @rule("AUTHZ506", Severity.WARNING, "a check is not asked again where a worker went away")
 def no_retries(envoy: EnvoyConfig) -> Iterator[Found]:
     """While a worker restarts, every check that was on its way to it fails, and with it the request. Envoy asks
-    another worker where `grpc_service.retry_policy` says so. `envoy_grpc.retry_policy` is accepted and does nothing.
+    another worker if `grpc_service.retry_policy` says so. `envoy_grpc.retry_policy` is accepted and does nothing.
     """
     for item in envoy.authz_filters:
         service = item.config.get("grpc_service")

@@ -26,7 +26,7 @@ def not_http2(envoy: EnvoyConfig) -> Iterator[Found]:
 
 @rule("AUTHZ802", Severity.WARNING, "a worker that went away is asked all the same")
 def no_health_checks(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Every worker answers gRPC health checks on its own socket, and says that it is leaving before it leaves."""
+    """Every worker answers gRPC health checks on its own socket, and reports NOT_SERVING before it stops."""
     for cluster in envoy.authz_clusters:
         if not any(True for _ in cluster.fields.each("health_checks")):
             fix = "Add health_checks with grpc_health_check: {}."

@@ -32,7 +32,7 @@ def not_known(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # noqa: PLC0415 - slow to import
 
-    told = {(finding.path, finding.message) for finding in envoy.refusals}
-    for mistake in (*field_problems(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
-        if (mistake.path, mistake.message) not in told:
-            yield mistake
+    reported = {(finding.path, finding.message) for finding in envoy.refusals}
+    for problem in (*field_problems(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
+        if (problem.path, problem.message) not in reported:
+            yield problem
