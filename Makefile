@@ -66,7 +66,7 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 	@rm -rf $(VENV)/proto && mkdir -p $(PB_OUT)
 	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
 
-docs: $(READY) ## write the generated parts of the documents, and the Envoy files of deploy/
+docs: $(READY) ## write the generated parts of the documents, and the generated files of deploy/
 	@$(BIN)/python -m deploy.generate
 	@$(BIN)/python -m docs.generate
 

@@ -1,8 +1,13 @@
-"""Write the Envoy files of this folder with `authz init`'s template, or with --check say which differ from it."""
+"""Write the generated files of this folder, or with --check say which are out of date.
+
+The Envoy files come from `authz init`'s template. The copies for Kubernetes and the shared tier come from those
+(deploy/copies.py). The values schema of the Helm chart contains the schema of `node.metadata.authz`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +17,8 @@ from types import MappingProxyType
 from authz.tools.init import pages
 from authz.tools.init.answers import Answers, Endpoints
 from authz.tools.init.render import render
+from authz.tools.schema.authz_section import authz_section
+from deploy import copies
 
 DEPLOY = Path(__file__).parent
 
@@ -56,17 +63,36 @@ FILES: Mapping[str, Answers] = MappingProxyType(
 )
 
 
+SCHEMA = "helm/envoy-jwt-authz/values.schema.json"
+
+
+def written() -> Mapping[str, str]:
+    """The text of every generated file by its name in deploy/."""
+    texts = {name: render(answers) for name, answers in FILES.items()}
+    texts |= {f"pages/{name}": text for name, text in pages.files().items()}
+    texts |= copies.written(texts["envoy.yaml"], texts["examples/cognito-api-only.yaml"])
+    return texts | {SCHEMA: values_schema((DEPLOY / SCHEMA).read_text(encoding="utf-8"))}
+
+
+def values_schema(text: str) -> str:
+    """The chart's values schema with the current schema of issuers and policies below tier.authz."""
+    schema = json.loads(text)
+    section = json.loads(json.dumps(authz_section()))
+    place = schema["properties"]["tier"]["properties"]
+    place["authz"] = section | {"description": place["authz"]["description"]}
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def main(*, check: bool) -> int:
     """Write every file. With `check`, write nothing and return 1 if one differs."""
-    written = {name: render(answers) for name, answers in FILES.items()}
-    written |= {f"pages/{name}": text for name, text in pages.files().items()}
-    stale = [name for name, text in written.items() if _differs(DEPLOY / name, text)]
+    texts = written()
+    stale = [name for name, text in texts.items() if _differs(DEPLOY / name, text)]
     for name in stale:
         if check:
             sys.stderr.write(f"deploy/{name} is not as `make docs` writes it\n")
         else:
             (DEPLOY / name).parent.mkdir(exist_ok=True)
-            (DEPLOY / name).write_text(written[name], encoding="utf-8")
+            (DEPLOY / name).write_text(texts[name], encoding="utf-8")
             sys.stdout.write(f"deploy/{name}: written\n")
     return 1 if check and stale else 0
 

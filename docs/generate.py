@@ -26,6 +26,7 @@ from authz.cli.main import main as authz
 from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
 from authz.core.reasons import Reason
+from deploy import chart_values
 from drills import run as drills
 from fuzz import run as executions
 from tests.differential import record
@@ -186,6 +187,11 @@ def drilled() -> str:
     return drills.table()
 
 
+def values_of_the_chart() -> str:
+    """Every value of the Helm chart."""
+    return _table(("value", "default", "meaning"), list(chart_values.rows()))
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "help": run_help,
     "commands": commands,
@@ -205,6 +211,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "fuzzing": fuzzing,
     "mutants": mutants,
     "drills": drilled,
+    "chart-values": values_of_the_chart,
 }
 
 

@@ -20,8 +20,11 @@ _ISSUERS = {"issuers": {"idp": {"profile": "oidc", "issuer": "https://idp.exampl
 
 _OURS = frozenset({"issuers", "policies", "forward", "revocations_file"})
 
-_READ_BY_OTHERS = frozenset({"apiVersion", "clusters", "groups", "match"})
-"""Fields of examples without issuers, policies and routes: Kubernetes resources, Envoy clusters, Prometheus rules."""
+_READ_BY_OTHERS = frozenset(
+    {"apiVersion", "clusters", "dependencies", "envoy-jwt-authz", "groups", "match", "patches", "tier"}
+)
+"""Fields of examples without issuers, policies and routes: Kubernetes resources and kustomizations, Envoy clusters,
+Prometheus rules, charts and their values."""
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=lambda block: block.place)

@@ -15,6 +15,7 @@ from authz.tools.demo.client import HttpClient
 from authz.tools.init import pages
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port
+from tests.deploy.manifests import kustomized, pod_template
 from tests.docs.markdown import ROOT, blocks
 
 _KUBECTL = '#!/bin/sh\necho "$@" >>calls\n'
@@ -36,6 +37,7 @@ def folder(tmp_path: Path) -> Path:
     )
     environment = os.environ | {"PATH": f"{shim.parent}:{os.environ['PATH']}", "CLIENT_SECRET": "s3cret"}
     subprocess.run(["sh", "-euc", block.text], check=True, cwd=tmp_path, env=environment, timeout=60)
+    shutil.copy(ROOT / "deploy" / "kubernetes" / "base" / "server-certificate.yaml", tmp_path)
     return tmp_path
 
 
@@ -62,13 +64,16 @@ def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path)
 def test_secrets_hold_every_file_that_the_pod_mounts_and_envoy_names(folder: Path) -> None:
     calls = (folder / "calls").read_text()
     shipped = (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8")
-    pod = (ROOT / "deploy" / "kubernetes" / "sidecar.yaml").read_text(encoding="utf-8")
+    pod = pod_template(kustomized("deploy/kubernetes/overlays/login"))["spec"]
+    volume = next(each for each in pod["volumes"] if each["name"] == "envoy-secrets")
+    sources = volume["projected"]["sources"]
 
     named = set(re.findall(r"/etc/envoy/secrets/(\S+)", shipped))
-    created = re.findall(r"create secret \w+ (\S+)", calls)
+    created = set(re.findall(r"create secret \w+ (\S+)", calls))
+    configured = {item["key"] for source in sources for item in source.get("configMap", {}).get("items", [])}
 
-    assert set(re.findall(r"--from-file=(\S+)", calls)) == named
-    assert created == re.findall(r"secret: \{ name: (\S+) \}", pod)
+    assert set(re.findall(r"--from-file=(\S+)", calls)) | configured == named
+    assert created == {source["secret"]["name"] for source in sources if "secret" in source}
 
 
 def test_no_line_break_follows_the_client_secret(folder: Path) -> None:

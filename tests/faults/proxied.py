@@ -114,6 +114,8 @@ class Load:
     per_second: int = 1500
     usual: int = 200
     """The status of a request that nothing happens to."""
+    path: str = "/"
+    host: str = LOOPBACK
     statuses: Counter[int] = field(default_factory=Counter)
 
     @contextmanager
@@ -130,12 +132,12 @@ class Load:
 
     def _client(self) -> None:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=SECONDS)
-        headers = {"authorization": f"Bearer {self.token}"}
+        headers = {"host": self.host, "authorization": f"Bearer {self.token}"}
         begin, pause = time.monotonic(), self.clients / self.per_second
         for number in range(self.requests // self.clients):
             time.sleep(max(0.0, begin + number * pause - time.monotonic()))
             try:
-                connection.request("GET", "/", headers=headers)
+                connection.request("GET", self.path, headers=headers)
                 answer = connection.getresponse()
                 answer.read()
                 self.statuses[answer.status] += 1
