@@ -1,9 +1,9 @@
 """The server side of one HTTP/2 connection for unary gRPC: bytes in, requests out, responses in, bytes out.
 
 Rules of this file. No input raises: if the peer breaks a rule, the stream or the connection ends (RFC 9113 section
-5.4). A request is returned once, when its message is complete. `_streams` contains exactly the open streams. Any other stream
-is idle if its number is above `_last_stream_id`, and closed otherwise. The bytes of an unfinished message count against
-the connection's window until the message is complete. The time is an argument.
+5.4). A request is returned once, when its message is complete. `_streams` contains exactly the open streams. Any other
+stream is idle if its number is above `_last_stream_id`, and closed otherwise. The bytes of an unfinished message count
+against the connection's window until the message is complete. The time is an argument.
 """
 
 from __future__ import annotations
