@@ -14,6 +14,7 @@ from authz.core.policy import BUILT_IN, Policy
 from authz.core.problems import ConfigurationError, Problem
 from authz.core.read_issuer import read_issuer
 from authz.core.read_policy import NAME_SHAPE, References, is_name, read_policy
+from authz.core.resource import Resource, read_resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Configuration:
     forward: Forward
     revocations_file: str = ""
     """Path of the revocation list, empty if there is none."""
+    resource: Resource | None = None
+    """This API as a protected resource (RFC 9728). None if the configuration has no `resource`."""
 
     @property
     def references(self) -> References:
@@ -44,10 +47,11 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     policies = _policies(reader, issuers)
     forward = read_forward(reader.section("forward") if "forward" in reader else None)
     revocations_file = reader.text("revocations_file")
+    resource = read_resource(reader.section("resource")) if "resource" in reader else None
     reader.finish()
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(issuers, policies, forward, revocations_file)
+    return Configuration(issuers, policies, forward, revocations_file, resource)
 
 
 def _issuers(reader: MappingReader) -> Issuers:

@@ -68,6 +68,11 @@ class Issuer:
     userinfo: UserinfoLocation | None = None
     """None if it is not known. Policies cannot use userinfo then."""
 
+    @property
+    def primary_identifier(self) -> str:
+        """The identifier to show to clients: the shortest, which for Cognito is the Region's own form."""
+        return min(self.identifiers, key=lambda name: (len(name), name))
+
 
 class Issuers:
     """The configured issuers, found by the `iss` of a token."""

@@ -50,6 +50,8 @@ class Policy:
     scopes: Membership | None = None
     conditions: Conditions = NONE
     max_age_seconds: float | None = None
+    acr: frozenset[str] = frozenset()
+    """Accepted authentication context classes (OpenID Connect Core section 2). Empty if any will do."""
     optional: bool = False
     userinfo: UserinfoMode | None = None
     """Whether to request userinfo for the token. None if not."""
@@ -106,7 +108,7 @@ def judge_token(identity: Identity, policy: Policy, now: float, revocations: Rev
 
 
 def judge_claims(identity: Identity, policy: Policy, now: float) -> None:
-    """Check the claims: age, groups, claims, scopes. Raises Denied."""
+    """Check the claims: age, acr, groups, claims, scopes. Raises Denied."""
     for demand in policy.claim_checks:
         demand(identity, policy, now)
 
@@ -162,6 +164,13 @@ def check_max_age(identity: Identity, policy: Policy, now: float) -> None:
         raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
 
 
+def check_acr(identity: Identity, policy: Policy, _now: float) -> None:
+    """Check how strongly the user signed in (RFC 9470 section 4): `acr` must be one of the policy's values."""
+    acr = identity.claims.get("acr")
+    if policy.acr and not (isinstance(acr, str) and acr in policy.acr):
+        raise Denied(Reason.ACR_INSUFFICIENT, f"acr is {acr!r:.80}" if "acr" in identity.claims else "there is no acr")
+
+
 def check_claims(identity: Identity, policy: Policy, _now: float) -> None:
     """Check the policy's `groups` and `claims`."""
     unmet = policy.conditions.unmet(identity.claims, identity.groups, identity.userinfo)
@@ -182,7 +191,7 @@ def check_scopes(identity: Identity, policy: Policy, _now: float) -> None:
 
 
 TOKEN_CHECKS: tuple[PolicyCheck, ...] = (check_issuer, check_time, check_token_use, check_audience)
-CLAIM_CHECKS: tuple[PolicyCheck, ...] = (check_max_age, check_claims, check_scopes)
+CLAIM_CHECKS: tuple[PolicyCheck, ...] = (check_max_age, check_acr, check_claims, check_scopes)
 POLICY_CHECKS = (*TOKEN_CHECKS, *CLAIM_CHECKS)
 """All checks in their order. `judge` runs them, and `authz explain` shows each."""
 
@@ -190,6 +199,7 @@ _APPLIES: Mapping[PolicyCheck, Callable[[Policy], bool]] = MappingProxyType(
     {
         check_issuer: lambda policy: policy.issuers is not None,
         check_max_age: lambda policy: policy.max_age_seconds is not None,
+        check_acr: lambda policy: bool(policy.acr),
         check_claims: lambda policy: policy.conditions != NONE,
         check_scopes: lambda policy: policy.scopes is not None,
     }

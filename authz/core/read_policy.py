@@ -72,12 +72,24 @@ def read_policy(reader: MappingReader, name: str, known: References) -> Policy:
         scopes=_membership(reader, "scopes", _as_scope),
         conditions=conditions,
         max_age_seconds=reader.seconds("max_age", 0, 1, MAX_AGE_LIMIT_SECONDS) if "max_age" in reader else None,
+        acr=_acr(reader),
         optional=reader.flag("optional"),
         userinfo=userinfo,
         candidate=_candidate(reader, known.policies, userinfo),
     )
     reader.finish()
     return policy
+
+
+def _acr(reader: MappingReader) -> frozenset[str]:
+    """Read `acr`. The values become one space-separated list in a challenge, so each must be free of spaces."""
+    if "acr" not in reader:
+        return frozenset()
+    values = reader.texts("acr")
+    for value in sorted(values):
+        if not is_scope(value):
+            reader.wrong(("acr",), f"{value!r:.60} is not one acr value", "Write one value per entry, without spaces.")
+    return values
 
 
 def can_be_candidate(policy: Policy) -> bool:

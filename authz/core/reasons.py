@@ -203,6 +203,14 @@ class Reason(Enum):
         "A more recent sign-in is required",
         "More time than the policy's `max_age` has passed since `auth_time`, or since `iat`.",
     )
+    ACR_INSUFFICIENT = Row(
+        "acr_insufficient",
+        "deny",
+        401,
+        "insufficient_user_authentication",
+        "A stronger sign-in is required",
+        "The token's `acr` is missing, or is not one of the policy's `acr` values.",
+    )
     CLAIM_MISMATCH = Row(
         "claim_mismatch",
         "deny",

@@ -96,6 +96,8 @@ def _with_issuer(policy: Policy, issuer: Issuer) -> Iterator[Reason]:
         yield Reason.USERINFO_UNAVAILABLE
     if policy.max_age_seconds is not None:
         yield Reason.TOKEN_TOO_OLD
+    if policy.acr:
+        yield Reason.ACR_INSUFFICIENT
     if policy.conditions.groups is not None or policy.conditions.claims:
         yield Reason.CLAIM_MISMATCH
     if policy.scopes is not None:

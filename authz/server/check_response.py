@@ -7,7 +7,7 @@ interpret it in two ways (docs/adr/0004).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from weakref import ReferenceType, ref
 
@@ -18,6 +18,7 @@ from authz.core.forward import Forward
 from authz.core.identity import Identity
 from authz.core.policy import Policy
 from authz.core.reasons import Outcome, Reason, Row
+from authz.core.resource import Resource
 from authz.server.pb import ext_authz_pb2 as pb
 
 _OVERWRITE = pb.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
@@ -63,8 +64,9 @@ class Renderer:
     A refusal replaces the first part. Its JSON body contains the request id as well.
     """
 
-    def __init__(self, realm: str, forward: Forward) -> None:
+    def __init__(self, realm: str, forward: Forward, resource: Resource | None = None) -> None:
         self._realm = _quoted(realm)
+        self._metadata_url = "" if resource is None else resource.metadata_url
         self._guarded = forward.guarded
         self._anonymous_response = self._ok_response(())
         # By id. An entry goes when its identity does, so the token cache bounds their number and an id is never reused
@@ -119,17 +121,31 @@ class Renderer:
         return before, after
 
     def _challenge(self, reason: Reason, policy: Policy | None, text: str) -> str:
-        """Return the challenge (RFC 6750 section 3, RFC 9470 section 3). No value comes from the request."""
+        """Return the challenge (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
+
+        No value comes from the request.
+        """
         parts = [f"Bearer realm={self._realm}"]
         if reason.row.error:
             parts += [f'error="{reason.row.error}"', f'error_description="{text}"']
-        if policy is not None and reason is Reason.SCOPE_INSUFFICIENT and policy.scopes is not None:
+        if policy is not None:
+            parts += self._requirements(reason, policy)
+        if self._metadata_url:
+            parts.append(f'resource_metadata="{self._metadata_url}"')
+        return ", ".join(parts)
+
+    def _requirements(self, reason: Reason, policy: Policy) -> Iterator[str]:
+        """The parameters that say what a better token needs. A step-up names both conditions, to be met at once."""
+        is_asking = self._metadata_url and reason.row.http_status == 401  # noqa: PLR2004 - MCP clients ask for these
+        if policy.scopes is not None and (reason is Reason.SCOPE_INSUFFICIENT or is_asking):
             wanted = sorted(str(scope) for scope in policy.scopes.all_of | policy.scopes.any_of)
             if wanted:
-                parts.append(f'scope="{" ".join(wanted)}"')
-        if policy is not None and reason is Reason.TOKEN_TOO_OLD and policy.max_age_seconds is not None:
-            parts.append(f'max_age="{policy.max_age_seconds:.0f}"')
-        return ", ".join(parts)
+                yield f'scope="{" ".join(wanted)}"'
+        if reason in {Reason.TOKEN_TOO_OLD, Reason.ACR_INSUFFICIENT}:
+            if policy.max_age_seconds is not None:
+                yield f'max_age="{policy.max_age_seconds:.0f}"'
+            if policy.acr:
+                yield f'acr_values="{" ".join(sorted(policy.acr))}"'
 
 
 def _quoted(text: str) -> str:

@@ -117,6 +117,7 @@ PRODUCED: dict[Reason, Callable[[], Decision]] = {
     Reason.REVOCATIONS_UNAVAILABLE: lambda: _revoked(revocations.UNREAD),
     Reason.USERINFO_UNAVAILABLE: _userinfo_silent,
     Reason.TOKEN_TOO_OLD: _plain(access_token(auth_time=NOW - 3600), "recent"),
+    Reason.ACR_INSUFFICIENT: _plain(access_token(acr="urn:cognito:loa:1"), "strong"),
     Reason.CLAIM_MISMATCH: _plain(partner_token(), "staff"),
     Reason.SCOPE_INSUFFICIENT: _plain(access_token(scope="openid"), "reading"),
     Reason.INTERNAL_ERROR: _broken,

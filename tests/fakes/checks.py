@@ -45,6 +45,7 @@ AUTHZ: Mapping[str, Any] = {
         "identity": {"token_use": "id"},
         "any-use": {"token_use": "any"},
         "recent": {"max_age": "15m"},
+        "strong": {"acr": ["urn:cognito:loa:2", "urn:cognito:loa:3"]},
         "optional": {"optional": True, "scopes": ["orders/read"]},
     },
 }

@@ -55,10 +55,12 @@ FULL: dict[str, Any] = {
             "groups": {"none_of": ["guests"]},
             "claims": {"a": ["x", 1]},
             "max_age": "15m",
+            "acr": ["urn:cognito:loa:2"],
             "optional": True,
         },
         "two": {"scopes": "a", "candidate": "one"},
     },
+    "resource": {"id": "https://a.example.com", "scopes": ["a", "b"], "documentation": "https://a.example.com/docs"},
     "forward": {"x-a": "sub", "x-b": "@issuer", "x-c": "/a/b"},
     "revocations_file": "/run/revocations.json",
 }
@@ -215,6 +217,7 @@ _KINDS = {
     ("issuers", "*", "grants", "*", "when"): "when",
     ("policies", "*"): "policy",
     ("policies", "*", "userinfo"): "userinfo",
+    ("resource",): "resource",
 }
 
 
@@ -260,6 +263,7 @@ def test_every_field_that_is_read_is_in_the_schema_and_no_other(known_fields: di
         "policy": one,
         "demand": one["scopes"]["anyOf"][2]["properties"],
     }
+    described["resource"] = root["resource"]["properties"]
     if "userinfo" in known_fields:
         described["userinfo"] = one["userinfo"]["anyOf"][1]["properties"]
     # Read only to say that a grant cannot have it.

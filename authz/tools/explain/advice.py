@@ -64,6 +64,10 @@ def _age(_identity: Identity, policy: Policy, _now: float) -> list[str]:
     return [f"Sign in again: the policy's max_age is {span(policy.max_age_seconds or 0)}, and a refresh does not count"]
 
 
+def _acr(_identity: Identity, policy: Policy, _now: float) -> list[str]:
+    return [f"Sign in again with `acr_values` {listed(policy.acr)}, for example with a second factor"]
+
+
 def _conditions(identity: Identity, policy: Policy, _now: float) -> list[str]:
     groups = "in no readable groups" if identity.groups is None else f"in groups {listed(identity.groups)}"
     return [f"Bring a token that meets {conditions(policy.conditions)}: this one is {groups}"]
@@ -98,6 +102,7 @@ _OF_IDENTITY: Mapping[Reason, Callable[[Identity, Policy, float], list[str]]] = 
     Reason.TOKEN_USE_MISMATCH: _use,
     Reason.AUDIENCE_MISMATCH: _audience,
     Reason.TOKEN_TOO_OLD: _age,
+    Reason.ACR_INSUFFICIENT: _acr,
     Reason.CLAIM_MISMATCH: _conditions,
     Reason.SCOPE_INSUFFICIENT: _scopes,
 }

@@ -130,6 +130,17 @@ def age_rule(seen: RecordedCheck) -> str:
     return "no max_age" if limit is None else f"max_age {span(limit)}"
 
 
+def acr_in_words(seen: RecordedCheck) -> str:
+    """The token's `acr`."""
+    claims = seen.identity.claims
+    return f"acr {quoted(claims['acr'])}" if "acr" in claims else "no acr"
+
+
+def acr_rule(seen: RecordedCheck) -> str:
+    """The accepted values."""
+    return f"any of {listed(seen.policy.acr)}" if seen.policy.acr else "any"
+
+
 def conditions_in_words(seen: RecordedCheck) -> str:
     """Groups and the claims that the policy names."""
     identity, wanted = seen.identity, seen.policy.conditions

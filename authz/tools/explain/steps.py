@@ -157,6 +157,7 @@ _TEXTS: dict[policy.PolicyCheck, tuple[str, Text, Text]] = {
     ),
     policy.check_audience: ("audience", in_words.audience_in_words, in_words.audience_rule),
     policy.check_max_age: ("max_age", in_words.age_in_words, in_words.age_rule),
+    policy.check_acr: ("acr", in_words.acr_in_words, in_words.acr_rule),
     policy.check_claims: (
         "claims, groups",
         in_words.conditions_in_words,

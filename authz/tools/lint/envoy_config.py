@@ -92,7 +92,7 @@ def strength_of(policy: Policy) -> int:
         return PUBLIC
     if policy.optional:
         return OPTIONAL
-    demands = (policy.scopes, policy.conditions.groups, policy.max_age_seconds)
+    demands = (policy.scopes, policy.conditions.groups, policy.max_age_seconds, policy.acr or None)
     return DEMANDING if policy.conditions.claims or any(each is not None for each in demands) else ANY_TOKEN
 
 

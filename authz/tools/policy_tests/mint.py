@@ -82,7 +82,7 @@ class TestKeys:
 def _usual_claims(issuer: Issuer, token: Token, issued_at: float) -> dict[str, Any]:
     """What every token of this kind carries, as the issuer's profile has it."""
     claims: dict[str, Any] = {
-        "iss": min(issuer.identifiers, key=lambda name: (len(name), name)),
+        "iss": issuer.primary_identifier,
         "sub": SUBJECT,
         "iat": int(issued_at),
         "exp": int(issued_at + token.lifetime_seconds),

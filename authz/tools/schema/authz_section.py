@@ -135,6 +135,10 @@ def _policy_fields() -> dict[str, Schema]:
         "scopes": membership(_SCOPE, "Scopes: one or a list (all of them), or all_of, any_of, none_of."),
         **_CONDITIONS,
         "max_age": duration("How long ago the sign-in may be, else the issue of the token.", 1, MAX_AGE_LIMIT_SECONDS),
+        "acr": one_or_more(
+            text("One acr value, without spaces.", pattern=SCOPE_PATTERN),
+            "Accepted `acr` values: any of them (RFC 9470).",
+        ),
         "optional": flag("Whether a request without a token is let through as anonymous."),
         "userinfo": {
             "description": "Ask the issuer's userinfo endpoint about the token; a refusal there refuses the request.",
@@ -181,6 +185,15 @@ def authz_section() -> Schema:
                 "additionalProperties": text("A verified value."),
                 "default": dict(DEFAULT),
             },
+            "resource": mapping(
+                "This API as a protected resource (RFC 9728): challenges name its metadata.",
+                {
+                    "id": text("The https URL that clients use for this API, without a fragment."),
+                    "scopes": one_or_more(_SCOPE, "Scopes that clients may ask for."),
+                    "documentation": text("The URL of a page for developers."),
+                },
+                ("id",),
+            ),
             "revocations_file": text("A list of tokens that are refused although they are good."),
         },
         ("issuers",),

@@ -1,0 +1,1 @@
+"""`authz metadata`: the protected resource metadata (RFC 9728) as a route that Envoy answers itself."""
