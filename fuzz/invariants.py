@@ -37,10 +37,14 @@ def _observe(decision: Decision, _seconds: float, _call: Call) -> None:
 _CHECK = CheckService(rig.rules(), Background(), _observe)
 
 
+def _answer(message: bytes) -> bytes | None:
+    _seen.clear()
+    return _CHECK(message, _NoCall())
+
+
 def require_sound_answer(message: bytes) -> None:
     """Never raises; one observation; an allow or a denial, nothing between; an allow only if the oracle agrees."""
-    _seen.clear()
-    answer = _CHECK(message, _NoCall())
+    answer = rig.TOKEN_CEILING.holds(len(message), lambda: _answer(message))
 
     assert answer
     [decision] = _seen

@@ -6,6 +6,7 @@ from authz.core.policy import Policy
 from authz.core.policy_lookup import read_policy_text
 from authz.core.read_policy import References
 from authz.envoy.inline_policy import parse_inline_policy
+from fuzz import rig
 
 MAX_BYTES = 4_000
 MAX_SENTENCE = 100_000
@@ -22,7 +23,8 @@ _KNOWN = References(frozenset({"cognito", "partner"}))
 
 
 def one_input(data: bytes) -> None:
-    read = read_policy_text(data.decode("utf-8", "replace"), _KNOWN, parse_inline_policy)
+    text = data.decode("utf-8", "replace")
+    read = rig.DOCUMENT_CEILING.holds(len(data), lambda: read_policy_text(text, _KNOWN, parse_inline_policy))
 
     if isinstance(read, Policy):
         assert read.reads_token

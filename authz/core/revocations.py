@@ -25,6 +25,10 @@ MAX_ENTRIES = 20_000
 """The most entries. An entry is needed until its tokens expire, a day at most. If there are more sign-outs, use shorter
 token lifetimes. Parsing delays requests, and takes longer with each entry."""
 
+MAX_ELEMENTS = 20 * MAX_ENTRIES
+"""Brackets, colons and commas in a list: 20 for each entry. One with every member has 9, and its note may have
+a few more."""
+
 BY_TOKEN = ("jti", "origin_jti")
 BY_HOLDER = ("sub", "client_id")
 KINDS = (*BY_TOKEN, *BY_HOLDER)
@@ -77,7 +81,7 @@ def parse(document: bytes) -> Revocations:
     a stolen token.
     """
     try:
-        value = strict_json.loads(document)
+        value = strict_json.loads(document, MAX_ELEMENTS)
     except strict_json.NotStrictJson as error:
         raise ConfigurationError(
             (Problem((), str(error), 'Write `{"revoked": []}` for a list without entries.'),)

@@ -17,12 +17,17 @@ from typing import Any
 MAX_NESTING = 32
 """Levels of arrays and objects. Real tokens and key sets have four. The parser's C stack needs a bound."""
 
+MAX_ELEMENTS = 512
+"""Opening brackets, colons and commas in one text, those inside strings included. Real tokens have under 100. The cost
+of parsing follows this count, not the size: 16 KiB of `{"":0},` took 5.7 ms, 512 of any kind take 0.4 ms."""
+
 MAX_NUMBER_CHARACTERS = 32
 """Enough for every number in a real token. The time to convert a number grows with its length."""
 
 # A string, closed or not, is one match. The possessive `*+` prevents backtracking, so that the time for a text of only
 # quotes grows linearly with its length.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_STARTS_ELEMENT = b"[{:,"
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 NAMES_KEPT = 256
@@ -34,11 +39,14 @@ class NotStrictJson(ValueError):
     """The bytes are not strict JSON. The message names the broken rule and never quotes the input."""
 
 
-def loads(data: bytes) -> Any:
-    """Parse one JSON text.
+def loads(data: bytes, max_elements: int = MAX_ELEMENTS) -> Any:
+    """Parse one JSON text. Documents that are larger than tokens have their own `max_elements`.
 
     Raises NotStrictJson for any other bytes, and nothing else.
     """
+    # One pass of translate takes 8 us for 16 KiB, four of bytes.count take 37 us.
+    if len(data) - len(data.translate(None, _STARTS_ELEMENT)) > max_elements:
+        raise NotStrictJson("too many elements")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

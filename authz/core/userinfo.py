@@ -15,6 +15,10 @@ from authz.core import strict_json
 MAX_DOCUMENT_BYTES = 16 * 1024
 """The largest accepted response. Real responses are under 2 kB."""
 
+MAX_ELEMENTS = 1024
+"""Brackets, colons and commas in an answer: twice those of a token, because the answer carries the long lists of groups
+that do not fit into one."""
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The userinfo claims if there was no request."""
 
@@ -43,7 +47,7 @@ def parse(document: bytes, subject: str) -> Mapping[str, Any]:
     (`application/jwt`) is not JSON and is refused.
     """
     try:
-        claims = strict_json.loads(document)
+        claims = strict_json.loads(document, MAX_ELEMENTS)
     except strict_json.NotStrictJson as error:
         raise UnusableUserinfo(f"the answer is {error}") from error
     if not isinstance(claims, dict):

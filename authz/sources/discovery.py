@@ -10,6 +10,9 @@ from authz.core import strict_json
 from authz.core.url import Url, discovery_url
 from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
 
+MAX_ELEMENTS = 4096
+"""Brackets, colons and commas in a document. Keycloak's has some 600: a colon in every URL, and long lists."""
+
 _SHOWN_CHARACTERS = 200
 
 
@@ -31,7 +34,7 @@ def userinfo_url(document: bytes, issuer: str) -> Url:
 def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
     """Return the URL in a member of the document. `field` is the configuration field for it."""
     try:
-        value = strict_json.loads(document)
+        value = strict_json.loads(document, MAX_ELEMENTS)
     except strict_json.NotStrictJson as error:
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document is {error}") from error
     if not isinstance(value, dict):

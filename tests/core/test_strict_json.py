@@ -95,13 +95,13 @@ def test_nesting_is_read_up_to_the_bound_and_refused_above_it(opening: str, clos
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 def test_any_depth_of_nesting_is_refused_before_anything_recurses(levels: int, opening: str) -> None:
     with pytest.raises(NotStrictJson, match="nested too deeply"):
-        loads((opening * levels).encode())
+        loads((opening * levels).encode(), 10**6)
 
 
 def test_many_brackets_side_by_side_or_inside_strings_are_not_nesting() -> None:
-    assert loads(b"[" + b",".join([b"[{}]"] * 1000) + b"]") == [[{}]] * 1000
-    assert loads(b'[["' + b"[" * 1000 + b'"]]') == [["[" * 1000]]
-    assert loads(b'[["\\"' + b"[{" * 1000 + b'\\\\"]]') == [['"' + "[{" * 1000 + "\\"]]
+    assert loads(b"[" + b",".join([b"[{}]"] * 1000) + b"]", 10**6) == [[{}]] * 1000
+    assert loads(b'[["' + b"[" * 1000 + b'"]]', 10**6) == [["[" * 1000]]
+    assert loads(b'[["\\"' + b"[{" * 1000 + b'\\\\"]]', 10**6) == [['"' + "[{" * 1000 + "\\"]]
 
 
 def test_as_many_levels_as_the_bound_are_read_beside_others() -> None:
@@ -122,7 +122,7 @@ def test_no_arrangement_of_quotes_makes_reading_slower_than_its_length(filling: 
     text = "[" * (MAX_NESTING + 1) + '"' + filling * (512 * 1024 // len(filling))
 
     with pytest.raises(NotStrictJson):
-        loads(text.encode())
+        loads(text.encode(), 10**6)
 
 
 @pytest.mark.parametrize(

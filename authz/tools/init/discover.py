@@ -8,7 +8,7 @@ from typing import Any
 from authz.core import strict_json
 from authz.core.problems import ConfigurationError
 from authz.sources.blocking_worker import BlockingWorker
-from authz.sources.discovery import document_url
+from authz.sources.discovery import MAX_ELEMENTS, document_url
 from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed
 from authz.sources.key_documents import HttpsClient
@@ -20,7 +20,7 @@ _FIX = "Check --issuer, or give --authorization-endpoint and --token-endpoint."
 def endpoints_of(issuer: str) -> Endpoints:
     """Fetch the discovery document and return the endpoints in it. Raises ConfigurationError with the cause."""
     try:
-        described = strict_json.loads(asyncio.run(_fetch(issuer)))
+        described = strict_json.loads(asyncio.run(_fetch(issuer)), MAX_ELEMENTS)
     except FetchFailed as failed:
         message = f"--issuer {issuer!r:.200} does not answer: {failed.result.value}, {failed.detail}"
         raise ConfigurationError.because(message, _FIX) from failed
