@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from authz import exit_codes
 from authz.core.mapping_reader import parse_seconds
 from authz.core.problems import ConfigurationError
-from authz.sources.revocations_file import read_problem
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -61,11 +60,14 @@ def run(options: argparse.Namespace) -> int:
     wanted = _serve_options(options)
     from authz.envoy.settings import read_settings  # noqa: PLC0415 - slow to import, and not for --help
     from authz.observe.log import Log  # noqa: PLC0415
+    from authz.server import named_files  # noqa: PLC0415
     from authz.server.supervisor import serve  # noqa: PLC0415
 
     try:
         text = wanted.file.read_text(encoding="utf-8")
-        settings = read_settings(text, str(wanted.file), need_endpoints=not wanted.listen, check_list=read_problem)
+        settings = read_settings(
+            text, str(wanted.file), need_endpoints=not wanted.listen, check_files=named_files.check
+        )
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         sys.stderr.write(f"{wanted.file}: cannot be read: {why}. Name the Envoy YAML with --envoy-config.\n")

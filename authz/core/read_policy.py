@@ -65,6 +65,8 @@ def read_policy(reader: MappingReader, name: str, known: References) -> Policy:
     userinfo = _userinfo(reader, known, accepted or known.issuers)
     if userinfo is None:
         refuse_userinfo(reader, conditions, "the policy does not request userinfo", "Add `userinfo: true` to it.")
+    if userinfo is UserinfoMode.OPTIONAL:
+        _refuse_loosening(reader, conditions)
     policy = Policy(
         name=name,
         issuers=accepted if "issuers" in reader else None,
@@ -141,6 +143,16 @@ def refuse_userinfo(reader: MappingReader, conditions: Conditions, problem: str,
     """Report conditions on userinfo claims if userinfo is not requested."""
     for name, _membership in conditions.claims:
         if name.is_from_userinfo:
+            reader.wrong(("claims", name.text), problem, fix, on_key=True)
+
+
+def _refuse_loosening(reader: MappingReader, conditions: Conditions) -> None:
+    """Report conditions that a missing userinfo response could meet although a response would not meet them."""
+    problem, fix = "a failed userinfo query would allow the request", "Write `userinfo: true`."
+    if conditions.groups is not None:  # groups of the response replace those of the token
+        reader.wrong(("groups",), problem, fix, on_key=True)
+    for name, membership in conditions.claims:
+        if name.is_from_userinfo and membership.met_by(frozenset()):
             reader.wrong(("claims", name.text), problem, fix, on_key=True)
 
 

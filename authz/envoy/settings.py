@@ -13,14 +13,14 @@ from authz.core.policy_lookup import PolicyLookup
 from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied
 from authz.envoy.bootstrap import Bootstrap, bootstrap_of, located
-from authz.envoy.document import YamlDocument, read
+from authz.envoy.document import read
 from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.resources import Resources
 
 AUTHZ_PATH = ("node", "metadata", "authz")
 
-CheckList = Callable[[str], str]
-"""Returns why the revocation list at a path cannot be read, empty if it can. Passed in: this package reads no files."""
+CheckFiles = Callable[[Configuration], tuple[Problem, ...]]
+"""Returns a problem for each named file that cannot be read. Passed in: this package reads no files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,13 @@ class Settings:
     """Routes whose policy is wrong. Their requests are refused; other routes work."""
 
 
-def read_settings(text: str, file: str, *, need_endpoints: bool, check_list: CheckList | None = None) -> Settings:
-    """Read and check a file, and its revocation list if `check_list` is given. Raises ConfigurationError."""
+def read_settings(text: str, file: str, *, need_endpoints: bool, check_files: CheckFiles | None = None) -> Settings:
+    """Read and check a file, and the files that it names if `check_files` is given. Raises ConfigurationError."""
     document = read(text, file)
     settings = settings_of(Resources(document), text, need_endpoints=need_endpoints)
-    if check_list is not None and settings.configuration.revocations_file:
-        _require_revocations(settings.configuration.revocations_file, check_list, document)
+    problems = check_files(settings.configuration) if check_files is not None else ()
+    if problems:
+        raise ConfigurationError(located(problems, document, AUTHZ_PATH))
     return settings
 
 
@@ -68,15 +69,6 @@ def settings_of(resources: Resources, text: str, *, need_endpoints: bool) -> Set
         inline_policies=inline,
         warnings=warnings,
     )
-
-
-def _require_revocations(path: str, check_list: CheckList, document: YamlDocument) -> None:
-    """Fail if the list cannot be read. Without it, revoked tokens would pass, or no token would."""
-    problem = check_list(path)
-    if problem:
-        place = document.locate((*AUTHZ_PATH, "revocations_file"))
-        fix = f'Write a list to {path!r:.200}. `{{"revoked": []}}` is an empty one.'
-        raise ConfigurationError((Problem(AUTHZ_PATH, problem, fix, location=place),))
 
 
 def _route_policies(

@@ -23,12 +23,12 @@ from authz.envoy.settings import Settings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_api_refusals, possible_checks, possible_comparisons
 from authz.observe.log import Log
+from authz.server import named_files
 from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
 from authz.server.messages import WorkerOptions
 from authz.server.worker_pool import WorkerPool
-from authz.sources.revocations_file import read_problem
 from authz.sources.source_status import KeyStatus
 
 WATCH_SECONDS = 1.0
@@ -146,7 +146,9 @@ class Supervisor:
     def _settings_of(self, content: bytes | None) -> Settings:
         text = content.decode("utf-8") if content is not None else self._options.file.read_text(encoding="utf-8")
         need_endpoints = not self._options.listen
-        return read_settings(text, str(self._options.file), need_endpoints=need_endpoints, check_list=read_problem)
+        return read_settings(
+            text, str(self._options.file), need_endpoints=need_endpoints, check_files=named_files.check
+        )
 
     def _metrics(self) -> Page:
         return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)

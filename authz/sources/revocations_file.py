@@ -134,12 +134,3 @@ def read(path: str) -> Revocations:
         shown = "; ".join(map(str, error.problems[:MAX_SHOWN]))
         more = len(error.problems) - MAX_SHOWN
         raise FetchFailed(FetchResult.MALFORMED, shown + (f"; and {more} more" if more > 0 else "")) from error
-
-
-def read_problem(path: str) -> str:
-    """Return why the list cannot be read, empty if it can. Blocks."""
-    try:
-        read(path)
-    except FetchFailed as failed:
-        return failed.detail
-    return ""

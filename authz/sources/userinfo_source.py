@@ -18,6 +18,7 @@ from authz.core.url import Url
 from authz.core.userinfo import MAX_DOCUMENT_BYTES, OtherSubject, UnusableUserinfo, parse
 from authz.core.userinfo_lookup import REFUSED, UserinfoAnswer
 from authz.sources import discovery
+from authz.sources.answer_memory import AnswerMemory
 from authz.sources.background import Background
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.environment import Environment
@@ -27,15 +28,11 @@ from authz.sources.key_events import Log, unforeseen
 from authz.sources.source_status import UserinfoStatus
 
 REMEMBERED_SECONDS = 60.0
-"""How long an answer is valid. A token that the issuer no longer honours is accepted for at most this time."""
+"""How long claims are valid. A token that the issuer no longer honours is accepted for at most this time. A refusal is
+valid until the issuer answers with claims: a failed refresh must not turn it into an allow."""
 
 RENEWED_SECONDS = 30.0
 """The age at which the answer for a token in use is refreshed. It stays valid meanwhile."""
-
-MAX_ANSWERS = 2048
-MAX_CHARACTERS = 2 * 1024 * 1024
-"""The most cached answers, and the most text of tokens and answers together. The parsed claims take about three times
-as much in addition. The oldest answers are dropped first."""
 
 MAX_UNDER_WAY = 256
 """The most requests that are running or queued. Above it, a check with an unknown token does not wait."""
@@ -75,8 +72,7 @@ class UserinfoSource:
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._lock = Lock()
         self._under_way: dict[str, Future[None]] = {}
-        self._answers: dict[str, UserinfoAnswer] = {}  # written by the background's loop only
-        self._characters = 0
+        self._answers = AnswerMemory()  # written on the background loop only
         self._results = dict.fromkeys(RESULTS, 0)
         self._is_failing = False
 
@@ -86,7 +82,7 @@ class UserinfoSource:
     def find(self, token: str, subject: str) -> UserinfoAnswer | None:
         """Return the valid cached answer for a verified token. If it is old, refresh it. Safe from any thread."""
         answer, now = self._answers.get(token), self._now()
-        if answer is None or now >= answer.until:
+        if answer is None or (now >= answer.until and not answer.is_refusal):
             return None
         if now >= answer.renew_at:
             self.ask(token, subject)
@@ -156,7 +152,7 @@ class UserinfoSource:
             return self._endpoint
 
     def _keep(self, token: str, answer: UserinfoAnswer) -> None:
-        """Cache an answer. A failure is cached until the next retry, and does not replace a valid answer."""
+        """Cache an answer. A failure is cached until the next retry, and replaces neither claims nor a refusal."""
         self._results[answer.result] += 1
         now, before = self._now(), self._answers.get(token)
         is_answer = answer.claims is not None or answer.is_refusal
@@ -166,23 +162,11 @@ class UserinfoSource:
         else:
             self._endpoint = None
             again = now + self._environment.cool_down_seconds
-            if before is not None and before.claims is not None and before.until > again:
+            if before is not None and (before.is_refusal or (before.claims is not None and before.until > again)):
                 answer = replace(before, renew_at=again)
             else:
                 answer = replace(answer, until=again, renew_at=again)
-        self._remember(token, answer)
-
-    def _remember(self, token: str, answer: UserinfoAnswer) -> None:
-        self._forget(token)
-        self._answers[token] = answer
-        self._characters += len(token) + answer.size
-        while len(self._answers) > MAX_ANSWERS or self._characters > MAX_CHARACTERS:
-            self._forget(next(iter(self._answers)))
-
-    def _forget(self, token: str) -> None:
-        answer = self._answers.pop(token, None)
-        if answer is not None:
-            self._characters -= len(token) + answer.size
+        self._answers.put(token, answer)
 
     def _note(self, answer: UserinfoAnswer, *, is_answer: bool) -> None:
         """Log only the first failure and the recovery of the endpoint. Clients control the number of requests."""

@@ -8,7 +8,7 @@ import pytest
 
 from authz.core.problems import ConfigurationError
 from authz.envoy.settings import read_settings
-from authz.sources.revocations_file import read_problem
+from authz.server import named_files
 from tests.envoy.bootstraps import NODE, bootstrap
 
 
@@ -20,7 +20,7 @@ def test_serve_begins_with_a_good_revocation_list(tmp_path: Path) -> None:
     path = tmp_path / "revocations.json"
     path.write_text('{"revoked": []}')
 
-    settings = read_settings(_bootstrap(path), "f", need_endpoints=True, check_list=read_problem)
+    settings = read_settings(_bootstrap(path), "f", need_endpoints=True, check_files=named_files.check)
 
     assert settings.configuration.revocations_file == str(path)
 
@@ -43,7 +43,7 @@ def test_serve_does_not_begin_without_one_and_says_where_it_is_named(
     text = _bootstrap(path)
 
     with pytest.raises(ConfigurationError) as wrong:
-        read_settings(text, "envoy.yaml", need_endpoints=True, check_list=read_problem)
+        read_settings(text, "envoy.yaml", need_endpoints=True, check_files=named_files.check)
 
     (finding,) = wrong.value.problems
     line = text[: text.index("revocations_file")].count("\n") + 1

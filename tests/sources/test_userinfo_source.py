@@ -12,7 +12,7 @@ import pytest
 
 from authz.core.issuers import UserinfoLocation
 from authz.core.userinfo_lookup import UserinfoAnswer
-from authz.sources import userinfo_source
+from authz.sources import answer_memory, userinfo_source
 from authz.sources.background import Background
 from authz.sources.environment import Environment
 from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, UserinfoSource
@@ -314,7 +314,7 @@ def test_failure_counts_until_the_cool_down_is_over(
 def test_answers_are_bounded_in_number_and_the_oldest_go_first(
     source: UserinfoSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(userinfo_source, "MAX_ANSWERS", 3)
+    monkeypatch.setattr(answer_memory, "MAX_ANSWERS", 3)
 
     for token in ("a", "b", "c", "d", "b"):
         _ask(source, token)
@@ -325,7 +325,7 @@ def test_answers_are_bounded_in_number_and_the_oldest_go_first(
 
 
 def test_answers_are_bounded_in_size(source: UserinfoSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(userinfo_source, "MAX_CHARACTERS", 3 * len(_document()))
+    monkeypatch.setattr(answer_memory, "MAX_CHARACTERS", 3 * len(_document()))
 
     for token in ("a", "b", "c", "d"):
         _ask(source, token)
