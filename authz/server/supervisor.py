@@ -34,6 +34,9 @@ from authz.sources.source_status import KeyStatus
 WATCH_SECONDS = 1.0
 """Interval of reading the file. Polling also notices the symlink swap of a ConfigMap, which file events miss."""
 
+RETRY_SECONDS = 10.0
+"""Interval of retrying a failed reload. A named file can arrive after the configuration, in another volume."""
+
 STUCK_SECONDS = 10.0
 """A worker whose loop has not advanced for this time is stuck. `/livez` then fails, and Kubernetes restarts it."""
 
@@ -65,6 +68,7 @@ class Supervisor:
         self._registry.register(self._exposition)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._retry_at = float("inf")
 
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Return the exit code."""
@@ -125,15 +129,20 @@ class Supervisor:
             forced = self._reload.is_set()
             self._reload.clear()
             content = await asyncio.to_thread(_read, self._options.file)
-            if forced or (content is not None and content != seen):
+            is_due = time.monotonic() >= self._retry_at
+            if forced or is_due or (content is not None and content != seen):
                 seen = content if content is not None else seen
-                await self._reread(content)
+                await self._reread(content, is_retry=is_due)
 
-    async def _reread(self, content: bytes | None) -> None:
+    async def _reread(self, content: bytes | None, *, is_retry: bool = False) -> None:
         """Put the file's content into force. If it is invalid, log the problems and keep the current configuration."""
+        self._retry_at = float("inf")
         try:
             settings = await asyncio.to_thread(self._settings_of, content)
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end the watch: the next change may fix the file
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            if is_retry:  # already logged and counted
+                return
             self._reloads.results["failure"] += 1
             self._log.event("error", "reload_failed", {"problems": _problems(self._options.file, error)})
             return
