@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 MAX_DRAIN_SECONDS = 3600.0
 
+_REMOTE_CALLS = (
+    "other machines can reach this address. The connection has no TLS and no client authentication: everybody who can "
+    "connect can read tokens on the way and try tokens without limit. Use a Unix socket or 127.0.0.1. If a network "
+    "policy protects the port, add --allow-remote."
+)
+_REMOTE_ADMIN = (
+    "other machines can reach this address, and the admin port has no authentication: everybody who can connect can "
+    "read metrics and key ids. Use 127.0.0.1. If a network policy protects the port, add --allow-remote."
+)
+
 
 def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand; every option can also be given as AUTHZ_<OPTION>."""
@@ -36,6 +46,18 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="serve on unix:/path or 127.0.0.1:9191 instead of the ext_authz cluster's endpoints; repeatable",
     )
     _option(parser, "--admin", metavar="HOST:PORT", default="127.0.0.1:9464", help="metrics and probes; `off` for none")
+    parser.add_argument(
+        "--admin-host",
+        action="append",
+        metavar="NAME",
+        help="a name that clients of the admin port may use, besides IP addresses and localhost; repeatable",
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        default=os.environ.get("AUTHZ_ALLOW_REMOTE", "").lower() in {"1", "true", "yes"},
+        help="allow --listen and --admin on addresses that other machines can reach",
+    )
     _option(parser, "--drain", metavar="TIME", default="20s", help="drain time after SIGTERM")
     _option(parser, "--engine", choices=("h2", "grpc"), default="h2", help="the gRPC data plane")
     _option(parser, "--log-level", choices=("debug", "info", "warning", "error"), default="info")
@@ -85,7 +107,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _serve_options(options: argparse.Namespace) -> ServeOptions:
     """Check the command line. If an option is invalid, exit with code 2."""
-    from authz.server.address import is_address, parse_tcp  # noqa: PLC0415
+    from authz.server.address import is_address, is_remote, parse_tcp  # noqa: PLC0415
+    from authz.server.admin_host import is_name  # noqa: PLC0415
     from authz.server.messages import WorkerOptions  # noqa: PLC0415
     from authz.server.supervisor import ServeOptions  # noqa: PLC0415
 
@@ -96,9 +119,17 @@ def _serve_options(options: argparse.Namespace) -> ServeOptions:
     for address in listen:
         if not is_address(address):
             parser.error(f"--listen {address!r}: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+        if is_remote(address) and not options.allow_remote:
+            parser.error(f"--listen {address}: {_REMOTE_CALLS}")
     admin = "" if options.admin == "off" else options.admin
     if admin and parse_tcp(admin) is None:
         parser.error(f"--admin {admin!r}: write 127.0.0.1:9464, or `off`")
+    if admin and is_remote(admin) and not options.allow_remote:
+        parser.error(f"--admin {admin}: {_REMOTE_ADMIN}")
+    hosts = options.admin_host or os.environ.get("AUTHZ_ADMIN_HOST", "").replace(",", " ").split()
+    for host in hosts:
+        if not is_name(host.lower()):
+            parser.error(f"--admin-host {host!r:.80}: write a name without port, such as authz.internal.example")
     drain = parse_seconds(options.drain)
     if drain is None or not 0 <= drain <= MAX_DRAIN_SECONDS:
         parser.error(f"--drain {options.drain!r}: write a time such as 20s")
@@ -106,6 +137,7 @@ def _serve_options(options: argparse.Namespace) -> ServeOptions:
         file=Path(options.envoy_config),
         listen=tuple(dict.fromkeys(listen)),
         admin=admin,
+        admin_hosts=tuple(host.lower() for host in hosts),
         drain_seconds=drain or 0.0,
         worker=WorkerOptions(options.engine, options.log_level, options.log_format, drain or 0.0),
     )

@@ -14,6 +14,7 @@ import socket
 import stat
 import struct
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 from authz.core.socket_path import MAX_SOCKET_PATH_BYTES, is_too_long
@@ -37,6 +38,19 @@ def parse_tcp(address: str) -> tuple[str, int] | None:
 def is_address(address: str) -> bool:
     """Whether it is `unix:/path` or an IP address and port."""
     return address.startswith("unix:/") or parse_tcp(address) is not None
+
+
+def is_remote(address: str) -> bool:
+    """Whether other machines can connect to it: a TCP address that is not loopback."""
+    tcp = parse_tcp(address)
+    return tcp is not None and tcp[0] != "localhost" and not _is_loopback(tcp[0])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # not an address: binding to it fails
+        return False
 
 
 def require_free(address: str) -> None:
@@ -93,7 +107,7 @@ def _owner_of_socket(path: Path) -> str | None:
         except OSError as error:
             return f"a process that does not answer ({error.strerror or 'timed out'})"
         pid, _uid, _gid = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return _process(pid)
+    return describe_process(pid)
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -121,11 +135,11 @@ def _owner_of_port(port: int) -> str | None:
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if str(link.readlink()) in inodes:
-                return _process(int(link.parts[2]))
+                return describe_process(int(link.parts[2]))
     return None
 
 
-def _process(pid: int) -> str:
+def describe_process(pid: int) -> str:
     """Return the pid and name of a process for a message."""
     try:
         name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()

@@ -50,6 +50,8 @@ class ServeOptions:
     """Empty if the endpoints of the file's ext_authz cluster are the addresses."""
     admin: str
     """`HOST:PORT`, empty for none."""
+    admin_hosts: tuple[str, ...]
+    """Names that requests to the admin port may have in `Host`."""
     drain_seconds: float
     worker: WorkerOptions
 
@@ -76,7 +78,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        admin = Admin({"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz, "/keys": self._keys})
+        pages = {"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz, "/keys": self._keys}
+        admin = Admin(pages, self._options.admin_hosts)
         if self._options.admin and not await self._start_admin(admin):
             return exit_codes.CANNOT_LISTEN
         self._pool.start()

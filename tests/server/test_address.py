@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.server.address import is_address, parse_tcp, require_free, socket_mode
+from authz.server.address import is_address, is_remote, parse_tcp, require_free, socket_mode
 from authz.server.engine import CannotListen
 from authz.tools.processes.machine import free_port
 
@@ -152,3 +152,21 @@ def test_sockets_made_inside_are_for_owner_and_group(folder: Path) -> None:
 
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
     assert os.umask(before) == before
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("unix:/run/a.sock", False),
+        ("127.0.0.1:1", False),
+        ("127.8.9.1:1", False),
+        ("localhost:1", False),
+        ("[::1]:1", False),
+        ("0.0.0.0:1", True),
+        ("[::]:1", True),
+        ("10.1.2.3:1", True),
+        ("[fd00::1]:1", True),
+    ],
+)
+def test_an_address_is_remote_if_other_machines_can_connect_to_it(address: str, expected: bool) -> None:  # noqa: FBT001
+    assert is_remote(address) is expected

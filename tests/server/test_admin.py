@@ -12,6 +12,7 @@ from authz.server import admin as module
 from authz.server.admin import Admin, json_page
 
 LARGE = b"x" * (8 * 1024 * 1024)
+HOSTS = ("authz.internal.example",)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -20,7 +21,7 @@ def serving(use: Callable[[int], Awaitable[bytes]]) -> bytes:
 
     async def run() -> bytes:
         pages = {"/page": lambda: json_page(200, {"a": 1}), "/large": lambda: (200, "text/plain", LARGE)}
-        admin = Admin(pages)
+        admin = Admin(pages, HOSTS)
         port = await admin.start("127.0.0.1", 0)
         try:
             async with asyncio.timeout(20):
@@ -53,7 +54,7 @@ def ask(data: bytes) -> bytes:
 
 
 def get(target: str, method: str = "GET") -> bytes:
-    return f"{method} {target} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+    return f"{method} {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
 
 
 def test_page_is_answered_with_its_length_and_the_connection_ends() -> None:
@@ -96,9 +97,9 @@ def test_other_method_is_not_allowed(method: str) -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET /page HTTP/1.1\r\n\r\n",
         b"GET /page\r\n\r\n",
-        b"GET /page HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"GET /page HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 20_000 + b"\r\n\r\n",
+        b"GET /page HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: x\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
+        b"GET /page HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + b"y" * 20_000 + b"\r\n\r\n",
         b"x" * 100_000,
     ],
 )
@@ -133,19 +134,122 @@ def test_peer_that_does_not_read_its_answer_is_cut_off(monkeypatch: pytest.Monke
     assert len(serving(stall)) < len(LARGE)
 
 
-def test_no_more_than_the_bound_are_served_at_once_and_then_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+@pytest.mark.parametrize("bound", ["MAX_CONNECTIONS", "MAX_PER_ADDRESS"])
+def test_one_connection_more_than_the_bound_drops_the_oldest_unfinished_one(
+    monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(module, bound, 3)
 
     async def crowd(port: int) -> bytes:
-        silent = [await connect(port) for _ in range(3)]
+        silent = [await connect(port, b"GET /page HTTP/1.1\r\n") for _ in range(3)]
         await asyncio.sleep(0.1)
-        assert await fetch(port, get("/page")) == b""
+        page = await fetch(port, get("/page"))
+        assert await is_over(silent[0])
+        for reader, writer in silent[1:]:
+            writer.write(b"host: 127.0.0.1\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         for _reader, writer in silent:
             writer.close()
-        await asyncio.sleep(0.1)
-        return await fetch(port, get("/page"))
+        return page
 
     assert serving(crowd).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_finished_request_is_not_dropped_for_an_unfinished_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+
+    async def crowd(port: int) -> bytes:
+        reader, writer = await connect(port, get("/large"))  # not read yet, so it stays open
+        await asyncio.sleep(0.1)
+        silent = [await connect(port) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        received = await reader.read()
+        for _reader, other in [*silent, (reader, writer)]:
+            other.close()
+        return received
+
+    assert serving(crowd).endswith(LARGE)
+
+
+def test_a_thousand_half_requests_do_not_keep_a_probe_out() -> None:
+    async def crowd(port: int) -> bytes:
+        silent = [await connect(port, b"GET /page HTTP/1.1\r\n") for _ in range(1000)]
+        answer = await fetch(port, get("/page"))
+        for _reader, writer in silent:
+            writer.close()
+        return answer
+
+    assert serving(crowd).startswith(b"HTTP/1.1 200 ")
+
+
+async def is_over(streams: Streams) -> bool:
+    try:
+        return await streams[0].read() == b""
+    except ConnectionError:
+        return True
+
+
+# --- the Host header: a page in a browser must not read the port through a name that it resolves to 127.0.0.1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1:9464",
+        "10.1.2.3:9464",
+        "[::1]",
+        "[::1]:9464",
+        "[fd00::1]:9464",
+        "localhost",
+        "LOCALHOST:9464",
+        "authz.internal.example",
+        "Authz.Internal.Example:9464",
+    ],
+)
+def test_a_request_by_address_or_known_name_is_answered(host: str) -> None:
+    assert ask(f"GET /page HTTP/1.1\r\nhost: {host}\r\n\r\n".encode()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "evil.example:9464",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "evil.example@127.0.0.1",
+        "127.0.0.1@evil.example",
+        "127.0.0.1, evil.example",
+        "x.authz.internal.example",
+        "authz.internal.example.evil.example",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "127.0.0.1:x",
+        "[::1",
+        "::1",
+        "[127.0.0.1]",
+        "[::1%eth0]",
+        "127.0.0.\u0661",
+    ],
+)
+@pytest.mark.parametrize("target", ["/page", "/", "http://127.0.0.1/page"])
+def test_a_request_by_any_other_name_is_refused_and_the_name_is_not_repeated(host: str, target: str) -> None:
+    answer = ask(f"GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+
+    assert b" 200 " not in answer
+    assert b"pages" not in answer
+    assert b"evil" not in answer
+
+
+def test_a_request_of_http_1_0_without_a_host_is_refused() -> None:
+    assert ask(b"GET /page HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
+
+
+def test_two_hosts_are_refused() -> None:
+    assert b" 200 " not in ask(b"GET /page HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil.example\r\n\r\n")
 
 
 def test_a_hundred_silent_peers_do_not_keep_a_probe_waiting_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_used_is_an_error_with_its_line(tmp_path: Path, na
 
 def _supervisor(directory: Path, in_force: list[str]) -> Supervisor:
     text = _text(directory, GOOD["one"])
-    options = ServeOptions(directory / "envoy.yaml", (), "", 1.0, WorkerOptions("h2", "error", "json", 1.0))
+    options = ServeOptions(directory / "envoy.yaml", (), "", (), 1.0, WorkerOptions("h2", "error", "json", 1.0))
     supervisor = Supervisor(options, _read(text), Log("error", "json", io.StringIO()))
 
     def configure(authz: Any, _realm: str) -> None:

@@ -383,6 +383,11 @@ def test_all_mistakes_are_reported_at_once_with_their_places(directory: Path) ->
         ((), {"AUTHZ_LOG_FORMAT": "xml"}, "AUTHZ_LOG_FORMAT=xml"),
         ((), {"AUTHZ_LISTEN": "127.0.0.1"}, "--listen '127.0.0.1'"),
         ((), {"AUTHZ_ADMIN": "x"}, "--admin 'x'"),
+        (("--listen", "0.0.0.0:9191"), {}, "0.0.0.0:9191: other machines can reach this address"),
+        (("--listen", "unix:/tmp/a.sock", "--listen", "[::]:9191"), {}, "add --allow-remote"),
+        ((), {"AUTHZ_LISTEN": "10.1.2.3:9191"}, "Use a Unix socket or 127.0.0.1"),
+        (("--admin", "0.0.0.0:9464"), {}, "--admin 0.0.0.0:9464: other machines can reach this address"),
+        (("--admin-host", "a:9464"), {}, "--admin-host 'a:9464': write a name without port"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_to_write(
@@ -393,6 +398,15 @@ def test_a_wrong_option_is_named_with_what_to_write(
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_remote_address_is_served_if_it_is_allowed(how: str) -> None:
+    port = free_port()
+    arguments = ("--listen", f"0.0.0.0:{port}", *(("--allow-remote",) if how == "option" else ()))
+    environment = {} if how == "option" else {"AUTHZ_ALLOW_REMOTE": "true"}
+    with sidecar(1, *arguments, **environment) as one:
+        assert one.events("serving")[0]["address"] == f"0.0.0.0:{port}"
 
 
 def test_a_file_that_is_not_there_is_named(directory: Path) -> None:

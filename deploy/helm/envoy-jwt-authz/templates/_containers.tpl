@@ -18,6 +18,7 @@ args: {{ toJson . }}
 {{- end }}
 env:
 - { name: AUTHZ_ADMIN, value: "0.0.0.0:9464" }
+- { name: AUTHZ_ALLOW_REMOTE, value: "true" } # the NetworkPolicy protects the admin port
 - { name: AUTHZ_DRAIN, value: 20s }
 ports:
 - { name: authz-admin, containerPort: 9464 }
