@@ -80,11 +80,17 @@ class Http2Call:
 class Http2Engine:
     """Serves one address until it is stopped."""
 
-    def __init__(self, address: str, service: Service, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    def __init__(
+        self,
+        address: str,
+        service: Service,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        inherited: ListeningSocket | None = None,
+    ) -> None:
         self._methods = dict(service.methods)
         self._overloaded = service.overloaded
         self._max_in_flight = max_in_flight
-        self._listener = ListeningSocket(address)
+        self._listener = inherited or ListeningSocket(address)
         self.port = self._listener.port
         self.turns = 0
         self._shared = Shared()
@@ -322,6 +328,8 @@ class Http2Engine:
         if not self._is_draining:
             self._is_draining = True
             self._finish_drain_at = now + DRAIN_ACK_SECONDS
+            if not self._is_deaf:  # closing is not enough while another process has the socket too
+                self._epoll.unregister(self._listener.socket)
             self._listener.close()
             for peer in self._peers.values():
                 peer.connection.start_drain()

@@ -1,4 +1,4 @@
-"""The listening socket of a worker: a Unix socket or a TCP port, bound once."""
+"""The listening socket of an address: a Unix socket or a TCP port, bound once, or inherited from the supervisor."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ BACKLOG = 1024
 class ListeningSocket:
     """A bound, non-blocking socket."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, inherited: int = -1) -> None:
+        """Bind, or use the file descriptor of a socket that another process has bound. Raises CannotListen."""
         self._path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
-        self._inode = 0
+        self.inode = 0
+        """Of the socket file that this process has bound, else 0. It cannot be reused while the socket is open."""
+        if inherited >= 0:
+            self.socket = socket.socket(fileno=inherited)
+            return
         tcp = parse_tcp(address)
         if self._path is None and tcp is None:
             raise CannotListen(f"{address!r} is not an address: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
@@ -35,7 +40,7 @@ class ListeningSocket:
     def _bind(self, tcp: Any) -> None:
         if self._path is not None:
             self.socket.bind(os.fspath(self._path))
-            self._inode = self._path.stat().st_ino
+            self.inode = self._path.stat().st_ino
         else:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind(tcp)
@@ -64,5 +69,17 @@ class ListeningSocket:
         self.socket.close()
         if self._path is not None:
             with contextlib.suppress(OSError):
-                if self._path.stat().st_ino == self._inode:
+                if self._path.stat().st_ino == self.inode:
                     self._path.unlink()
+
+    def is_in_place(self) -> bool:
+        """Whether the socket file is still the one that this process has bound."""
+        return self._path is None or socket_inode(self._path) == self.inode
+
+
+def socket_inode(path: Path) -> int:
+    """Return the inode of a socket file, 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0

@@ -35,10 +35,14 @@ class WorkerOptions:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStart:
-    """What a worker needs before the first message: its address and its end of the control channel."""
+    """What a worker needs before the first message: its address, its sockets and its end of the control channel."""
 
     address: str
     control_fd: int
+    listen_fd: int
+    """The listening socket, -1 if the worker binds its own."""
+    inode: int
+    """Of the listening socket's file, 0 if there is none or the worker binds its own."""
     options: WorkerOptions
 
 

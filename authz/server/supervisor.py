@@ -82,7 +82,11 @@ class Supervisor:
         admin = Admin(pages, self._options.admin_hosts)
         if self._options.admin and not await self._start_admin(admin):
             return exit_codes.CANNOT_LISTEN
-        self._pool.start()
+        try:
+            self._pool.start()
+        except CannotListen as problem:
+            self._log.event("error", "cannot_listen", {"problem": str(problem)})
+            return exit_codes.CANNOT_LISTEN
         self._apply(self._settings)
         watching = asyncio.create_task(self._watch())
         code = await self._until_stopped()
@@ -181,6 +185,7 @@ class Supervisor:
         unread = [
             addresses[slot]
             for slot, status in live.items()
+            if slot < len(addresses)
             if status.revocations is not None and not status.revocations.read
         ]
         ready = not silent and not without and not unread and not self._stop.is_set()

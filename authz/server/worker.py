@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Event
 
 from authz import exit_codes
@@ -28,6 +29,7 @@ from authz.server import engines, wire
 from authz.server.address import require_free, socket_mode
 from authz.server.check_service import CheckService
 from authz.server.engine import Call, CannotListen, Engine, Service, Status
+from authz.server.listener import ListeningSocket, socket_inode
 from authz.server.messages import (
     MAX_CONTROL_LINE_BYTES,
     Configure,
@@ -73,6 +75,8 @@ class Worker:
     def __init__(self, start: WorkerStart, control: socket.socket) -> None:
         self._address = start.address
         self._options = start.options
+        self._inherited = ListeningSocket(start.address, start.listen_fd) if start.listen_fd >= 0 else None
+        self._inode = start.inode
         self._control = control
         self._log = Log(start.options.log_level, start.options.log_format)
         self._trace = tracing.start(lambda problem: self._log.event("warning", "tracing", {"problem": problem}))
@@ -116,10 +120,12 @@ class Worker:
         check = self._check
         if check is None:
             return
-        require_free(self._address)
+        if self._inherited is None:
+            require_free(self._address)
         service = Service({CHECK_METHOD: check, HEALTH_METHOD: self._health}, check.overloaded)
         with socket_mode():
-            engine = engines.start(self._options.engine, self._address, service)
+            engine = engines.start(self._options.engine, self._address, service, self._inherited)
+        self._inode = self._inode or self._inode_now()
         self._log.event("info", "serving", {"address": self._address, "engine": self._options.engine})
         self._engine = engine
         if self._stopped.is_set():  # the stop arrived while the engine was starting
@@ -219,6 +225,7 @@ class Worker:
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         while True:
+            self._look_for_socket()
             writer.write(encode(self._status()))
             await writer.drain()
             await asyncio.sleep(REPORT_SECONDS if self._engine is not None else STARTING_REPORT_SECONDS)
@@ -237,6 +244,15 @@ class Worker:
             userinfo={alias: source.report() for alias, source in self._userinfo.items()},
             revocations=self._revocations.report() if self._revocations is not None else None,
         )
+
+    def _inode_now(self) -> int:
+        return socket_inode(Path(self._address.removeprefix("unix:"))) if self._address.startswith("unix:") else 0
+
+    def _look_for_socket(self) -> None:
+        """If the socket file was removed or replaced, new connections go elsewhere: become unhealthy and end."""
+        if self._engine is not None and not self._draining and self._inode_now() != self._inode:
+            self._log.event("error", "socket_lost", {"address": self._address})
+            self._drain_later(0.0)
 
     def _drain_later(self, seconds: float) -> None:
         if not self._draining:

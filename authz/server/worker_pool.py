@@ -13,12 +13,14 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from authz import exit_codes
 from authz.observe.exposition import Exposition
 from authz.observe.log import Log
 from authz.observe.worker_status import WorkerStatus
+from authz.server.engine import CannotListen
 from authz.server.messages import (
     MAX_CONTROL_LINE_BYTES,
     Configure,
@@ -29,6 +31,7 @@ from authz.server.messages import (
     decode,
     encode,
 )
+from authz.server.owned_sockets import OwnedSockets
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -37,6 +40,17 @@ STABLE_SECONDS = 30.0
 
 KILL_AFTER_SECONDS = 5.0
 """How long after its drain time a worker is killed."""
+
+
+@dataclass(slots=True)
+class _RunningWorker:
+    """One worker process."""
+
+    slot: int
+    number: int
+    """Its slot while it is the slot's worker, afterwards a number of its own."""
+    has_served: bool = False
+    leaves: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class WorkerPool:
@@ -50,6 +64,9 @@ class WorkerPool:
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._supervisors: list[asyncio.Task[None]] = []
+        self._next_number = len(addresses)
+        self._leaving: set[asyncio.Task[int]] = set()
+        self._sockets = OwnedSockets(addresses, options.engine)
         self._configure: Configure | None = None
         self._drain: Drain | None = None
         self._drained = asyncio.Event()
@@ -58,7 +75,14 @@ class WorkerPool:
         """Set if a worker could not bind its address shortly after it was started."""
 
     def start(self) -> None:
-        """Start a worker on every address."""
+        """Lock the addresses and start a worker on each. Raises CannotListen."""
+        try:
+            self._sockets.lock()
+            for slot in range(len(self.addresses)):
+                self._sockets.socket(slot)
+        except CannotListen:
+            self._sockets.release()
+            raise
         self._supervisors = [asyncio.create_task(self._supervise(slot)) for slot in range(len(self.addresses))]
 
     def configure(self, authz: Mapping[str, Any], realm: str) -> None:
@@ -71,14 +95,16 @@ class WorkerPool:
         """Let every worker serve until it is idle or the time is over, then stop them all."""
         self._drain = Drain(seconds)
         self._drained.set()
+        self._sockets.stop_listening()
         for writer in self._writers.values():
             _send(writer, self._drain)
         if self._supervisors:
-            await asyncio.wait(self._supervisors, timeout=seconds + KILL_AFTER_SECONDS)
+            await asyncio.wait({*self._supervisors, *self._leaving}, timeout=seconds + KILL_AFTER_SECONDS)
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        await asyncio.gather(*self._supervisors, *self._leaving, return_exceptions=True)
+        self._sockets.release()
 
     def stuck(self, patience_seconds: float) -> list[int]:
         """Return the slots whose engine loop has not advanced for this time, according to their status."""
@@ -90,6 +116,8 @@ class WorkerPool:
         while not self._drained.is_set():
             started = time.monotonic()
             code = await self._run(slot)
+            if code is None:
+                continue
             self._exposition.retire(slot)
             self._turned.pop(slot, None)
             if self._drained.is_set():
@@ -103,36 +131,71 @@ class WorkerPool:
                 await asyncio.wait_for(self._drained.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _run(self, slot: int) -> int:
-        """Run one worker process from start to end. Return its exit code."""
+    async def _run(self, slot: int) -> int | None:
+        """Run one worker process. Return its exit code when it ends, or None when it leaves.
+
+        A worker that leaves (SIGTERM, or a lost socket) still serves. Its successor starts meanwhile.
+        """
         ours, theirs = socket.socketpair()
         try:
             process = await self._spawn(slot, theirs)
-        except OSError as error:
+        except (OSError, CannotListen) as error:
             ours.close()
             self._log.event("error", "worker_not_started", {"address": self.addresses[slot], "problem": str(error)})
-            return exit_codes.NOT_STARTED
-        return await self._follow(slot, process, ours)
+            return exit_codes.CANNOT_LISTEN if isinstance(error, CannotListen) else exit_codes.NOT_STARTED
+        worker = _RunningWorker(slot, slot)
+        following = asyncio.create_task(self._follow(worker, process, ours))
+        leaving = asyncio.create_task(worker.leaves.wait())
+        await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if following.done():
+            return following.result()
+        self._leave(worker, following)
+        return None
+
+    def _leave(self, worker: _RunningWorker, following: asyncio.Task[int]) -> None:
+        """Give the slot to a successor. The worker keeps another number until it ends."""
+        before, worker.number = worker.number, self._next_number
+        self._next_number += 1
+        numbered: tuple[dict[int, Any], ...] = (self._processes, self._writers, self._exposition.live)
+        for table in numbered:
+            if before in table:
+                table[worker.number] = table.pop(before)
+        self._turned.pop(before, None)
+        self._leaving.add(following)
+
+        def ended(task: asyncio.Task[int]) -> None:
+            self._leaving.discard(task)
+            self._exposition.retire(worker.number)
+            code = None if task.cancelled() or task.exception() else task.result()
+            fields = {"address": self.addresses[worker.slot], "exit_code": code}
+            self._log.event("info" if code == exit_codes.OK else "error", "worker_ended", fields)
+
+        following.add_done_callback(ended)
 
     async def _spawn(self, slot: int, theirs: socket.socket) -> asyncio.subprocess.Process:
-        """Start a worker process with its end of the control channel. Raises OSError."""
+        """Start a worker process with its end of the control channel. Raises OSError and CannotListen."""
         with theirs:
-            start = WorkerStart(self.addresses[slot], theirs.fileno(), self._options)
+            inherited = self._sockets.socket(slot)
+            listen_fd = inherited.socket.fileno() if inherited else -1
+            start = WorkerStart(
+                self.addresses[slot], theirs.fileno(), listen_fd, inherited.inode if inherited else 0, self._options
+            )
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "authz.server.worker",
                 encode(start).decode(),
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *((listen_fd,) if inherited else ())),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=os.environ,
             )
 
-    async def _follow(self, slot: int, process: asyncio.subprocess.Process, ours: socket.socket) -> int:
+    async def _follow(self, worker: _RunningWorker, process: asyncio.subprocess.Process, ours: socket.socket) -> int:
         """Configure a worker and record its status messages until it ends. Return its exit code."""
-        self._processes[slot] = process
+        self._processes[worker.number] = process
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_CONTROL_LINE_BYTES)
-        self._writers[slot] = writer
+        self._writers[worker.number] = writer
         for order in (self._configure, self._drain):
             if order is not None:
                 _send(writer, order)
@@ -141,18 +204,23 @@ class WorkerPool:
                 while line := await reader.readline():
                     message = decode(line)
                     if isinstance(message, WorkerStatus):
-                        self._record_status(slot, message)
+                        self._record_status(worker, message)
             return await process.wait()
         finally:
-            self._writers.pop(slot, None)
-            self._processes.pop(slot, None)
+            self._writers.pop(worker.number, None)
+            self._processes.pop(worker.number, None)
             writer.close()
 
-    def _record_status(self, slot: int, status: WorkerStatus) -> None:
-        self._exposition.live[slot] = status
-        turns, _since = self._turned.get(slot, (-1, 0.0))
+    def _record_status(self, worker: _RunningWorker, status: WorkerStatus) -> None:
+        self._exposition.live[worker.number] = status
+        if worker.has_served and not status.serving and not self._drained.is_set():
+            worker.leaves.set()
+        worker.has_served = worker.has_served or status.serving
+        if worker.number != worker.slot:
+            return
+        turns, _since = self._turned.get(worker.slot, (-1, 0.0))
         if status.turns != turns:
-            self._turned[slot] = (status.turns, time.monotonic())
+            self._turned[worker.slot] = (status.turns, time.monotonic())
 
 
 def _send(writer: asyncio.StreamWriter, message: Message) -> None:

@@ -40,7 +40,7 @@ _STATUS = worker_status(
 )
 _STATUS = replace(_STATUS, counts=replace(_STATUS.counts, checks=(("ok", "reading", "cognito", 4),)))
 _MESSAGES: list[Message] = [
-    WorkerStart("unix:/run/authz/a.sock", 7, WorkerOptions("auto", "info", "json", 20.0)),
+    WorkerStart("unix:/run/authz/a.sock", 7, 8, 4711, WorkerOptions("auto", "info", "json", 20.0)),
     Configure({"issuers": {}, "policies": {"a": [1, None, "x"]}}, "orders"),
     Drain(2.5),
     _STATUS,
