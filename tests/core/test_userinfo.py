@@ -95,6 +95,38 @@ def test_anything_else_is_a_mistake_at_its_place(written: object) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("conditions", "place"),
+    [
+        ({"claims": {"@userinfo/blocked": {"none_of": [True]}}}, ("claims", "@userinfo/blocked")),
+        ({"groups": {"none_of": ["blocked"]}}, ("groups",)),
+        ({"groups": "staff"}, ("groups",)),
+    ],
+    ids=str,
+)
+def test_a_condition_that_a_missing_response_could_meet_needs_a_response(
+    conditions: dict[str, Any], place: tuple[str, ...]
+) -> None:
+    (mistake,) = _mistakes(_with(asked={"userinfo": {"required": False}, **conditions}))
+
+    assert mistake.path == ("policies", "asked", *place)
+    assert "a failed userinfo query would allow the request" in mistake.message
+    assert compile_configuration(_with(asked={"userinfo": True, **conditions}))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"claims": {"@userinfo/tier": "gold"}},
+        {"claims": {"@userinfo/tier": {"any_of": ["gold"], "none_of": ["blocked"]}}},
+        {"claims": {"tier": {"none_of": ["blocked"]}}},
+    ],
+    ids=str,
+)
+def test_a_condition_that_a_missing_response_does_not_meet_needs_none(conditions: dict[str, Any]) -> None:
+    assert compile_configuration(_with(asked={"userinfo": {"required": False}, **conditions}))
+
+
 def test_endpoint_is_the_one_that_is_written_or_the_one_that_discovery_names() -> None:
     issuers = compile_configuration(authz_with(cognito=URI, partner={"ca_file": "/ca.pem"})).issuers.by_alias
 
