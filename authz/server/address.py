@@ -77,13 +77,18 @@ def socket_mode() -> Iterator[None]:
         os.umask(before)
 
 
-def _require_free_path(path: Path) -> None:
+def require_directory(path: Path) -> None:
+    """Check that a socket can be created at the path. Raises CannotListen."""
     if is_too_long(os.fsencode(path)):
         raise CannotListen(f"the socket path is longer than {MAX_SOCKET_PATH_BYTES} bytes: {path}")
     if not path.parent.is_dir():
         raise CannotListen(f"the directory of the socket does not exist: {path.parent}. Create or mount it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise CannotListen(f"uid {os.getuid()} cannot write to the directory of the socket: {path.parent}")
+
+
+def _require_free_path(path: Path) -> None:
+    require_directory(path)
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from authz.server.address import describe_process
+from authz.server.address import describe_process, require_directory
 from authz.server.engine import CannotListen
 
 
@@ -22,18 +22,20 @@ class SocketLock:
 
     def __init__(self, socket_path: Path) -> None:
         """Take the lock. Raises CannotListen with the process that holds it."""
+        require_directory(socket_path)
         path = Path(f"{socket_path}.lock")
         try:
-            # O_NOFOLLOW: a symlink in a shared folder must not make us write to another file.
+            # O_NOFOLLOW: a symlink in a shared directory must not make us write to another file.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise CannotListen(f"cannot open the lock file {path}: {error.strerror}") from error
+            fix = "Remove it, and start authz as the user who owns the directory"
+            raise CannotListen(f"cannot open the lock file {path}: {error.strerror}. {fix}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             owner = _owner(self._fd)
             os.close(self._fd)
-            raise CannotListen(f"{socket_path} is served by {owner}. Stop it, or choose another path") from error
+            raise CannotListen(f"{owner} serves {socket_path}. Stop it, or choose another path") from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
 

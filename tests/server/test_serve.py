@@ -364,7 +364,7 @@ def test_all_mistakes_are_reported_at_once_with_their_places(directory: Path) ->
     lines = ended.stderr.splitlines()
     assert len(lines) >= 5
     assert all(line.startswith(f"{directory}/envoy.yaml:") for line in lines[:-1])
-    assert "mistakes in" in lines[-1]
+    assert "errors in" in lines[-1]
     for word in ("cognitoo", "http://idp.example.com", "scpoes"):
         assert word in ended.stderr
 
@@ -422,7 +422,7 @@ def test_a_socket_that_another_process_serves_is_left_to_it_and_its_owner_named(
     ended = run(own.directory, "--admin", "off")
 
     assert ended.returncode == 3
-    assert f"is served by process {own.child.process.pid} (" in ended.stderr
+    assert f"process {own.child.process.pid} (" in ended.stderr
     assert {own.check(fresh_token(), worker=worker) for worker in (0, 1)} == {"ok"}
 
 

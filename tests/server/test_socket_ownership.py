@@ -58,7 +58,7 @@ def test_of_four_that_start_at_once_one_serves_and_the_others_name_it(directory:
             if loser is not winner:
                 assert loser.returncode == 3
                 assert loser.stderr is not None
-                assert f"is served by process {winner.pid} (" in loser.stderr.read()
+                assert f"process {winner.pid} (" in loser.stderr.read()
         one = Sidecar(directory, None, "", (f"unix:{directory}/authz-0.sock",))  # type: ignore[arg-type]
         until(lambda: one.health() == "SERVING", SECONDS)
         until(lambda: one.check(fresh_token()) == "ok", SECONDS)
@@ -74,11 +74,16 @@ def test_a_lock_is_held_by_one_and_free_when_its_owner_ends(tmp_path: Path) -> N
     path = tmp_path / "a.sock"
     first = SocketLock(path)
 
-    with pytest.raises(CannotListen, match=f"is served by process {os.getpid()}"):
+    with pytest.raises(CannotListen, match=f"process {os.getpid()} .* serves"):
         SocketLock(path)
     first.release()
 
     SocketLock(path).release()
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotListen, match="the directory of the socket does not exist"):
+        SocketLock(tmp_path / "nowhere" / "a.sock")
 
 
 def test_a_lock_file_that_is_a_symlink_is_not_followed(tmp_path: Path) -> None:
