@@ -19,7 +19,8 @@ class OwnedSockets:
 
     def __init__(self, addresses: tuple[str, ...], engine: str) -> None:
         self._addresses = addresses
-        self._are_inherited = engine == "h2"
+        self.are_inherited = engine == "h2"
+        """Whether workers use these sockets. Otherwise each binds its own."""
         self._locks: list[SocketLock] = []
         self._sockets: dict[int, ListeningSocket] = {}
 
@@ -34,7 +35,7 @@ class OwnedSockets:
 
         If the socket file was removed or replaced, bind again.
         """
-        if not self._are_inherited:
+        if not self.are_inherited:
             return None
         owned = self._sockets.get(slot)
         if owned is not None and owned.is_in_place():

@@ -213,7 +213,8 @@ class WorkerPool:
 
     def _record_status(self, worker: _RunningWorker, status: WorkerStatus) -> None:
         self._exposition.live[worker.number] = status
-        if worker.has_served and not status.serving and not self._drained.is_set():
+        # A successor that binds its own socket has to wait until the path is free.
+        if self._sockets.are_inherited and worker.has_served and not status.serving and not self._drained.is_set():
             worker.leaves.set()
         worker.has_served = worker.has_served or status.serving
         if worker.number != worker.slot:
