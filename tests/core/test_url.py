@@ -76,10 +76,10 @@ def test_any_other_url_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_localhost_and_addresses_need_no_lookup() -> None:
-    assert url.parse("http://localhost/").fixed_addresses == ("127.0.0.1", "::1")
-    assert url.parse("https://192.0.2.1/").fixed_addresses == ("192.0.2.1",)
-    assert url.parse("https://[2001:db8::1]/").fixed_addresses == ("2001:db8::1",)
-    assert url.parse("https://idp.example.com/").fixed_addresses == ()
+    assert url.fixed_addresses(url.parse("http://localhost/").host) == ("127.0.0.1", "::1")
+    assert url.fixed_addresses(url.parse("https://192.0.2.1/").host) == ("192.0.2.1",)
+    assert url.fixed_addresses(url.parse("https://[2001:db8::1]/").host) == ("2001:db8::1",)
+    assert url.fixed_addresses(url.parse("https://idp.example.com/").host) == ()
 
 
 def test_the_default_port_written_out_is_the_same_origin() -> None:

@@ -188,7 +188,7 @@ def test_endpoint_that_refuses_the_token_is_believed(source: UserinfoSource, ser
         (Mode.EMPTY_204, "http_status"),
         (Mode.HTML, "malformed"),
         (Mode.REDIRECT, "redirect"),
-        (Mode.GZIP, "malformed"),
+        (Mode.BROTLI, "malformed"),
         (Mode.STREAM, "too_large"),
         (Mode.ANNOUNCE_HUGE, "too_large"),
         (Mode.ENDLESS_HEAD, "too_large"),
