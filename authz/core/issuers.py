@@ -49,7 +49,7 @@ class UserinfoLocation:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Scopes for tokens that meet conditions, for issuers whose tokens cannot carry scopes."""
+    """Scopes for tokens that meet conditions, for issuers whose tokens do not carry them."""
 
     when: Conditions
     scopes: frozenset[str]

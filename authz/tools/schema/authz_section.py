@@ -61,7 +61,7 @@ def _either(value: Schema, description: str) -> Schema:
 
 def _grant() -> Schema:
     return mapping(
-        "Scopes for tokens that cannot carry them.",
+        "Scopes for tokens that do not carry them.",
         {
             "when": mapping("Who gets them: groups, claims, or both.", _CONDITIONS, minProperties=1),
             "scopes": one_or_more(_SCOPE, "The scopes that are given."),
