@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 
 import h11
@@ -18,7 +19,7 @@ from authz.core.egress_proxy import EgressProxy
 from authz.core.url import Url, fixed_addresses
 from authz.sources.content_coding import BodyDecoder
 from authz.sources.fetch_result import FetchFailed, FetchResult
-from authz.sources.proxy_tunnel import cannot_reach, open_tunnel
+from authz.sources.proxy_tunnel import cannot_reach, open_tunnel, start_tls
 
 MAX_HEAD_BYTES = 32 * 1024
 """Everything except the body: status line, header fields, interim responses, chunk framing. Real responses have 1 to
@@ -57,13 +58,13 @@ async def get(
     try:
         async with asyncio.timeout(deadline_seconds):
             reader, writer = await _open(url, context, resolve, proxy, deadline_seconds)
-            try:
-                if proxy is not None:
-                    await open_tunnel(reader, writer, url, proxy)
-                    await writer.start_tls(context, server_hostname=url.host)
-                return await _exchange(reader, writer, _request(url, bearer), max_bytes)
-            finally:
-                writer.transport.abort()  # close() would wait for the peer's TLS shutdown
+            with _aborted_at_end(writer):
+                if proxy is None:
+                    return await _exchange(reader, writer, _request(url, bearer), max_bytes)
+                await open_tunnel(reader, writer, url, proxy)
+                reader_inside, writer_inside = await start_tls(writer, context, url.host)
+                with _aborted_at_end(writer_inside):
+                    return await _exchange(reader_inside, writer_inside, _request(url, bearer), max_bytes)
     except TimeoutError as error:
         raise FetchFailed(FetchResult.TIMEOUT, f"no complete response within {deadline_seconds:g} s") from error
     except ssl.SSLError as error:
@@ -72,6 +73,14 @@ async def get(
         raise FetchFailed(FetchResult.CONNECT_FAILED, error.strerror or type(error).__name__) from error
     except h11.RemoteProtocolError as error:  # its text can quote the response
         raise FetchFailed(FetchResult.MALFORMED, "not a complete HTTP/1.1 response") from error
+
+
+@contextmanager
+def _aborted_at_end(writer: asyncio.StreamWriter) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        writer.transport.abort()  # close() would wait for the peer's TLS shutdown
 
 
 async def _open(

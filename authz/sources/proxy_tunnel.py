@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from http import HTTPStatus
 
 import h11
@@ -35,6 +36,25 @@ async def open_tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         raise _failed(proxy, "it closed the connection") from error
     except FetchFailed as failure:
         raise _failed(proxy, failure.detail) from failure
+
+
+async def start_tls(
+    writer: asyncio.StreamWriter, context: ssl.SSLContext, host: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Start TLS in an open tunnel, and return the streams of the decrypted bytes. Raises OSError.
+
+    The caller keeps the plain writer, which closes the connection when it is collected, and aborts it at the end.
+    Not StreamWriter.start_tls, which keeps the reader: plain text that the proxy sent before the handshake would be
+    left in its buffer, and would be read as the endpoint's response.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport = await loop.start_tls(writer.transport, protocol, context, server_hostname=host)
+    if transport is None:  # typeshed allows it; the loops of CPython always return one
+        raise ConnectionError("the connection was closed")
+    protocol.connection_made(transport)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 def cannot_reach(proxy: EgressProxy, why: str) -> FetchFailed:

@@ -111,7 +111,8 @@ def test_url_accepted_at_start_is_accepted_at_fetch(text: str, field: str) -> No
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost.", "keys.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"]  # noqa: S104
+    "host",
+    ["localhost", "localhost.", "keys.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"],  # noqa: S104
 )
 def test_every_spelling_of_this_machine_is_loopback(host: str) -> None:
     assert url.parse(f"https://{host}/").is_loopback

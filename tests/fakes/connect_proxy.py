@@ -20,6 +20,7 @@ class ProxyMode(StrEnum):
 
     SERVE = "serve"
     SERVE_1_0 = "serve_1_0"
+    INJECT = "inject"
     HTML = "html"
     HTML_LATER = "html_later"
     HTML_INSTEAD_OF_HTTP = "html_instead_of_http"
@@ -33,6 +34,10 @@ class ProxyMode(StrEnum):
 
 
 _PAGE = b"<html>secret sign-in page</html>"
+_OPEN = b"HTTP/1.1 200 Connection established\r\nx-pad: "
+_INJECTED = _OPEN + b"y" * (4096 - len(_OPEN) - 4) + b"\r\n\r\n" + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"
+"""A head of exactly the 4 KiB that are read at a time, and behind it what is meant to look like the endpoint's body."""
+
 _FIXED = {
     ProxyMode.HTML: b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 32\r\n\r\n" + _PAGE,
     ProxyMode.HTML_INSTEAD_OF_HTTP: _PAGE + b"\r\n\r\n",
@@ -140,6 +145,11 @@ class ConnectProxy:
         host, _, port = target.rpartition(":")
         with socket.create_connection((self.hosts[host.strip("[]")], int(port))) as upstream:
             self._keep(upstream)
+            if self.mode is ProxyMode.INJECT:
+                client.sendall(_INJECTED)
+                self._start(_copy, upstream, client)
+                _copy(client, upstream)
+                return
             version = "1.0" if self.mode is ProxyMode.SERVE_1_0 else "1.1"
             client.sendall(f"HTTP/{version} 200 Connection established\r\n\r\n".encode())
             self._start(_copy, upstream, client)

@@ -79,6 +79,18 @@ def test_the_body_arrives_through_the_tunnel(
     assert proxy.targets == [f"idp.test:{idp.port}"]
 
 
+def test_a_proxy_cannot_slip_a_body_in_before_tls(fetch: Fetch, idp: KeyServer, proxy: ConnectProxy) -> None:
+    """What is sent in plain text before the handshake must never be read as the decrypted response."""
+    proxy.mode = ProxyMode.INJECT
+
+    try:
+        body = fetch(f"https://idp.test:{idp.port}/jwks", proxy.url)
+    except FetchFailed as failure:
+        body = failure.result.value.encode()
+
+    assert body in {b"keys", b"proxy_failed", b"tls_failed"}
+
+
 def test_the_proxy_sees_host_and_port_and_neither_path_nor_bearer_token(
     fetch: Fetch, idp: KeyServer, proxy: ConnectProxy
 ) -> None:
