@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from authz.core.egress_proxy import read_proxy
 from authz.core.forward import Forward, read_forward
 from authz.core.issuers import Issuer, Issuers
 from authz.core.mapping_reader import MappingReader, listed
@@ -55,13 +56,14 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
 
 
 def _issuers(reader: MappingReader) -> Issuers:
+    proxy = read_proxy(reader)
     if "issuers" not in reader:
         reader.wrong((), "issuers is missing", "Name at least one issuer whose tokens are accepted.")
         return Issuers(())
     readers = list(reader.named("issuers", is_name, NAME_SHAPE))
     if not readers:
         reader.wrong(("issuers",), "no issuer is configured", "Name at least one issuer.")
-    issuers = [issuer for alias, each in readers if (issuer := read_issuer(each, alias)) is not None]
+    issuers = [issuer for alias, each in readers if (issuer := read_issuer(each, alias, proxy)) is not None]
     _require_distinct(reader, issuers)
     return Issuers(issuers)
 

@@ -1,6 +1,6 @@
 """The scopes that a token gets from grants, and the grants that would add a missing scope.
 
-A token of Cognito's user pools API cannot carry the scopes of an application. It gets them only from a grant.
+A token of Cognito's user pools API carries no scopes of an application, unless a trigger of the pool adds them.
 """
 
 from __future__ import annotations

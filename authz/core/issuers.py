@@ -22,6 +22,10 @@ class KeyLocation:
     jwks_file: str = ""
     discovery: str = ""
     """The issuer whose `/.well-known/openid-configuration` names the `jwks_uri` (OpenID Connect Discovery 1.0)."""
+    fallbacks: tuple[str, ...] = ()
+    """Further URLs of the key set beside `jwks_uri`: if one host does not deliver it, the next one is tried."""
+    proxy: str = ""
+    """The egress proxy: empty for none, `environment`, or the proxy's URL."""
     ca_file: str = ""
     """PEM certificates to trust instead of the system's."""
     bearer_token_file: str = ""
@@ -39,11 +43,13 @@ class UserinfoLocation:
     """The issuer whose discovery document names the `userinfo_endpoint`."""
     ca_file: str = ""
     """PEM certificates to trust instead of the system's."""
+    proxy: str = ""
+    """The egress proxy, as in KeyLocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Scopes for tokens that meet conditions, for issuers whose tokens cannot carry scopes."""
+    """Scopes for tokens that meet conditions, for issuers whose tokens do not carry them."""
 
     when: Conditions
     scopes: frozenset[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authz.core.claims import is_scope
+from authz.core.egress_proxy import read_proxy
 from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
 from authz.core.issuers import Grant, Issuer, KeyLocation, UserinfoLocation
 from authz.core.keyset import ALGORITHMS
@@ -22,13 +23,16 @@ MAX_STALE_LIMIT_SECONDS = 7 * 86_400.0
 """A key set that was not refreshed for a week can contain keys that the issuer has revoked."""
 
 
-def read_issuer(reader: MappingReader, alias: str) -> Issuer | None:
-    """Read one issuer. The reader collects the problems. None if its profile is unknown."""
+def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | None:
+    """Read one issuer. The reader collects the problems. None if its profile is unknown.
+
+    `proxy` is the egress proxy of issuers that name none.
+    """
     profile = _profile(reader)
     if profile is None:
         return None
     names = _names(reader, profile)
-    keys = _key_location(reader, profile, names)
+    keys = _key_location(reader, profile, names, proxy)
     issuer = Issuer(
         alias=alias,
         profile=profile,
@@ -132,7 +136,7 @@ def _algorithms(reader: MappingReader, profile: Profile) -> frozenset[str]:
     return names & set(ALGORITHMS)
 
 
-def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...]) -> KeyLocation:
+def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...], proxy: str) -> KeyLocation:
     uri, file = reader.text("jwks_uri"), reader.text("jwks_file")
     _require_fetchable(reader, "jwks_uri", uri)
     if uri and file:
@@ -149,6 +153,7 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
         jwks_uri=uri,
         jwks_file=file,
         discovery=discovery,
+        proxy=read_proxy(reader, "" if inside else proxy),  # an API server is not behind the egress proxy
         ca_file=reader.text("ca_file", inside.ca_file if inside else ""),
         bearer_token_file=reader.text("bearer_token_file", inside.bearer_token_file if inside else ""),
         refresh_seconds=reader.seconds("refresh", 300, 1, MAX_REFRESH_SECONDS),
@@ -170,7 +175,7 @@ def _userinfo_location(reader: MappingReader, keys: KeyLocation) -> UserinfoLoca
     _require_fetchable(reader, "userinfo_uri", uri)
     if not uri and not keys.discovery:
         return None
-    return UserinfoLocation(uri=uri, discovery="" if uri else keys.discovery, ca_file=keys.ca_file)
+    return UserinfoLocation(uri=uri, discovery="" if uri else keys.discovery, ca_file=keys.ca_file, proxy=keys.proxy)
 
 
 def _grant(reader: MappingReader, profile: Profile) -> Grant:

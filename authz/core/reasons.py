@@ -242,8 +242,8 @@ class Reason(Enum):
 
 
 USER_POOLS_API_TEXT = (
-    "This token comes from the Cognito user pools API (InitiateAuth), which cannot carry OAuth scopes: "
-    "sign in through the hosted UI, or have the operator give the scope through a grant"
+    "This token comes from the Cognito user pools API (InitiateAuth) and carries no OAuth scopes: "
+    "sign in through the hosted UI, or have the operator give the scope through a grant or the pool's token trigger"
 )
 """The client's text of `scope_insufficient` for a token whose only scope is `aws.cognito.signin.user.admin`."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 MAX_URL_CHARACTERS = 2048
@@ -22,6 +22,7 @@ _CLEAN_TEXT = re.compile(r"[!-~]+")
 # `urlsplit` ignores text behind an IPv6 address, so the authority is matched as a whole (RFC 3986 section 3.2).
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?)(?::[0-9]*)?", re.IGNORECASE)
 WELL_KNOWN = "/.well-known/openid-configuration"
+_AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 
 
 class UrlRefused(ValueError):
@@ -46,16 +47,20 @@ class Url:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
+    def connect_target(self) -> str:
+        """Host and port, as CONNECT names them (RFC 9110 section 9.3.6): the port is never left out."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine. A proxy would take it for the proxy's machine."""
+        name = self.host.removesuffix(".")
+        return _is_loopback(name) or name.endswith(".localhost") or _is_this_machine(name)
+
+    @property
     def origin(self) -> tuple[str, str, int]:
         """Scheme, host and port: equal for URLs that one party answers (RFC 6454 section 4)."""
         return self.scheme, self.host, self.port
-
-    @property
-    def fixed_addresses(self) -> tuple[str, ...]:
-        """The addresses of localhost or of an IP address. Empty if the host must be resolved."""
-        if self.host == "localhost":
-            return LOCALHOST_ADDRESSES
-        return (self.host,) if _is_address(self.host) else ()
 
 
 def parse(text: str) -> Url:
@@ -69,7 +74,7 @@ def parse(text: str) -> Url:
         raise UrlRefused("its host or port is not valid") from error
     if "@" in parts.netloc or "#" in text:
         raise UrlRefused("it has a user name or a fragment")
-    if not _AUTHORITY.fullmatch(parts.netloc) or (":" in host and not _is_address(host)):
+    if not is_host_and_port(parts.netloc, host):
         raise UrlRefused("its host is not valid")
     if parts.scheme not in _DEFAULT_PORTS:
         raise UrlRefused("it is not an https URL")
@@ -88,13 +93,40 @@ def refusal(text: str) -> str:
     return ""
 
 
+def fixed_addresses(host: str) -> tuple[str, ...]:
+    """Return the addresses of localhost or of an IP address. Empty if the host must be resolved."""
+    if host == "localhost":
+        return LOCALHOST_ADDRESSES
+    return (host,) if _is_address(host) else ()
+
+
 def discovery_url(issuer: str) -> str:
     """Return the URL of an issuer's discovery document (OpenID Connect Discovery 1.0 section 4.1)."""
     return issuer.removesuffix("/") + WELL_KNOWN
 
 
+def authorization_server_url(issuer: str) -> str:
+    """Return the URL of an issuer's OAuth metadata: the well-known path goes before the issuer's (RFC 8414 3.1)."""
+    parts = urlsplit(issuer)
+    return f"{parts.scheme}://{parts.netloc}{_AUTHORIZATION_SERVER}{parts.path.removesuffix('/')}"
+
+
+def is_host_and_port(authority: str, host: str) -> bool:
+    """Return whether an authority has one reading: a host name or IP address, and maybe a port."""
+    return bool(_AUTHORITY.fullmatch(authority)) and (":" not in host or _is_address(host))
+
+
 def _is_loopback(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Other spellings of this machine's addresses: 0.0.0.0, and IPv4 inside of IPv6."""
+    if not _is_address(host):
+        return False
+    address = ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address.is_unspecified or (mapped is not None and (mapped.is_loopback or mapped.is_unspecified))
 
 
 def _is_address(host: str) -> bool:

@@ -134,7 +134,7 @@ class Exposition(Collector):
     def _api_refusals(self, totals: Totals) -> Metric:
         refusals = CounterMetricFamily(
             "authz_user_pools_api_scope_refusals",
-            "Good tokens of Cognito's user pools API, refused for a scope that such tokens cannot carry.",
+            "Good tokens of Cognito's user pools API, refused because they carry no scopes of the application.",
             labels=("policy", "issuer"),
         )
         for labels in sorted({*totals.api_refusals, *self._reloads.api_refusals}):

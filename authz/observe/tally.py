@@ -57,7 +57,7 @@ class Tally:
             if comparison is not None:
                 compared = key[1], comparison.agreement
                 self._candidates[compared] = self._candidates.get(compared, 0) + 1
-            # A valid token, refused for a scope that tokens of Cognito's user pools API cannot carry.
+            # A valid token, of Cognito's user pools API, refused because it lacks a scope.
             if (
                 decision.reason is Reason.SCOPE_INSUFFICIENT
                 and identity is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
 from authz.server.messages import WorkerOptions
+from authz.server.unused_proxy import unused_proxy
 from authz.server.worker_pool import WorkerPool
 from authz.sources.source_status import KeyStatus
 
@@ -88,6 +90,7 @@ class Supervisor:
             self._log.event("error", "cannot_listen", {"problem": str(problem)})
             return exit_codes.CANNOT_LISTEN
         self._apply(self._settings)
+        self._warn_of_unused_proxy()
         watching = asyncio.create_task(self._watch())
         code = await self._until_stopped()
         watching.cancel()
@@ -126,6 +129,14 @@ class Supervisor:
         for problem in settings.warnings:
             self._log.event("error", "policy_invalid", {"problem": str(problem)})
         self._pool.configure(settings.authz, settings.realm)
+
+    def _warn_of_unused_proxy(self) -> None:
+        """Say once that fetches go around the proxy of the environment: behind it, they usually fail."""
+        settings = self._settings
+        if name := unused_proxy(settings.authz, settings.configuration, os.environ):
+            problem = f"{name} is set, and authz does not use it: no `proxy` is configured"
+            fix = "Write `proxy: environment` under node.metadata.authz, or `proxy: none` to fetch directly."
+            self._log.event("warning", "proxy_not_used", {"variable": name, "problem": problem, "fix": fix})
 
     async def _watch(self) -> None:
         """Reload after SIGHUP or a change of the file."""

@@ -6,19 +6,41 @@ plant a document could substitute the keys or receive tokens.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from authz.core import strict_json
-from authz.core.url import Url, discovery_url
+from authz.core.url import Url, authorization_server_url, discovery_url
 from authz.sources.fetch_result import FetchFailed, FetchResult, fetchable
 
 MAX_ELEMENTS = 4096
 """Brackets, colons and commas in a document. Keycloak's has some 600: a colon in every URL, and long lists."""
 
 _SHOWN_CHARACTERS = 200
+_NOT_THERE = range(400, 500)
+"""Servers say in different ways that they do not know a path: 404 mostly, also 400, 401, 403 and 405."""
 
 
 def document_url(issuer: str) -> Url:
     """Return the URL of an issuer's document (section 4.1). Raises FetchFailed."""
     return fetchable(discovery_url(issuer))
+
+
+async def find(issuer: str, get: Callable[[Url], Awaitable[bytes]]) -> bytes:
+    """The issuer's document. If there is no OpenID one, that of an OAuth authorization server (RFC 8414 section 3).
+
+    Raises FetchFailed, without a status: a 401 here says nothing about a token.
+    """
+    try:
+        return await get(document_url(issuer))
+    except FetchFailed as failure:
+        if failure.status not in _NOT_THERE:
+            raise
+        first = failure.detail
+    try:
+        return await get(fetchable(authorization_server_url(issuer)))
+    except FetchFailed as failure:
+        detail = f"{first} for the OpenID document; {failure.detail} for that of RFC 8414"
+        raise FetchFailed(failure.result, detail) from failure
 
 
 def jwks_url(document: bytes, issuer: str) -> Url:

@@ -6,10 +6,11 @@ Production uses the defaults. Tests replace some of them.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,6 +73,8 @@ class Environment:
     chance: Callable[[], float] = random.random
     """Returns a number from 0 to 1, for jitter."""
     look_up: Lookup = look_up
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """Environment variables, for `proxy: environment`."""
     cool_down_seconds: float = COOL_DOWN_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
     file_poll_seconds: float = FILE_POLL_SECONDS

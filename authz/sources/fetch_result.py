@@ -16,6 +16,8 @@ class FetchResult(StrEnum):
     DNS_FAILED = "dns_failed"
     CONNECT_FAILED = "connect_failed"
     """Refused, unreachable, reset or closed early."""
+    PROXY_FAILED = "proxy_failed"
+    """The proxy cannot be reached, or did not open a tunnel to the endpoint."""
     TLS_FAILED = "tls_failed"
     """The certificate, its host name, or the protocol version."""
     URL_REFUSED = "url_refused"
@@ -23,10 +25,10 @@ class FetchResult(StrEnum):
     REDIRECT = "redirect"
     """Status 3xx. Redirects are never followed, because only the configuration selects the source of keys."""
     HTTP_STATUS = "http_status"
-    """Any status except 200 and 3xx."""
+    """Any status except 200, 203 and 3xx."""
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
-    """Not HTTP/1.1, an encoded body, or a document of the wrong form."""
+    """Not HTTP/1.1, a body encoded with anything but gzip, or a document of the wrong form."""
     NO_USABLE_KEY = "no_usable_key"
     """The body is not a JWKS, or none of its keys is usable."""
     ISSUER_MISMATCH = "issuer_mismatch"
@@ -41,7 +43,7 @@ class FetchFailed(Exception):
     """A failed fetch.
 
     `detail` is for the operator's log. It contains no secret and no part of a body. `status` is the HTTP status if the
-    response had one other than 200, else 0.
+    endpoint's response had one other than 200, else 0: a proxy's status does not count.
     """
 
     def __init__(self, result: FetchResult, detail: str, *, status: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF8
 
 from authz.core.bearer import is_b64token
 from authz.sources.fetch_result import FetchFailed, FetchResult
@@ -13,9 +14,10 @@ MAX_BEARER_BYTES = 16 * 1024
 
 
 def read(path: str, field: str, max_bytes: int) -> bytes:
-    """Return the content of a regular file. `field` is its configuration field, for messages.
+    """Return the content of a regular file, without the byte order mark of some editors.
 
-    Blocks. Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE).
+    `field` is its configuration field, for messages. Blocks.
+    Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE).
     """
     try:
         # O_NONBLOCK: opening a FIFO would wait for a writer.
@@ -28,7 +30,7 @@ def read(path: str, field: str, max_bytes: int) -> bytes:
         raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{field}: {why}") from error
     if len(content) > max_bytes:
         raise FetchFailed(FetchResult.TOO_LARGE, f"{field}: more than {max_bytes} bytes")
-    return content
+    return content.removeprefix(BOM_UTF8)
 
 
 def read_bearer(path: str) -> str:

@@ -19,7 +19,7 @@ from authz.sources.environment import Environment
 from authz.sources.fetch_limiter import FetchLimiter
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.fetch_stats import FetchStats
-from authz.sources.key_documents import Endpoint, KeyDocument, KeyFile
+from authz.sources.key_documents import KeyDocument, documents_of
 from authz.sources.key_events import KeyEvents, Log, unforeseen
 from authz.sources.schedule import next_delay
 from authz.sources.source_status import KeyStatus
@@ -52,11 +52,8 @@ class JwksSource:
         self._stats = FetchStats(self._clock.wall)
         self._events = KeyEvents(alias, log)
         self._worker = BlockingWorker()
-        self._document: KeyDocument = (
-            KeyFile(location.jwks_file, self._worker)
-            if location.jwks_file
-            else Endpoint(location, self._worker, self._environment)
-        )
+        self._documents = documents_of(location, self._environment)
+        """Tried in order. The location that worked last comes first."""
         self._key_set: KeySet | None = None  # the last good key set, even if it is too old to be `current`
         self._failures = 0
         self._due = self._stale_at = float("-inf")
@@ -129,7 +126,7 @@ class JwksSource:
 
     async def _watch_file(self) -> None:
         await self._clock.wait(asyncio.Event(), self._environment.file_poll_seconds)
-        if await self._document.has_changed():
+        if await self._documents[0].has_changed():
             self._due = self._limiter.opens_at
             self._wanted.set()
 
@@ -137,7 +134,7 @@ class JwksSource:
         seconds = self._environment.deadline_seconds
         try:
             async with asyncio.timeout(seconds):
-                key_set = await self._parse(await self._document.read())
+                key_set = await self._first_good(seconds)
         except FetchFailed as failure:
             self._note_failure(failure)
         except TimeoutError:
@@ -146,6 +143,35 @@ class JwksSource:
             self._note_failure(unforeseen(error))
         else:
             self._keep(key_set)
+
+    async def _first_good(self, seconds: float) -> KeySet:
+        """Return the first good key set. The locations that are left share the time that is left."""
+        clock = asyncio.get_running_loop().time
+        ends, failure = (
+            clock() + seconds,
+            FetchFailed(FetchResult.TIMEOUT, f"no complete response within {seconds:g} s"),
+        )
+        for tried, document in enumerate(tuple(self._documents)):
+            left = len(self._documents) - tried
+            try:
+                async with asyncio.timeout((ends - clock()) / left):
+                    key_set = await self._parse(await document.read())
+            except FetchFailed as failed:
+                failure = failed
+            except TimeoutError:
+                failure = FetchFailed(FetchResult.TIMEOUT, f"no complete response within {seconds / left:g} s")
+            except Exception as error:  # noqa: BLE001 - the next location can still work
+                failure = unforeseen(error)
+            else:
+                if tried:
+                    self._prefer(document, failure)
+                return key_set
+        raise failure
+
+    def _prefer(self, document: KeyDocument, failure: FetchFailed) -> None:
+        self._documents.remove(document)
+        self._documents.insert(0, document)
+        self._events.failed_over(failure)
 
     async def _parse(self, document: bytes) -> KeySet:
         """Parse a document. Return the same KeySet object if the keys are equal, so that cached tokens stay valid."""

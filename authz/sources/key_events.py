@@ -44,6 +44,10 @@ class KeyEvents:
         """Log a failed fetch. `serving`: whether older keys are still in use."""
         self._write("jwks_failed", result=str(failure.result), detail=failure.detail, serving=serving)
 
+    def failed_over(self, failure: FetchFailed) -> None:
+        """A further location of the keys delivered them, because the preferred one failed so."""
+        self._write("jwks_failed_over", result=str(failure.result), detail=failure.detail)
+
     def stale(self, last_result: FetchResult | None) -> None:
         """Log that the keys are no longer in use because they are older than max_stale."""
         detail = "the last good key set is older than max_stale"

@@ -66,7 +66,7 @@ class UserinfoSource:
         self._log = log
         self._environment = environment or Environment()
         self._now = self._environment.clock.monotonic
-        self._client = HttpsClient(location.ca_file, BlockingWorker(), self._environment)
+        self._client = HttpsClient(location.ca_file, BlockingWorker(), self._environment, location.proxy)
         self._endpoint: Url | None = None
         self._discovering = asyncio.Lock()
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
@@ -147,7 +147,7 @@ class UserinfoSource:
         async with self._discovering:
             if self._endpoint is None:
                 issuer = self._location.discovery
-                document = await self._client.get(discovery.document_url(issuer))
+                document = await discovery.find(issuer, self._client.get)
                 self._endpoint = discovery.userinfo_url(document, issuer)
             return self._endpoint
 

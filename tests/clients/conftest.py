@@ -34,6 +34,14 @@ def javascript() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def amplify() -> list[str]:
+    """How to run Amplify's library for JavaScript."""
+    if not node():
+        pytest.skip(f"no node, or not its packages: install Node.js 20 or newer and npm; {FIX}")
+    return [node(), str(PROGRAMS / "with_amplify.mjs")]
+
+
+@pytest.fixture(scope="session")
 def provider(world: World) -> str:
     """The address of the certified OpenID provider."""
     if not world.provider:

@@ -1,4 +1,4 @@
-"""The user pools API through the clients that people use: no token of it carries a scope of the application."""
+"""The user pools API through real clients: unless a trigger adds them, its tokens carry no scope of the application."""
 
 from __future__ import annotations
 
@@ -67,6 +67,21 @@ def test_cognito_identity_js_answers_the_challenge_of_a_temporary_password(world
     tokens = sign_in(javascript, world.people, invited, "USER_SRP_AUTH", PERMANENT)
 
     _see(world, "API: USER_SRP_AUTH, NEW_PASSWORD_REQUIRED", "amazon-cognito-identity-js", tokens, GRANTED)
+
+
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH"])
+def test_amplify(world: World, amplify: list[str], flow: str) -> None:
+    tokens = sign_in(amplify, world.people, world.people.newcomer, flow)
+
+    _see(world, f"API: {flow}", "aws-amplify", tokens, TRAP)
+
+
+def test_amplify_answers_the_challenge_of_a_temporary_password(world: World, amplify: list[str]) -> None:
+    invited = world.people.invite("invited-amplify")
+
+    tokens = sign_in(amplify, world.people, invited, "USER_SRP_AUTH", PERMANENT)
+
+    _see(world, "API: USER_SRP_AUTH, NEW_PASSWORD_REQUIRED", "aws-amplify", tokens, GRANTED)
 
 
 def test_the_command_that_people_type(world: World) -> None:

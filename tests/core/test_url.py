@@ -76,10 +76,10 @@ def test_any_other_url_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_localhost_and_addresses_need_no_lookup() -> None:
-    assert url.parse("http://localhost/").fixed_addresses == ("127.0.0.1", "::1")
-    assert url.parse("https://192.0.2.1/").fixed_addresses == ("192.0.2.1",)
-    assert url.parse("https://[2001:db8::1]/").fixed_addresses == ("2001:db8::1",)
-    assert url.parse("https://idp.example.com/").fixed_addresses == ()
+    assert url.fixed_addresses(url.parse("http://localhost/").host) == ("127.0.0.1", "::1")
+    assert url.fixed_addresses(url.parse("https://192.0.2.1/").host) == ("192.0.2.1",)
+    assert url.fixed_addresses(url.parse("https://[2001:db8::1]/").host) == ("2001:db8::1",)
+    assert url.fixed_addresses(url.parse("https://idp.example.com/").host) == ()
 
 
 def test_the_default_port_written_out_is_the_same_origin() -> None:
@@ -108,3 +108,47 @@ def test_url_accepted_at_start_is_accepted_at_fetch(text: str, field: str) -> No
         assert fetchable(keys.jwks_uri) if keys.jwks_uri else discovery.document_url(keys.discovery)
         if userinfo is not None:
             assert fetchable(userinfo.uri) if userinfo.uri else discovery.document_url(userinfo.discovery)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost.", "keys.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"],  # noqa: S104
+)
+def test_every_spelling_of_this_machine_is_loopback(host: str) -> None:
+    assert url.parse(f"https://{host}/").is_loopback
+
+
+def test_this_machine_is_seen_inside_of_an_ipv6_address() -> None:
+    assert url.parse("https://[::ffff:127.0.0.1]/").is_loopback
+    assert url.parse("https://[::ffff:0.0.0.0]/").is_loopback
+    assert not url.parse("https://[::ffff:192.0.2.1]/").is_loopback
+
+
+@pytest.mark.parametrize("host", ["idp.example.com", "localhost.example.com", "10.0.0.1", "[2001:db8::1]"])
+def test_other_hosts_are_not_loopback(host: str) -> None:
+    assert not url.parse(f"https://{host}/").is_loopback
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("https://idp.example.com/keys", "idp.example.com:443"),
+        ("https://idp.example.com:8443/keys", "idp.example.com:8443"),
+        ("https://[2001:db8::1]/keys", "[2001:db8::1]:443"),
+    ],
+)
+def test_connect_names_host_and_port(address: str, target: str) -> None:
+    assert url.parse(address).connect_target == target
+
+
+@pytest.mark.parametrize(
+    ("issuer", "address"),
+    [
+        ("https://idp.example.com", "https://idp.example.com/.well-known/oauth-authorization-server"),
+        ("https://idp.example.com/", "https://idp.example.com/.well-known/oauth-authorization-server"),
+        ("https://idp.example.com:8443/a/b", "https://idp.example.com:8443/.well-known/oauth-authorization-server/a/b"),
+        ("https://idp.example.com/a/", "https://idp.example.com/.well-known/oauth-authorization-server/a"),
+    ],
+)
+def test_oauth_metadata_is_before_the_issuers_path(issuer: str, address: str) -> None:
+    assert url.authorization_server_url(issuer) == address

@@ -101,12 +101,13 @@ def test_missing_keys_are_said_to_be_missing() -> None:
     assert "--jwks" in advise(explanation.decision, NOW)[0]
 
 
-def test_user_pools_api_trap_is_explained_with_both_fixes() -> None:
+def test_the_user_pools_api_trap_is_explained_with_its_three_ways_out() -> None:
     advice = " ".join(advise(_explain("user pools API").decision, NOW))
 
     assert "InitiateAuth" in advice
     assert "hosted UI" in advice
     assert "grant" in advice
+    assert "pre token generation trigger" in advice
     assert "Ask cognito for" not in advice
     assert "Ask cognito for" in " ".join(advise(_explain("no scope").decision, NOW))
 

@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -20,9 +20,12 @@ from tests.fakes.keys import ec_key
 _AUTHORITY, _SERVER = 9001, 9002
 
 
-def authority_pem() -> bytes:
-    """The certificate that signs all but the self-signed ones: what a `ca_file` should hold."""
-    return _authority().public_bytes(Encoding.PEM)
+def authority_pem(number: int = 0) -> bytes:
+    """The certificate that signs all but the self-signed ones: what a `ca_file` should hold.
+
+    With another number, an authority of another name and key, which signed nothing.
+    """
+    return _authority(number).public_bytes(Encoding.PEM)
 
 
 def server_context(*, host: str = "127.0.0.1", expired: bool = False, self_signed: bool = False) -> ssl.SSLContext:
@@ -55,11 +58,11 @@ def old_server_context() -> ssl.SSLContext:
 
 
 @cache
-def _authority() -> x509.Certificate:
-    name = _name("test authority")
+def _authority(number: int = 0) -> x509.Certificate:
+    name, key = _name(f"test authority {number}"), ec_key(_AUTHORITY + 10 * number)
     constraints = x509.BasicConstraints(ca=True, path_length=0)
-    builder = _builder(name, name).public_key(ec_key(_AUTHORITY).public_key()).add_extension(constraints, critical=True)
-    return builder.sign(ec_key(_AUTHORITY), SHA256())
+    builder = _builder(name, name).public_key(key.public_key()).add_extension(constraints, critical=True)
+    return builder.sign(key, SHA256())
 
 
 def _certificate(host: str, *, expired: bool, self_signed: bool) -> x509.Certificate:
@@ -81,4 +84,5 @@ def _name(text: str) -> x509.Name:
 
 
 def _general_name(host: str) -> x509.GeneralName:
-    return x509.IPAddress(IPv4Address(host)) if host[0].isdigit() else x509.DNSName(host)
+    is_address = host[0].isdigit() or ":" in host
+    return x509.IPAddress(ip_address(host)) if is_address else x509.DNSName(host)

@@ -38,6 +38,13 @@ class Mode(StrEnum):
     HTML = "html"
     REDIRECT = "redirect"
     GZIP = "gzip"
+    GZIP_CUT = "gzip_cut"
+    GZIP_BOMB = "gzip_bomb"
+    NOT_GZIP = "not_gzip"
+    BROTLI = "brotli"
+    CHANGED_203 = "changed_203"
+    NOT_FOUND_404 = "not_found_404"
+    BOM = "bom"
     STREAM = "stream"
     ANNOUNCE_HUGE = "announce_huge"
     MANY_KEYS = "many_keys"
@@ -53,7 +60,9 @@ class Mode(StrEnum):
 class KeyServer:
     """Serves `document` and a discovery document, as `mode` says. All public attributes may be set live."""
 
-    def __init__(self, document: bytes = b'{"keys":[]}', *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, document: bytes = b'{"keys":[]}', *, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+    ) -> None:
         self.document = document
         self.mode = Mode.SERVE
         self.modes: dict[str, Mode] = {}
@@ -70,12 +79,14 @@ class KeyServer:
         self._stopping = Event()
         self._threads: list[Thread] = []
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, 0), family=family)
+        self._host = f"[{address}]" if ":" in address else address
         self.port: int = self._listener.getsockname()[1]
 
     @property
     def origin(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -238,6 +249,13 @@ _ANSWERS: dict[Mode, Callable[[KeyServer, socket.socket, bytes], None]] = {
     Mode.HTML: _fixed(lambda _: _whole(b"<html>captive portal</html>", "content-type: text/html")),
     Mode.REDIRECT: _redirect,
     Mode.GZIP: _fixed(lambda body: _whole(gzip.compress(body), "content-encoding: gzip")),
+    Mode.GZIP_CUT: _fixed(lambda body: _whole(gzip.compress(body)[:-12], "content-encoding: gzip")),
+    Mode.GZIP_BOMB: _fixed(lambda _: _whole(gzip.compress(b" " * 4_000_000), "content-encoding: gzip")),
+    Mode.NOT_GZIP: _fixed(lambda body: _whole(body, "content-encoding: gzip")),
+    Mode.BROTLI: _fixed(lambda body: _whole(body, "content-encoding: br")),
+    Mode.CHANGED_203: _fixed(lambda body: _whole(body, status="203 Non-Authoritative Information")),
+    Mode.NOT_FOUND_404: _fixed(lambda _: _whole(b"<html>secret</html>", status="404 Not Found")),
+    Mode.BOM: _fixed(lambda body: _whole(b"\xef\xbb\xbf" + body)),
     Mode.STREAM: _stream,
     Mode.ANNOUNCE_HUGE: _announce_huge,
     Mode.MANY_KEYS: _many_keys,

@@ -1,4 +1,4 @@
-"""The trap of Cognito's user pools API is counted by itself: tokens that cannot carry the scope a route wants."""
+"""The trap of Cognito's user pools API is counted by itself: tokens that do not carry the scope a route wants."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def fetch(background: Background) -> Get:
     def run(
         address: str, *, context: ssl.SSLContext | None = None, bearer: str = "", found: Sequence[str] = ()
     ) -> bytes:
-        async def resolve(_: url.Url) -> Sequence[str]:
+        async def resolve(_host: str, _port: int) -> Sequence[str]:
             return found
 
         answer = get(
@@ -60,7 +60,7 @@ def _failure(fetch: Get, *arguments: str, **options: object) -> FetchFailed:
     return failed.value
 
 
-@pytest.mark.parametrize("mode", [Mode.SERVE, Mode.CHUNKED])
+@pytest.mark.parametrize("mode", [Mode.SERVE, Mode.CHUNKED, Mode.GZIP, Mode.CHANGED_203])
 def test_a_good_answer_is_the_body(fetch: Get, mode: Mode) -> None:
     with KeyServer(b"k" * 1234) as server:
         server.mode = mode
@@ -76,7 +76,10 @@ def test_a_good_answer_is_the_body(fetch: Get, mode: Mode) -> None:
         (Mode.DRIP_BODY, FetchResult.TIMEOUT, 0),
         (Mode.ERROR_500, FetchResult.HTTP_STATUS, 500),
         (Mode.EMPTY_204, FetchResult.HTTP_STATUS, 204),
-        (Mode.GZIP, FetchResult.MALFORMED, 0),
+        (Mode.BROTLI, FetchResult.MALFORMED, 0),
+        (Mode.NOT_GZIP, FetchResult.MALFORMED, 0),
+        (Mode.GZIP_CUT, FetchResult.MALFORMED, 0),
+        (Mode.GZIP_BOMB, FetchResult.TOO_LARGE, 0),
         (Mode.CUT_SHORT, FetchResult.MALFORMED, 0),
         (Mode.NOT_HTTP, FetchResult.MALFORMED, 0),
         (Mode.CLOSE, FetchResult.MALFORMED, 0),
@@ -126,7 +129,7 @@ def test_a_redirect_is_refused_and_its_target_never_asked(fetch: Get) -> None:
     assert evil.connections == 0
 
 
-def test_proxies_of_the_environment_are_ignored(fetch: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_ignored_unless_configured(fetch: Get, monkeypatch: pytest.MonkeyPatch) -> None:
     with KeyServer(b"from the proxy") as proxy, KeyServer(b"from the server") as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.origin)

@@ -50,7 +50,7 @@ def _ask(source: JwksSource, clock: FakeClock) -> FetchResult | None:
         (Mode.EMPTY_204, FetchResult.HTTP_STATUS),
         (Mode.HTML, FetchResult.NO_USABLE_KEY),
         (Mode.REDIRECT, FetchResult.REDIRECT),
-        (Mode.GZIP, FetchResult.MALFORMED),
+        (Mode.BROTLI, FetchResult.MALFORMED),
         (Mode.STREAM, FetchResult.TOO_LARGE),
         (Mode.MANY_KEYS, FetchResult.NO_USABLE_KEY),
         (Mode.NOT_HTTP, FetchResult.MALFORMED),

@@ -18,6 +18,7 @@ from authz.sources.environment import Environment
 from authz.sources.userinfo_source import REMEMBERED_SECONDS, RENEWED_SECONDS, RESULTS, UserinfoSource
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.clock import FakeClock
+from tests.fakes.connect_proxy import ConnectProxy, ProxyMode
 from tests.fakes.keyserver import KeyServer, Mode
 from tests.fakes.waiting import until
 from tests.sources.conftest import Event
@@ -104,6 +105,27 @@ def test_another_token_is_another_question(source: UserinfoSource, server: KeySe
     assert server.requests == 2
 
 
+def test_a_discovery_document_that_is_refused_says_nothing_about_the_token(make: Make, server: KeyServer) -> None:
+    server.mode = Mode.REFUSE_401
+    source = make(UserinfoLocation(discovery=server.origin))
+
+    _ask(source)
+
+    answer = _found(source)
+    assert (answer.result, answer.is_refusal) == ("http_status", False)
+
+
+def test_a_proxy_that_forbids_the_endpoint_says_nothing_about_the_token(make: Make) -> None:
+    with ConnectProxy({}) as proxy:
+        proxy.mode = ProxyMode.FORBIDDEN
+        source = make(UserinfoLocation(uri="https://idp.test/userinfo", proxy=proxy.url))
+
+        _ask(source)
+
+    answer = _found(source)
+    assert (answer.result, answer.is_refusal) == ("proxy_failed", False)
+
+
 def test_endpoint_is_found_by_discovery_once(make: Make, server: KeyServer) -> None:
     server.discovery["userinfo_endpoint"] = f"{server.origin}/me"
     source = make(UserinfoLocation(discovery=server.origin))
@@ -188,7 +210,7 @@ def test_endpoint_that_refuses_the_token_is_believed(source: UserinfoSource, ser
         (Mode.EMPTY_204, "http_status"),
         (Mode.HTML, "malformed"),
         (Mode.REDIRECT, "redirect"),
-        (Mode.GZIP, "malformed"),
+        (Mode.BROTLI, "malformed"),
         (Mode.STREAM, "too_large"),
         (Mode.ANNOUNCE_HUGE, "too_large"),
         (Mode.ENDLESS_HEAD, "too_large"),

@@ -11,9 +11,10 @@ from authz.core.reasons import Reason
 from authz.tools.explain.wording import conditions, demand, listed, moment, quoted, span
 
 _TRAP = (
-    "The token comes from the Cognito user pools API (InitiateAuth, AdminInitiateAuth, SRP): its only scope is always "
-    "aws.cognito.signin.user.admin, and no setting of the app client changes that. Sign in through the hosted UI, "
-    "whose tokens carry the scopes that were asked for, or let the operator give the scope by a grant of the issuer"
+    "The token comes from the Cognito user pools API (InitiateAuth, AdminInitiateAuth, SRP): its only scope is "
+    "aws.cognito.signin.user.admin, whatever the app client allows. Sign in through the hosted UI, whose tokens carry "
+    "the requested scopes, or let the operator give the scope by a grant of the issuer, or by the pool's pre token "
+    "generation trigger (V2_0 or V3_0)"
 )
 
 

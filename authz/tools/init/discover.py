@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 from authz.core import strict_json
+from authz.core.egress_proxy import FROM_ENVIRONMENT
 from authz.core.problems import ConfigurationError
 from authz.sources.blocking_worker import BlockingWorker
-from authz.sources.discovery import MAX_ELEMENTS, document_url
+from authz.sources.discovery import MAX_ELEMENTS, find
 from authz.sources.environment import Environment
 from authz.sources.fetch_result import FetchFailed
 from authz.sources.key_documents import HttpsClient
@@ -37,7 +38,7 @@ def endpoints_of(issuer: str) -> Endpoints:
 
 
 async def _fetch(issuer: str) -> bytes:
-    return await HttpsClient("", BlockingWorker(), Environment()).get(document_url(issuer))
+    return await find(issuer, HttpsClient("", BlockingWorker(), Environment(), FROM_ENVIRONMENT).get)
 
 
 def _https(described: dict[str, Any], name: str) -> str:

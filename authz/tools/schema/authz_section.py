@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authz.core.egress_proxy import DIRECT, FROM_ENVIRONMENT
 from authz.core.forward import DEFAULT, OWN_VALUES
 from authz.core.keyset import ALGORITHMS
 from authz.core.policy import BUILT_IN
@@ -33,6 +34,10 @@ _GROUP = text("A group's name, exactly.")
 _CLAIM_VALUE: Schema = {"type": ["string", "number", "boolean"]}
 _HEADER_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 
+_PROXY = text(
+    f"HTTP proxy for fetches: a URL, `{FROM_ENVIRONMENT}` for HTTPS_PROXY and NO_PROXY, or `{DIRECT}`.",
+    examples=["http://proxy.example.com:3128", FROM_ENVIRONMENT],
+)
 _ISSUERS_OF_POLICY = one_or_more(
     text("An alias under `issuers`."), "Issuers whose tokens are accepted. Default: every configured one."
 )
@@ -56,7 +61,7 @@ def _either(value: Schema, description: str) -> Schema:
 
 def _grant() -> Schema:
     return mapping(
-        "Scopes for tokens that cannot carry them.",
+        "Scopes for tokens that do not carry them.",
         {
             "when": mapping("Who gets them: groups, claims, or both.", _CONDITIONS, minProperties=1),
             "scopes": one_or_more(_SCOPE, "The scopes that are given."),
@@ -81,6 +86,7 @@ def _issuer() -> Schema:
         "algorithms": one_or_more(one_of("", tuple(ALGORITHMS)), "Accepted signature algorithms: asymmetric only."),
         "jwks_uri": text("Where its keys are, instead of where its profile has them."),
         "jwks_file": text("A file with its keys, instead of an address."),
+        "proxy": _PROXY,
         "ca_file": text("PEM certificates to trust for its addresses, instead of the system's."),
         "bearer_token_file": text("A file whose content is sent as a bearer token to the JWKS endpoint (Kubernetes)."),
         "userinfo_uri": text("Its userinfo endpoint, where discovery does not name it."),
@@ -194,6 +200,7 @@ def authz_section() -> Schema:
                 },
                 ("id",),
             ),
+            "proxy": _PROXY,
             "revocations_file": text("A list of tokens that are refused although they are good."),
         },
         ("issuers",),

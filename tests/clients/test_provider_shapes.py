@@ -1,0 +1,134 @@
+"""Tokens in the documented shapes of providers that cannot run here, through the running sidecar.
+
+Sources: the token references of Auth0, Microsoft Entra, Google, Okta, AD FS, Zitadel, and Cloud Foundry UAA.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.test_keycloak import IS_WHOLE
+from tests.fakes.keys import jwk, jwks, rsa_key, sign
+from tests.fakes.sidecar import Sidecar, bootstrap, sidecar
+
+_KEY, _KID = rsa_key(61), "shape"
+_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One provider: the issuer as operators configure it, a token, and a policy that only good tokens meet."""
+
+    issuer: str
+    claims: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    typ: str = "JWT"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    needs_whole: bool = False
+    """Whether it needs fields that the core may not have yet."""
+
+
+SHAPES: Mapping[str, Shape] = {
+    "auth0": Shape(
+        "https://shop.eu.auth0.com/",
+        {"aud": ["orders", "https://shop.eu.auth0.com/userinfo"], "azp": "cl1", "scope": "openid orders/read"}
+        | {"permissions": ["read:orders"], "https://shop.example/roles": ["staff"]},
+        {"scopes": ["orders/read"], "claims": {"permissions": "read:orders", "https://shop.example/roles": "staff"}},
+        typ="at+jwt",
+    ),
+    "entra-v2": Shape(
+        f"https://login.microsoftonline.com/{_TENANT}/v2.0",
+        {"aud": "orders", "azp": "cl1", "ver": "2.0", "tid": _TENANT, "oid": "o1", "roles": ["Orders.Read"]},
+        {"claims": {"roles": "Orders.Read", "tid": _TENANT}},
+    ),
+    "entra-v1": Shape(
+        f"https://sts.windows.net/{_TENANT}/",
+        {"aud": "orders", "appid": "cl1", "ver": "1.0", "tid": _TENANT, "roles": ["Orders.Read"]},
+        {"claims": {"roles": "Orders.Read", "appid": "cl1"}},
+    ),
+    "google": Shape(
+        "https://accounts.google.com",
+        {"aud": "orders", "azp": "orders", "email": "alice@example.com", "email_verified": True, "hd": "example.com"},
+        {"claims": {"hd": "example.com", "email_verified": True}},
+    ),
+    "okta": Shape(
+        "https://example.okta.com/oauth2/aus1",
+        {"aud": "orders", "cid": "0oa1", "scp": ["openid", "orders/read"], "ver": 1, "groups": ["staff"]},
+        {"scopes": ["orders/read"], "groups": ["staff"]},
+        needs_whole=True,
+    ),
+    "entra-scp": Shape(
+        "https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111/v2.0",
+        {"aud": "orders", "azp": "cl1", "ver": "2.0", "scp": "orders/read orders/write"},
+        {"scopes": ["orders/read", "orders/write"]},
+        needs_whole=True,
+    ),
+    "adfs": Shape(
+        "http://adfs.example.com/adfs/services/trust",
+        {"aud": "orders", "appid": "app1", "auth_time": "2026-11-25T17:36:54.191Z", "scp": "openid"},
+        {"scopes": ["openid"]},
+        needs_whole=True,
+    ),
+    "uaa": Shape(
+        "https://uaa.example.com/oauth/token",
+        {"aud": ["orders"], "cid": "cl1", "client_id": "cl1", "scope": ["openid", "orders/read"]},
+        {"scopes": ["orders/read"]},
+        needs_whole=True,
+    ),
+    "zitadel": Shape(
+        "https://shop.zitadel.cloud",
+        {"aud": "orders", "urn:zitadel:iam:org:project:roles": {"staff": {"org1": "example.com"}}},
+        {"groups": ["staff"]},
+        fields={"groups_claim": "urn:zitadel:iam:org:project:roles"},
+        needs_whole=True,
+    ),
+}
+_USABLE = {name: shape for name, shape in SHAPES.items() if IS_WHOLE or not shape.needs_whole}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Sidecar]:
+    with tempfile.TemporaryDirectory(prefix="authz-", dir="/tmp") as name:
+        folder = Path(name)
+        (folder / "keys.json").write_bytes(jwks(jwk(_KEY, _KID)))
+        common: dict[str, Any] = {"profile": "oidc", "audiences": ["orders"], "jwks_file": str(folder / "keys.json")}
+        policies = {name: {"issuers": [name], **shape.policy} for name, shape in _USABLE.items()}
+        configuration = bootstrap(folder, 1, policies=policies)
+        configuration["node"]["metadata"]["authz"]["issuers"] = {
+            name: {**common, "issuer": shape.issuer, **shape.fields} for name, shape in _USABLE.items()
+        }
+        with sidecar(1, configuration=configuration) as one:
+            yield Sidecar(one.directory, one.child, one.admin, (f"unix:{folder}/authz-0.sock",))
+
+
+def _token(shape: Shape, **changes: Any) -> str:
+    now = int(time.time())
+    claims = {"iss": shape.issuer, "sub": "alice", "iat": now, "nbf": now, "exp": now + 600, **shape.claims, **changes}
+    return sign(_KEY, claims, kid=_KID, typ=shape.typ)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_token_in_the_documented_shape_is_accepted(served: Sidecar, name: str) -> None:
+    if name not in _USABLE:
+        pytest.skip("the core does not have this yet")
+
+    assert served.check(_token(SHAPES[name]), name) == "ok"
+
+
+@pytest.mark.parametrize("name", _USABLE)
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"aud": "payments"}, "audience_mismatch"), ({"exp": 1}, "token_expired"), ({"iss": "x"}, "issuer_unknown")],
+    ids=["other audience", "expired", "other issuer"],
+)
+def test_the_same_shape_is_refused_for_one_reason(
+    served: Sidecar, name: str, changes: dict[str, Any], reason: str
+) -> None:
+    assert served.check(_token(SHAPES[name], **changes), name) == reason

@@ -1,0 +1,118 @@
+"""The field `proxy`, of an issuer and at the top, and the addresses that can stand in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authz.core.configuration import compile_configuration
+from authz.core.egress_proxy import EgressProxy, ProxyRefused, parse
+from authz.core.issuers import Issuer
+from authz.core.problems import ConfigurationError
+from tests.fakes.checks import PARTNER
+
+ISSUER = {"profile": "oidc", "issuer": PARTNER, "audiences": ["orders"]}
+PROXY = "http://proxy.corp:3128"
+
+
+def _issuer(issuer: dict[str, Any], **top: Any) -> Issuer:
+    return compile_configuration({"issuers": {"idp": issuer}, **top}).issuers.by_alias["idp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "proxy"),
+    [
+        (PROXY, EgressProxy("proxy.corp", 3128)),
+        ("http://PROXY.corp:3128/", EgressProxy("proxy.corp", 3128)),
+        ("proxy.corp:3128", EgressProxy("proxy.corp", 3128)),
+        ("http://proxy.corp", EgressProxy("proxy.corp", 80)),
+        ("http://10.0.0.1:3128", EgressProxy("10.0.0.1", 3128)),
+        ("http://[2001:db8::1]:3128", EgressProxy("2001:db8::1", 3128)),
+        ("http://alice:p%40ss@proxy.corp:3128", EgressProxy("proxy.corp", 3128, "alice", "p@ss")),
+        ("http://alice@proxy.corp:3128", EgressProxy("proxy.corp", 3128, "alice")),
+    ],
+)
+def test_a_proxy_is_host_and_port_and_maybe_credentials(text: str, proxy: EgressProxy) -> None:
+    assert parse(text) == proxy
+
+
+def test_messages_show_host_and_port_and_no_credentials() -> None:
+    assert parse("http://alice:secret@proxy.corp:3128").authority == "proxy.corp:3128"
+    assert parse("http://[2001:db8::1]:3128").authority == "[2001:db8::1]:3128"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("https://proxy.corp:3128", "only http://"),
+        ("socks5://proxy.corp:1080", "only http://"),
+        ("http://proxy.corp:99999", "host or port"),
+        ("http://proxy.corp:x", "host or port"),
+        ("http://[::1", "host or port"),
+        ("http://[fe80::1%25eth0]:1", "host or port"),
+        ("http://:3128", "host or port"),
+        ("http://", "host or port"),
+        ("http://proxy.corp\\evil:1", "host or port"),
+        ("http://proxy.corp:3128/path", "a path"),
+        ("http://proxy.corp:3128?a=b", "a path"),
+        ("http://proxy.corp:3128#f", "a path"),
+        ("http://a%3Ab:c@proxy.corp:3128", "colon"),
+        ("http://proxy corp:3128", "spaces"),
+        ("http://proxy.corp:3128\r\nx: y", "control"),
+        ("http://pröxy.corp:3128", "non-ASCII"),
+        ("http://" + "p" * 3000, "too long"),
+    ],
+)
+def test_anything_else_is_refused_and_not_repeated(text: str, why: str) -> None:
+    with pytest.raises(ProxyRefused, match=why) as refused:
+        parse(text)
+
+    assert text not in str(refused.value)
+
+
+def test_the_top_level_proxy_is_for_every_issuer_that_names_none() -> None:
+    assert _issuer(ISSUER).keys.proxy == ""
+    assert _issuer(ISSUER, proxy=PROXY).keys.proxy == PROXY
+    assert _issuer({**ISSUER, "proxy": "environment"}, proxy=PROXY).keys.proxy == "environment"
+    assert _issuer({**ISSUER, "proxy": "none"}, proxy=PROXY).keys.proxy == ""
+
+
+def test_userinfo_is_asked_through_the_same_proxy() -> None:
+    userinfo = _issuer(ISSUER, proxy=PROXY).userinfo
+
+    assert userinfo is not None
+    assert userinfo.proxy == PROXY
+
+
+def test_the_clusters_own_api_server_is_not_behind_the_top_level_proxy() -> None:
+    cluster = {"profile": "kubernetes", "audiences": ["https://orders.example.com"]}
+
+    assert _issuer(cluster, proxy=PROXY).keys.proxy == ""
+    assert _issuer({**cluster, "proxy": "environment"}).keys.proxy == "environment"
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "fix"),
+    [
+        ("socks5://proxy.corp:1080", "the proxy cannot be used: only http://", "`proxy: environment`"),
+        ("http://alice:secret@proxy.corp:3128", "must not be in this file", "`proxy: environment`"),
+        ("http://alice@proxy.corp:3128", "must not be in this file", "`proxy: environment`"),
+        ("http://:secret@proxy.corp:3128", "must not be in this file", "`proxy: environment`"),
+        (3128, "a string is needed", "Write `proxy:"),
+        ("", "a string is needed", "Write `proxy:"),
+    ],
+)
+@pytest.mark.parametrize("path", [("proxy",), ("issuers", "idp", "proxy")])
+def test_a_wrong_field_is_reported_at_its_place(written: object, message: str, fix: str, path: tuple[str, ...]) -> None:
+    at_the_top = {"proxy": written} if len(path) == 1 else {}
+    of_issuer = {} if at_the_top else {"proxy": written}
+
+    with pytest.raises(ConfigurationError) as refused:
+        _issuer(ISSUER | of_issuer, **at_the_top)
+
+    (problem,) = refused.value.problems
+    assert problem.path == path
+    assert message in problem.message
+    assert fix in problem.fix
+    assert "secret" not in f"{problem.message}{problem.fix}"
