@@ -9,7 +9,7 @@ from authz.tools.lint.rule import Found, Severity, rule
 
 _ELSEWHERE = {
     "rds": "routes (RDS)",
-    "scoped_routes": "routes (scoped RDS)",
+    "scoped_rds": "routes (scoped RDS)",
     "vhds": "virtual hosts (VHDS)",
     "config_discovery": "a filter's configuration (ECDS)",
     "eds_cluster_config": "endpoints (EDS)",
@@ -27,6 +27,11 @@ def elsewhere(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for path in envoy.hidden_policies[:1]:
         yield Found(path, "Envoy does not show the routes' policies in a dump", "Lint their source as well.")
+    seen = set()
+    for way in envoy.ways.all:
+        if way.opening is not None and way.opening.code == "AUTHZ901" and way.opening.path not in seen:
+            seen.add(way.opening.path)
+            yield Found(way.opening.path, f"{way.opening.reason}: {way}", "Check by hand where these requests go.")
     for fields in envoy.resources.mappings:
         for name, what in _ELSEWHERE.items():
             if fields.raw(name) is not None and not (name == "sds_config" and fields.get(name, "path_config_source")):
