@@ -13,7 +13,7 @@ from typing import Any
 from authz.core.problems import Path
 from authz.envoy.fields import Fields
 
-_SERVICES = (("grpc_service", "envoy_grpc"), ("grpc_service", "google_grpc"), ("http_service",))
+_SERVICES = ("grpc_service", "http_service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,10 @@ def attach(levels: Iterable[Fields], filter_name: str) -> Attachment:
     skipped_at = off_at = set_at = None
     service = wrapper = None
     for level in levels:
-        entry = level.get("typed_per_filter_config").get(filter_name)
+        overrides = level.get("typed_per_filter_config")
+        if filter_name not in overrides.value:
+            continue
+        entry = overrides.get(filter_name)
         if not entry:
             continue
         # FilterConfig wraps the real message and has a `disabled` of its own. It decides whether the filter runs, and
@@ -58,7 +61,7 @@ def attach(levels: Iterable[Fields], filter_name: str) -> Attachment:
         elif override.kind or override.value:
             off_at = override.where("disabled") if override.raw("disabled") is True else None
             checks = override.get("check_settings")
-            service = checks if any(checks.get(*names) for names in _SERVICES) else None
+            service = checks if any(checks.raw(name) is not None for name in _SERVICES) else None
             settings = checks.get("context_extensions")
             for key, value in settings.value.items():
                 extensions[key] = (value, (*settings.path, key))

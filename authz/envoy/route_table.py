@@ -19,10 +19,13 @@ class RouteTarget:
         """Every mapping that can attach filter settings, from the route table inwards."""
         self.cluster = cluster
         """Empty if a header or a plugin chooses the cluster."""
+        self._attachments: dict[str, Attachment] = {}
 
     def attachment(self, filter_name: str) -> Attachment:
         """What the filter of this name does with requests to this cluster."""
-        return attach(self.levels, filter_name)
+        if filter_name not in self._attachments:
+            self._attachments[filter_name] = attach(self.levels, filter_name)
+        return self._attachments[filter_name]
 
 
 class Route:

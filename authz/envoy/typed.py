@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -64,7 +65,7 @@ def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Pro
         yield Problem(path, f"{message.__name__} is a mapping, not {describe(value)}", "Write `name: value` lines.")
         return
     known = message._betterproto  # noqa: SLF001 - the package has no public list of fields
-    names = {name.rstrip("_"): name for name in known.meta_by_field_name}
+    names = _names(message)
     chosen: dict[str, str] = {}
     for key, item in value.items():
         name = names.get(field_name(key))
@@ -78,6 +79,13 @@ def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Pro
             problem = f"{chosen[group]} and {key} cannot both be set"
             yield Problem((*path, key), problem, "Keep one of them.", on_key=True)
         yield from _field(message, name, item, (*path, key))
+
+
+@lru_cache(maxsize=1024)
+def _names(message: Any) -> Mapping[str, str]:
+    """The attribute of each field: `from_` for `from`."""
+    known = message._betterproto  # noqa: SLF001 - the package has no public list of fields
+    return {name.rstrip("_"): name for name in known.meta_by_field_name}
 
 
 def _well_known(message: Any, value: object, path: Path) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from authz.envoy.listeners import ConnectionManager
 from authz.envoy.resources import Resources
 from authz.envoy.route_table import Route, RouteTarget
 from authz.envoy.settings import AUTHZ_PATH, Settings, settings_of
+from authz.tools.lint.assembled import MovedDocument
 from authz.tools.lint.match import Match
 from authz.tools.lint.ways_in import WaysIn, is_own, own_filters
 
@@ -129,13 +130,20 @@ class EnvoyConfig:
         try:
             self.settings = settings_of(self.resources, "", need_endpoints=bool(self.resources.listeners))
         except ConfigurationError as wrong:
-            self.refusals = wrong.problems
+            # The sidecar does not read a dump. It has a file of its own.
+            self.refusals = () if self.lacks_policies else wrong.problems
         self._policies = PolicyLookup(
             self.configuration.references if self.configuration is not None else References(frozenset(), {}),
             parse_inline_policy,
         )
         self._strengths: dict[str, int | None] = {}
         self.managers = tuple(LintManager(each, self.own_clusters, self.strength) for each in self.resources.managers)
+
+    @property
+    def lacks_policies(self) -> bool:
+        """Whether this is a dump, or a set of xDS files, without the sidecar's issuers and policies."""
+        is_assembled = isinstance(self.document, MovedDocument) and self.document.is_assembled
+        return is_assembled and not self.root.get("node", "metadata", "authz")
 
     def strength(self, policy: object) -> int | None:
         """How much a policy requires. None if it is not a valid policy."""

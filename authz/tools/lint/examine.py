@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
 from authz.core.problems import Location
 from authz.envoy.document import YamlDocument
 from authz.tools.lint.envoy_config import EnvoyConfig
-from authz.tools.lint.input_forms import bootstraps
+from authz.tools.lint.input_forms import of_files
 from authz.tools.lint.rule import RULES, Finding, Rule, Severity
 from authz.tools.lint.rules import RULE_FILES
 from authz.tools.lint.suppression import Suppression, suppressions
@@ -23,11 +23,19 @@ def rules() -> dict[str, Rule]:
 
 def examine(text: str, file: str) -> tuple[Finding, ...]:
     """Every finding in a file. Raises ConfigurationError if it is no Envoy configuration."""
+    return examine_files({file: text})
+
+
+def examine_files(texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Every finding in the files of one Envoy. Raises ConfigurationError if none is an Envoy configuration."""
     known = rules()
-    found = [finding for document in bootstraps(text, file) for finding in _broken(document, known.values())]
-    allowed = tuple(suppressions(text))
-    left = [finding for finding in found if not any(_allows(each, finding) for each in allowed)]
-    left += _about_suppressions(allowed, found, file, known)
+    found = [finding for document in of_files(texts) for finding in _broken(document, known.values())]
+    left: list[Finding] = []
+    for file, text in texts.items():
+        here = [each for each in found if each.location.file == file]
+        allowed = tuple(suppressions(text))
+        left += (finding for finding in here if not any(_allows(each, finding) for each in allowed))
+        left += _about_suppressions(allowed, here, file, known)
     return tuple(sorted(dict.fromkeys(left), key=_order))
 
 
@@ -56,8 +64,8 @@ def _about_suppressions(
                 yield Finding(place, known["AUTHZ903"], f"no {code} is found on line {each.about}", "Remove it.")
 
 
-def _order(finding: Finding) -> tuple[int, int, str, str]:
-    return finding.location.line, finding.location.column, finding.rule.code, finding.message
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    return finding.location.file, finding.location.line, finding.location.column, finding.rule.code, finding.message
 
 
 def is_clean(findings: Iterable[Finding]) -> bool:
