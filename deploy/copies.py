@@ -18,11 +18,11 @@ _SETTINGS = """\
 # Keep it first in the file, and keep other quotation marks and slashes out of it.
 !ignore deployment:
   name: &name "orders-api"
-  host: &host "orders.example.com"
+  host: &host "orders.example.com"  # CHANGE
   port: &port "8080"
 """
 _CALLBACK = """\
-  callback: &callback "https://orders.example.com/oauth2/callback"
+  callback: &callback "https://orders.example.com/oauth2/callback"  # CHANGE
 """
 
 _ABOUT = """
@@ -55,7 +55,6 @@ _METRICS_LISTENER = """\
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          # authz-lint: allow AUTHZ306 because statistics are all that can be read here
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: metrics
           use_remote_address: true

@@ -62,7 +62,9 @@ class ConnectionManager:
         Another ext_authz filter, such as one for OPA, can be in the same chain.
         """
         found = self.filters_of(EXT_AUTHZ)
-        return next((each for each in found if each.name in self.policy_filters), found[0] if found else None)
+        if len(found) <= 1:
+            return found[0] if found else None
+        return next((each for each in found if each.name in self.policy_filters), found[0])
 
     @cached_property
     def policy_filters(self) -> frozenset[str]:

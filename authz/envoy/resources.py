@@ -57,6 +57,10 @@ class Resources:
         A chain can have a second filter for another service, such as OPA. Only routes of this sidecar's filter set a
         `policy`. If no route does, every ext_authz filter counts.
         """
+        services = (each.get("grpc_service", "envoy_grpc") for each in self.messages(".ext_authz.v3.ExtAuthz"))
+        every = frozenset(each.text("cluster_name") for each in services if each)
+        if len(every) <= 1:
+            return every
         filters = tuple(
             each
             for manager in self.managers
@@ -65,10 +69,7 @@ class Resources:
             for each in entry.every()
             if each.service and each.kind == EXT_AUTHZ and each.name in manager.policy_filters
         )
-        services = (each.get("grpc_service", "envoy_grpc") for each in self.messages(".ext_authz.v3.ExtAuthz"))
-        return frozenset(each.service for each in filters) or frozenset(
-            each.text("cluster_name") for each in services if each
-        )
+        return frozenset(each.service for each in filters) or every
 
     @cached_property
     def mappings(self) -> tuple[Fields, ...]:
