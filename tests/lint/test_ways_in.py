@@ -119,6 +119,33 @@ def test_envoy_stops_the_request_of_every_way_in_the_clean_file() -> None:
                 assert not world.reaches_upstream(detour), detour.name
 
 
+@pytest.mark.parametrize(
+    ("rules", "is_forged"),
+    [
+        (None, False),
+        ({"disallow_all": True}, True),
+        ({"disallow_expression": {"regex": "x-auth-.*"}}, True),
+        ({"disallow_all": True, "allow_expression": {"regex": "x-auth-.*"}}, False),
+        ({"disallow_expression": {"regex": "x-auth-.*"}, "allow_expression": {"regex": "x-auth-.*"}}, True),
+        ({"disallow_system": True}, False),
+    ],
+)
+def test_lint_knows_which_mutation_rules_let_a_forged_identity_through(
+    rules: Config | None, *, is_forged: bool
+) -> None:
+    data = clean()
+    if rules is not None:
+        detours.gate(data)["typed_config"]["decoder_header_mutation_rules"] = rules
+    found = {code for code, _message in _found(data)}
+    del detours.manager(data)["early_header_mutation_extensions"]
+    request = Detour("", "", lambda _data: None, path="/healthz", headers={"x-auth-subject": "mallory"})
+
+    with _running(data) as world:
+        assert world.reaches_upstream(request)
+        assert ("x-auth-subject" in world.received[0]) == is_forged
+    assert ("AUTHZ309" in found) == is_forged
+
+
 class _World:
     """A running Envoy with this sidecar and an upstream that counts."""
 
