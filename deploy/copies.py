@@ -18,11 +18,11 @@ _SETTINGS = """\
 # Keep it first in the file, and keep other quotation marks and slashes out of it.
 !ignore deployment:
   name: &name "orders-api"
-  host: &host "orders.example.com"  # CHANGE
+  host: &host "orders.example.com"
   port: &port "8080"
 """
 _CALLBACK = """\
-  callback: &callback "https://orders.example.com/oauth2/callback"  # CHANGE
+  callback: &callback "https://orders.example.com/oauth2/callback"
 """
 
 _ABOUT = """
