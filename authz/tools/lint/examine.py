@@ -50,7 +50,7 @@ def _broken(document: YamlDocument, known: Iterable[Rule]) -> Iterator[Finding]:
 
 
 def _is_marked(finding: Finding, lines: list[str]) -> bool:
-    """Whether an example value is on a line that says CHANGE, or has an anchor: kustomize and Helm write such values."""
+    """Whether an example value has a CHANGE mark, or an anchor: kustomize and Helm write such values."""
     line = lines[finding.location.line - 1] if finding.rule.code == "AUTHZ711" and lines else ""
     return re.search(r"#\s*CHANGE\b|:\s+&\w+\s", line) is not None
 
