@@ -16,7 +16,7 @@ from typing import Any
 
 from authz.core.mapping_reader import describe
 from authz.core.problems import Path, Problem
-from authz.envoy.fields import field_name
+from authz.envoy.fields import Fields, field_name
 
 _COMPARE = "Compare it with Envoy's documentation of the message."
 _TYPE_URL = re.compile(r"type\.googleapis\.com/(?P<package>envoy(?:\.[a-z0-9_]+)+)\.(?P<name>[A-Z][A-Za-z0-9]*)")
@@ -44,16 +44,16 @@ def config_message(package: str, name: str) -> Any:
     return getattr(import_module(f"envoy_data_plane.envoy.config.{package}"), name)
 
 
-def unknown_types(value: object, path: Path = ()) -> Iterator[Problem]:
+def unknown_types(value: Mapping[str, Any], path: Path = ()) -> Iterator[Problem]:
     """Yield a problem for every `@type` that the package does not have."""
-    if isinstance(value, Mapping):
-        if "@type" in value and message_of(value["@type"]) is None:
-            yield Problem((*path, "@type"), f"unknown type {value['@type']!r:.120}", _COMPARE)
-        for key, item in value.items():
-            yield from unknown_types(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unknown_types(item, (*path, index))
+    known: dict[str, bool] = {}
+    for each in Fields(value, path).inside():
+        if "@type" in each.value:
+            url = each.value["@type"]
+            if str(url) not in known:
+                known[str(url)] = message_of(url) is not None
+            if not known[str(url)]:
+                yield Problem(each.where("@type"), f"unknown type {url!r:.120}", _COMPARE)
 
 
 def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Problem]:
