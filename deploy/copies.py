@@ -55,7 +55,6 @@ _METRICS_LISTENER = """\
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          # authz-lint: allow AUTHZ306 because statistics are all that can be read here
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: metrics
           use_remote_address: true

@@ -105,13 +105,14 @@ class _BootstrapReader:
 
     def endpoints(self) -> tuple[str, ...]:
         """Return the addresses of the ext_authz filter's cluster."""
-        names = {name: path for path, name in self._ext_authz_clusters()}
+        names = {name: path for path, name in self._ext_authz_clusters() if name in self._resources.own_clusters}
         if not names:
             if not self.found:
                 fix = "Add envoy.filters.http.ext_authz with grpc_service.envoy_grpc, or use --listen ADDRESS."
                 self._wrong((), "this file has no ext_authz filter with a gRPC cluster", fix)
             return ()
-        if len(names) > 1:
+        clusters = [self._resources.clusters.get(name) for name in names]
+        if len(names) > 1 and len({_places(each) for each in clusters}) > 1:
             fix = "Use --listen ADDRESS to choose the cluster of this sidecar."
             self._wrong(next(iter(names.values())), f"ext_authz filters name {len(names)} clusters", fix)
             return ()
@@ -126,6 +127,8 @@ class _BootstrapReader:
     def _ext_authz_clusters(self) -> Iterator[tuple[Path, str]]:
         for config in self._resources.messages(FILTER_TYPE):
             envoy_grpc = config.get("grpc_service", "envoy_grpc")
+            if not envoy_grpc and self._resources.own_clusters:
+                continue  # another service's filter: the sidecar has one with gRPC
             if not envoy_grpc:
                 fix = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }. The sidecar speaks gRPC."
                 self._wrong(config.path, "this ext_authz filter names no gRPC cluster", fix)
@@ -176,6 +179,11 @@ class _BootstrapReader:
         for problem in found:
             self._wrong(problem.path, problem.message, problem.fix, on_key=problem.on_key)
         return not found
+
+
+def _places(cluster: Cluster | None) -> tuple[str | None, ...]:
+    """The addresses of a cluster. A control plane writes one cluster per policy, all with the same address."""
+    return tuple(map(_address, cluster.addresses)) if cluster is not None else ()
 
 
 def _address(address: Fields) -> str | None:

@@ -29,6 +29,14 @@ class Cluster:
         )
 
     @cached_property
+    def members(self) -> tuple[str, ...]:
+        """The clusters behind an aggregate or composite cluster."""
+        config = self.fields.get("cluster_type", "typed_config")
+        names = config.raw("clusters") if config.kind == "ClusterConfig" else None
+        found = (each.get("name") if isinstance(each, dict) else each for each in names or ())
+        return tuple(each for each in found if isinstance(each, str))
+
+    @cached_property
     def protocol(self) -> Fields:
         """Its HttpProtocolOptions."""
         options = self.fields.get("typed_extension_protocol_options")

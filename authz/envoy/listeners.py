@@ -12,6 +12,14 @@ from authz.envoy.route_table import RouteTable
 CONNECTION_MANAGER = "HttpConnectionManager"
 
 
+_OVERRIDES = "typed_per_filter_config"
+
+
+def _has_policy(entry: Fields) -> bool:
+    settings = entry.get("config") if entry.kind == "FilterConfig" else entry
+    return "policy" in settings.get("check_settings", "context_extensions").value
+
+
 class UpgradeChain:
     """One entry of `upgrade_configs`: requests that upgrade, such as WebSocket, run through filters of their own."""
 
@@ -43,9 +51,28 @@ class ConnectionManager:
         return tuple(map(UpgradeChain, self.fields.each("upgrade_configs")))
 
     @cached_property
+    def runs(self) -> tuple[tuple[HttpFilter, ...], ...]:
+        """Every list of filters that a request can pass: the own one, and one for each upgrade that has filters."""
+        return (self.filters, *(each.filters for each in self.upgrade_chains if each.filters))
+
+    @cached_property
     def ext_authz(self) -> HttpFilter | None:
-        """Its first ext_authz filter."""
-        return next(iter(self.filters_of(EXT_AUTHZ)), None)
+        """Its ext_authz filter that routes give a `policy`, or else its first one.
+
+        Another ext_authz filter, such as one for OPA, can be in the same chain.
+        """
+        found = self.filters_of(EXT_AUTHZ)
+        if len(found) <= 1:
+            return found[0] if found else None
+        return next((each for each in found if each.name in self.policy_filters), found[0])
+
+    @cached_property
+    def policy_filters(self) -> frozenset[str]:
+        """The names of the filters for which a route, or a level above it, sets a `policy`."""
+        overrides = (
+            member for table in self.tables for level in table.levels for member in level.get(_OVERRIDES).members()
+        )
+        return frozenset(name for name, entry in overrides if _has_policy(entry))
 
     def filters_of(self, kind: str) -> tuple[HttpFilter, ...]:
         """Its HTTP filters with this message, such as `ExtAuthz`."""
@@ -55,6 +82,11 @@ class ConnectionManager:
     def table(self) -> RouteTable:
         """Its inline `route_config`. Empty if the routes come from RDS or are scoped."""
         return RouteTable(self.fields.get("route_config"))
+
+    @cached_property
+    def tables(self) -> tuple[RouteTable, ...]:
+        """Every route table that is in the document."""
+        return ((self.table,) if self.table else ()) + self.scoped_tables
 
     @cached_property
     def scoped_tables(self) -> tuple[RouteTable, ...]:
@@ -111,6 +143,8 @@ class Listener:
         self.fields = fields
         self.name = fields.text("name")
         self.port = fields.get("address", "socket_address").raw("port_value")
+        self.is_internal = fields.raw("internal_listener") is not None
+        """Whether only clusters of this Envoy lead to it."""
 
     @cached_property
     def chains(self) -> tuple[FilterChain, ...]:

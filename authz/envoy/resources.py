@@ -19,6 +19,7 @@ from functools import cached_property
 from authz.envoy.clusters import Cluster
 from authz.envoy.document import YamlDocument
 from authz.envoy.fields import Fields
+from authz.envoy.http_filters import EXT_AUTHZ
 from authz.envoy.listeners import ConnectionManager, Listener
 
 
@@ -50,6 +51,27 @@ class Resources:
         return found
 
     @cached_property
+    def own_clusters(self) -> frozenset[str]:
+        """The clusters of the ext_authz filters that this sidecar serves.
+
+        A chain can have a second filter for another service, such as OPA. Only routes of this sidecar's filter set a
+        `policy`. If no route does, every ext_authz filter counts.
+        """
+        services = (each.get("grpc_service", "envoy_grpc") for each in self.messages(".ext_authz.v3.ExtAuthz"))
+        every = frozenset(each.text("cluster_name") for each in services if each)
+        if len(every) <= 1:
+            return every
+        filters = tuple(
+            each
+            for manager in self.managers
+            for run in manager.runs
+            for entry in run
+            for each in entry.every()
+            if each.service and each.kind == EXT_AUTHZ and each.name in manager.policy_filters
+        )
+        return frozenset(each.service for each in filters) or every
+
+    @cached_property
     def mappings(self) -> tuple[Fields, ...]:
         """Every mapping of the document, in order."""
         return tuple(self.root.inside())
@@ -64,4 +86,4 @@ class Resources:
 
     @cached_property
     def _typed(self) -> tuple[Fields, ...]:
-        return tuple(each for each in self.root.inside() if "@type" in each.value)
+        return tuple(each for each in self.mappings if "@type" in each.value)

@@ -19,10 +19,13 @@ class RouteTarget:
         """Every mapping that can attach filter settings, from the route table inwards."""
         self.cluster = cluster
         """Empty if a header or a plugin chooses the cluster."""
+        self._attachments: dict[str, Attachment] = {}
 
     def attachment(self, filter_name: str) -> Attachment:
         """What the filter of this name does with requests to this cluster."""
-        return attach(self.levels, filter_name)
+        if filter_name not in self._attachments:
+            self._attachments[filter_name] = attach(self.levels, filter_name)
+        return self._attachments[filter_name]
 
 
 class Route:
@@ -40,7 +43,9 @@ class Route:
     @property
     def answers_itself(self) -> bool:
         """Whether Envoy answers with a redirect or a fixed response, without an upstream."""
-        return bool(self.fields.get("redirect") or self.fields.get("direct_response"))
+        return any(self.fields.get(each) for each in ("redirect", "direct_response")) or (
+            self.fields.raw("non_forwarding_action") is not None
+        )
 
     @cached_property
     def targets(self) -> tuple[RouteTarget, ...]:
@@ -76,15 +81,20 @@ class VirtualHost:
         return tuple(Route(each, self) for each in self.fields.each("routes"))
 
     @cached_property
+    def every_route(self) -> tuple[Route, ...]:
+        """The routes of the list and of the matcher tree."""
+        return self.routes + self.matcher_routes
+
+    @cached_property
     def matcher_routes(self) -> tuple[Route, ...]:
         """The routes in the actions of its `matcher` tree. Envoy ignores `routes` if there is a matcher."""
         return tuple(self._matcher_routes())
 
     def _matcher_routes(self) -> Iterator[Route]:
         for action in self.fields.get("matcher").inside():
-            if action.type_url.endswith(".route.v3.Route"):
+            if action.kind == "Route":
                 yield Route(action, self)
-            elif action.type_url.endswith(".route.v3.RouteList"):
+            elif action.kind == "RouteList":
                 yield from (Route(each, self) for each in action.each("routes"))
 
 
@@ -104,8 +114,8 @@ class RouteTable:
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        """The `routes` of every virtual host."""
-        return tuple(route for host in self.hosts for route in host.routes)
+        """The routes of every virtual host, also those in a `matcher` tree."""
+        return tuple(route for host in self.hosts for route in host.every_route)
 
     @cached_property
     def levels(self) -> tuple[Fields, ...]:
@@ -116,6 +126,6 @@ class RouteTable:
         yield self.fields
         for host in self.hosts:
             yield host.fields
-            for route in host.routes:
+            for route in host.every_route:
                 yield route.fields
                 yield from route.fields.get("route", "weighted_clusters").each("clusters")

@@ -10,16 +10,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from authz.core.mapping_reader import describe
 from authz.core.problems import Path, Problem
-from authz.envoy.fields import field_name
+from authz.envoy.fields import Fields, field_name
 
 _COMPARE = "Compare it with Envoy's documentation of the message."
 _TYPE_URL = re.compile(r"type\.googleapis\.com/(?P<package>envoy(?:\.[a-z0-9_]+)+)\.(?P<name>[A-Z][A-Za-z0-9]*)")
 _WELL_KNOWN = "google.protobuf"
+_OBVIOUS = {"string": str, "bool": bool}
+"""Values that need no try: `from_dict` for each took most of the time of a file with thousands of routes."""
+
 _WRONG_VALUE = (TypeError, ValueError, AttributeError, AssertionError, KeyError, OverflowError)
 """Exceptions of the package for a value that does not fit its field."""
 
@@ -40,16 +44,16 @@ def config_message(package: str, name: str) -> Any:
     return getattr(import_module(f"envoy_data_plane.envoy.config.{package}"), name)
 
 
-def unknown_types(value: object, path: Path = ()) -> Iterator[Problem]:
+def unknown_types(value: Mapping[str, Any], path: Path = ()) -> Iterator[Problem]:
     """Yield a problem for every `@type` that the package does not have."""
-    if isinstance(value, Mapping):
-        if "@type" in value and message_of(value["@type"]) is None:
-            yield Problem((*path, "@type"), f"unknown type {value['@type']!r:.120}", _COMPARE)
-        for key, item in value.items():
-            yield from unknown_types(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unknown_types(item, (*path, index))
+    known: dict[str, bool] = {}
+    for each in Fields(value, path).inside():
+        if "@type" in each.value:
+            url = each.value["@type"]
+            if str(url) not in known:
+                known[str(url)] = message_of(url) is not None
+            if not known[str(url)]:
+                yield Problem(each.where("@type"), f"unknown type {url!r:.120}", _COMPARE)
 
 
 def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Problem]:
@@ -61,7 +65,7 @@ def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Pro
         yield Problem(path, f"{message.__name__} is a mapping, not {describe(value)}", "Write `name: value` lines.")
         return
     known = message._betterproto  # noqa: SLF001 - the package has no public list of fields
-    names = {name.rstrip("_"): name for name in known.meta_by_field_name}
+    names = _names(message)
     chosen: dict[str, str] = {}
     for key, item in value.items():
         name = names.get(field_name(key))
@@ -75,6 +79,13 @@ def field_problems(message: Any, value: object, path: Path = ()) -> Iterator[Pro
             problem = f"{chosen[group]} and {key} cannot both be set"
             yield Problem((*path, key), problem, "Keep one of them.", on_key=True)
         yield from _field(message, name, item, (*path, key))
+
+
+@lru_cache(maxsize=1024)
+def _names(message: Any) -> Mapping[str, str]:
+    """The attribute of each field: `from_` for `from`."""
+    known = message._betterproto  # noqa: SLF001 - the package has no public list of fields
+    return {name.rstrip("_"): name for name in known.meta_by_field_name}
 
 
 def _well_known(message: Any, value: object, path: Path) -> Iterator[Problem]:
@@ -133,6 +144,8 @@ class _Inner:
 
     def problems(self, item: object, alone: object, path: Path) -> Iterator[Problem]:
         """Check one entry. `alone` is the field's value with only this entry."""
+        if type(item) is _OBVIOUS.get(self.meta.proto_type):
+            return
         if self.meta.proto_type == "message":
             yield from field_problems(self.meta.unwrap() if self.meta.unwrap else self.kind, item, path)
         elif not _fits(self.message, {self.name: alone}):

@@ -68,10 +68,11 @@ def test_what_cannot_be_read_is_one_sentence_and_exit_code_2(
 def test_a_file_that_is_not_there_is_exit_code_2_and_the_others_are_examined(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["lint", str(tmp_path / "none.yaml"), str(tmp_path), _file(tmp_path, _FAILING)]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["lint", str(tmp_path / "none.yaml"), str(tmp_path / "empty"), _file(tmp_path, _FAILING)]) == 2
     shown = capsys.readouterr()
     assert "none.yaml: cannot be read: No such file or directory" in shown.err
-    assert "Is a directory" in shown.err
+    assert "no YAML or JSON file is in this folder" in shown.err
     assert "AUTHZ502" in shown.out
 
 

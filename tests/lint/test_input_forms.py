@@ -107,13 +107,18 @@ def test_a_file_without_envoy_configuration_says_what_to_name(text: str) -> None
         "static_resources: { listeners: [5, { filter_chains: x }], clusters: { a: 1 } }\n",
         "node: {}\nstatic_resources: { listeners: [{ filter_chains: [{ filters: [{ typed_config: 7 }] }] }] }\n",
         CLEAN.replace("virtual_hosts:", "virtual_hosts: 5 #"),
-        "configs: [5, { '@type': a.ListenersConfigDump, static_listeners: [{ listener: { a: 1 } }] }]",
     ],
 )
 def test_values_of_the_wrong_kind_are_findings_and_never_a_crash(text: str) -> None:
     with_findings = codes(text) if "virtual_hosts: 5" not in text else ["AUTHZ101"]
 
     assert "AUTHZ101" in with_findings
+
+
+def test_a_dump_with_values_of_the_wrong_kind_is_no_crash() -> None:
+    text = "configs: [5, { '@type': a.ListenersConfigDump, static_listeners: [{ listener: { a: 1 } }] }]"
+
+    assert set(codes(text)) == {"AUTHZ103", "AUTHZ901"}
 
 
 def test_an_unknown_type_is_a_note() -> None:

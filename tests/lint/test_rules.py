@@ -6,7 +6,7 @@ import pytest
 
 from authz.tools.lint.examine import examine
 from authz.tools.lint.rule import Severity, rule
-from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, places, route, routes
+from tests.lint.cases import CLEAN, LOGIN, REST, changed, codes, line_of, places, route, routes
 
 _GET = 'headers: [{ name: ":method", string_match: { exact: GET } }]'
 _ONE_POLICY = (("        orders-write: { scopes: [orders/write] }\n", ""),)
@@ -54,15 +54,22 @@ def test_a_filter_config_that_disables_is_a_check_switched_off() -> None:
     assert codes(head + wrapped + tail.replace("check_settings", "# check_settings", 1)) == ["AUTHZ304"]
 
 
-def test_a_filter_that_is_disabled_in_the_chain_is_named() -> None:
-    text = changed(
-        (
-            "          - name: envoy.filters.http.ext_authz\n",
-            "          - name: envoy.filters.http.ext_authz\n            disabled: true\n",
-        )
-    )
+_DISABLED = (
+    "          - name: envoy.filters.http.ext_authz\n",
+    "          - name: envoy.filters.http.ext_authz\n            disabled: true\n",
+)
 
-    assert codes(text) == ["AUTHZ305"]
+
+def test_a_disabled_filter_that_the_virtual_host_switches_on_is_no_finding() -> None:
+    assert codes(changed(_DISABLED)) == []
+
+
+def test_a_route_that_does_not_switch_on_a_disabled_filter_is_a_way_around_it() -> None:
+    override = CLEAN[CLEAN.index("              typed_per_filter_config:") : CLEAN.index("              routes:")]
+    text = changed(_DISABLED, (override, ""))
+
+    assert codes(text) == ["AUTHZ306"]
+    assert places(text)[0].startswith(f"{line_of(text, 'match: { prefix: / }')}:")
 
 
 def test_a_filter_enabled_for_every_request_is_no_finding() -> None:

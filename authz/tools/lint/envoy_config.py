@@ -15,13 +15,15 @@ from authz.envoy.attachments import Attachment
 from authz.envoy.clusters import Cluster
 from authz.envoy.document import YamlDocument
 from authz.envoy.fields import Fields
-from authz.envoy.http_filters import EXT_AUTHZ, OAUTH2, HttpFilter
+from authz.envoy.http_filters import OAUTH2, HttpFilter
 from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.listeners import ConnectionManager
 from authz.envoy.resources import Resources
-from authz.envoy.route_table import Route
+from authz.envoy.route_table import Route, RouteTarget
 from authz.envoy.settings import AUTHZ_PATH, Settings, settings_of
+from authz.tools.lint.assembled import MovedDocument
 from authz.tools.lint.match import Match
+from authz.tools.lint.ways_in import WaysIn, is_own, own_filters
 
 REDACTED = "[redacted]"
 """Envoy's admin page shows this instead of a context extension, because the field is marked as sensitive."""
@@ -35,12 +37,13 @@ OFF, PUBLIC, OPTIONAL, ANY_TOKEN, DEMANDING, DENY = range(-1, 5)
 class LintRoute:
     """One route, and what ext_authz requires on each of its targets."""
 
-    def __init__(self, route: Route, filter_name: str, strength: StrengthOf) -> None:
+    def __init__(self, route: Route, filters: tuple[HttpFilter, ...], strength: StrengthOf) -> None:
         self.fields = route.fields
         self.host = route.host.fields
+        self.table = route.host.table.fields
         self.match = Match(route.fields.get("match"))
         self.answers_itself = route.answers_itself
-        self.attachments = tuple(each.attachment(filter_name) for each in route.targets)
+        self.attachments = tuple(_attachment(each, filters) for each in route.targets)
         self.strength = _weakest(self.attachments, strength)
         """The weakest of its attachments. None if a policy is missing or wrong."""
 
@@ -48,34 +51,50 @@ class LintRoute:
 class LintManager:
     """One HTTP connection manager, with the policy of each route."""
 
-    def __init__(self, manager: ConnectionManager, strength: StrengthOf) -> None:
+    def __init__(self, manager: ConnectionManager, own: frozenset[str], strength: StrengthOf) -> None:
         self.fields = manager.fields
         self.filters = manager.filters
-        self.authz = manager.ext_authz
+        self.own = own_filters(manager.filters, own)
+        """The ext_authz filters of this sidecar."""
+        self.authz = self.own[0] if self.own else None
+        self.every_filter = tuple(each for run in manager.runs for entry in run for each in entry.every())
         self.oauth2 = manager.filters_of(OAUTH2)
-        self.table = manager.table.fields
-        self.levels = manager.table.levels
-        self._model = manager.table
+        self.tables = tuple(each.fields for each in manager.tables)
+        self.levels = tuple(level for each in manager.tables for level in each.levels)
+        self.is_complete = bool(manager.tables) and not any(each.discovery for each in self.every_filter)
+        """Whether its routes and filters are in the file."""
+        self._tables = manager.tables
         self._strength = strength
 
     @cached_property
     def hosts(self) -> tuple[tuple[LintRoute, ...], ...]:
         """The routes of each virtual host, in the order in which Envoy tries them."""
-        name = self.authz.name if self.authz is not None else ""
-        return tuple(
-            tuple(LintRoute(route, name, self._strength) for route in host.routes) for host in self._model.hosts
-        )
+        return tuple(tuple(map(self._examined, host.routes)) for table in self._tables for host in table.hosts)
+
+    def _examined(self, route: Route) -> LintRoute:
+        return LintRoute(route, self.own, self._strength)
 
     @cached_property
     def routes(self) -> tuple[LintRoute, ...]:
-        """The routes of all virtual hosts."""
-        return tuple(route for routes in self.hosts for route in routes)
+        """The routes of all virtual hosts, also those in a `matcher` tree, whose order does not matter."""
+        trees = (host.matcher_routes for table in self._tables for host in table.hosts)
+        return (
+            *(route for routes in self.hosts for route in routes),
+            *(self._examined(route) for tree in trees for route in tree),
+        )
 
     @cached_property
     def policies(self) -> tuple[tuple[str, Path], ...]:
         """Every text of `policy` on a route, with its path. Each path once."""
         attached = (each.extensions.get("policy") for route in self.routes for each in route.attachments)
         return tuple(dict.fromkeys(each for each in attached if each is not None and isinstance(each[0], str)))
+
+
+def _attachment(target: RouteTarget, filters: tuple[HttpFilter, ...]) -> Attachment:
+    """What the filter that runs for a target does there. The first filter counts if none runs."""
+    found = [(each, target.attachment(each.name)) for each in filters]
+    runs = (settings for each, settings in found if not (each.is_disabled and settings.set_at is None))
+    return next(runs, found[0][1] if found else Attachment())
 
 
 def _weakest(attachments: tuple[Attachment, ...], strength: StrengthOf) -> int | None:
@@ -104,18 +123,27 @@ class EnvoyConfig:
         self.resources = Resources(document)
         self.root = self.resources.root
         self.clusters = self.resources.clusters
+        self.own_clusters = self.resources.own_clusters
+        self.ways = WaysIn(self.resources)
         self.refusals: tuple[Problem, ...] = ()
         self.settings: Settings | None = None
         try:
             self.settings = settings_of(self.resources, "", need_endpoints=bool(self.resources.listeners))
         except ConfigurationError as wrong:
-            self.refusals = wrong.problems
+            # The sidecar does not read a dump. It has a file of its own.
+            self.refusals = () if self.lacks_policies else wrong.problems
         self._policies = PolicyLookup(
             self.configuration.references if self.configuration is not None else References(frozenset(), {}),
             parse_inline_policy,
         )
         self._strengths: dict[str, int | None] = {}
-        self.managers = tuple(LintManager(each, self.strength) for each in self.resources.managers)
+        self.managers = tuple(LintManager(each, self.own_clusters, self.strength) for each in self.resources.managers)
+
+    @property
+    def lacks_policies(self) -> bool:
+        """Whether this is a dump, or a set of xDS files, without the sidecar's issuers and policies."""
+        is_assembled = isinstance(self.document, MovedDocument) and self.document.is_assembled
+        return is_assembled and not self.root.get("node", "metadata", "authz")
 
     def strength(self, policy: object) -> int | None:
         """How much a policy requires. None if it is not a valid policy."""
@@ -136,7 +164,9 @@ class EnvoyConfig:
     @cached_property
     def is_partial(self) -> bool:
         """Whether some routes are not in the file, so that an unused name may be used there."""
-        return not self.managers or any(not manager.table for manager in self.managers) or bool(self.hidden_policies)
+        return (
+            not self.managers or any(not manager.is_complete for manager in self.managers) or bool(self.hidden_policies)
+        )
 
     @cached_property
     def hidden_policies(self) -> tuple[Path, ...]:
@@ -165,8 +195,10 @@ class EnvoyConfig:
 
     @cached_property
     def authz_filters(self) -> tuple[HttpFilter, ...]:
-        """Every ext_authz filter."""
-        return tuple(item for manager in self.managers for item in manager.filters if item.kind == EXT_AUTHZ)
+        """Every ext_authz filter of this sidecar, also those of upgrades and inside of other filters."""
+        return tuple(
+            item for manager in self.managers for item in manager.every_filter if is_own(item, self.own_clusters)
+        )
 
     @cached_property
     def oauth2_filters(self) -> tuple[tuple[LintManager, HttpFilter, Fields], ...]:

@@ -10,5 +10,6 @@ RULE_FILES = (
     "headers",
     "oauth2",
     "cluster",
+    "first_steps",
     "not_in_file",
 )

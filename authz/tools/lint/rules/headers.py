@@ -25,9 +25,11 @@ def normalisation(envoy: EnvoyConfig) -> Iterator[Found]:
         if view.text("path_with_escaped_slashes_action") not in _SAFE_SLASHES:
             fix = "Write `path_with_escaped_slashes_action: REJECT_REQUEST`."
             yield Found(view.path, "escaped slashes in a path are kept or silently decoded", fix)
-        if manager.table and manager.table.raw("ignore_path_parameters_in_path_matching") is not True:
+        for table in manager.tables:
+            if table.raw("ignore_path_parameters_in_path_matching") is True:
+                continue
             fix = "Write `ignore_path_parameters_in_path_matching: true`."
-            yield Found(manager.table.path, "parameters in a path (`/admin;x`) keep routes from matching", fix)
+            yield Found(table.path, "parameters in a path (`/admin;x`) keep routes from matching", fix)
 
 
 @rule("AUTHZ602", Severity.WARNING, "identity headers of the client's own are seen by filters before the check")

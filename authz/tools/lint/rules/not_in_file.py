@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.envoy.fields import json_name
 from authz.tools.lint.envoy_config import EnvoyConfig
 from authz.tools.lint.rule import Found, Severity, rule
 
 _ELSEWHERE = {
     "rds": "routes (RDS)",
-    "scoped_routes": "routes (scoped RDS)",
+    "scoped_rds": "routes (scoped RDS)",
     "vhds": "virtual hosts (VHDS)",
     "config_discovery": "a filter's configuration (ECDS)",
     "eds_cluster_config": "endpoints (EDS)",
@@ -17,6 +18,9 @@ _ELSEWHERE = {
     "cds_config": "clusters (CDS)",
     "sds_config": "a secret (SDS)",
 }
+
+
+_KEYS = frozenset(_ELSEWHERE) | frozenset(map(json_name, _ELSEWHERE))
 
 
 @rule("AUTHZ901", Severity.INFO, "a part of the configuration cannot be seen from here")
@@ -27,7 +31,19 @@ def elsewhere(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for path in envoy.hidden_policies[:1]:
         yield Found(path, "Envoy does not show the routes' policies in a dump", "Lint their source as well.")
+    if envoy.lacks_policies:
+        yield Found((), "the sidecar's issuers and policies are not in this file", "Lint the sidecar's file as well.")
+    if not envoy.managers and not envoy.settings:
+        yield Found((), "no listener is in this file", "Lint the folder with the listeners and routes.")
+    seen = set()
+    for way in envoy.ways.all:
+        if way.opening is not None and way.opening.code == "AUTHZ901" and way.opening.path not in seen:
+            seen.add(way.opening.path)
+            yield Found(way.opening.path, f"{way.opening.reason}: {way}", "Check by hand where these requests go.")
     for fields in envoy.resources.mappings:
+        # One look at the keys: eight look-ups in each of a million mappings take seconds.
+        if _KEYS.isdisjoint(fields.value):
+            continue
         for name, what in _ELSEWHERE.items():
             if fields.raw(name) is not None and not (name == "sds_config" and fields.get(name, "path_config_source")):
                 fix = "Lint the output of a running Envoy's /config_dump as well."

@@ -7,7 +7,7 @@ from itertools import chain
 
 from authz.envoy.fields import Fields
 from authz.envoy.http_filters import HttpFilter
-from authz.tools.lint.envoy_config import ANY_TOKEN, DEMANDING, EnvoyConfig, LintManager, LintRoute
+from authz.tools.lint.envoy_config import ANY_TOKEN, DEMANDING, EnvoyConfig, LintRoute
 from authz.tools.lint.match import Match
 from authz.tools.lint.rule import Found, Severity, rule
 
@@ -47,15 +47,15 @@ def cookies_leak(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for manager, item, _config in envoy.oauth2_filters:
         if any(
-            not route.answers_itself and not _drops_cookies(manager, route.host, route.fields)
+            not route.answers_itself and not _drops_cookies(route.table, route.host, route.fields)
             for route in manager.routes
         ):
             fix = "Write `request_headers_to_remove: [cookie]` for the virtual host."
             yield Found(item.fields.path, "cookies with decrypted tokens are sent to the service", fix)
 
 
-def _drops_cookies(manager: LintManager, *levels: Fields) -> bool:
-    for level in (manager.table, *levels):
+def _drops_cookies(*levels: Fields) -> bool:
+    for level in levels:
         removed = level.raw("request_headers_to_remove")
         if isinstance(removed, list) and "cookie" in {str(name).lower() for name in removed}:
             return True
@@ -155,7 +155,7 @@ def login_for_programs(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     for manager, item, config in envoy.oauth2_filters:
         let_on, *more = (tuple(_paths(config, name)) for name in _NOT_REDIRECTED)
-        asking = [each for each in manager.routes if _demands_a_token(each) and not _has_own_login(item, manager, each)]
+        asking = [each for each in manager.routes if _demands_a_token(each) and not _has_own_login(item, each)]
         example = next((route for route in asking if _covers(let_on, route)), None)
         if example is None:
             continue
@@ -181,9 +181,9 @@ def _is_a_page(route: LintRoute) -> bool:
     return route.strength == ANY_TOKEN and route.match.path[0] == "path"
 
 
-def _has_own_login(item: HttpFilter, manager: LintManager, route: LintRoute) -> bool:
+def _has_own_login(item: HttpFilter, route: LintRoute) -> bool:
     """Whether the route, its host or its table configures the login, for example with `disabled`."""
-    levels = (manager.table, route.host, route.fields)
+    levels = (route.table, route.host, route.fields)
     return any(level.get("typed_per_filter_config", item.name) for level in levels)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from authz.tools.lint.envoy_config import DEMANDING, DENY, EnvoyConfig, LintRoute
 from authz.tools.lint.route_index import RouteIndex
@@ -20,6 +21,7 @@ def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[LintRoute, ...]]:
             yield from manager.hosts
 
 
+@lru_cache(maxsize=4)
 def _index(routes: tuple[LintRoute, ...]) -> RouteIndex:
     return RouteIndex([route.match for route in routes])
 

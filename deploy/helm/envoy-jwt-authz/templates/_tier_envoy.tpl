@@ -64,7 +64,6 @@ static_resources:
       filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          # authz-lint: allow AUTHZ306 because this Envoy carries the checks of other Envoys and protects no route
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: checks
           codec_type: HTTP2
@@ -119,7 +118,6 @@ static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          # authz-lint: allow AUTHZ306 because statistics and readiness are all that can be read here
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: metrics
           use_remote_address: true
