@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from authz.core.configuration import compile_configuration
 from authz.core.problems import ConfigurationError
 from authz.core.profiles import cognito_issuers
-from authz.core.reasons import Reason
+from authz.core.reasons import Denied, Reason
+from authz.core.revocations import parse
 from tests.fakes.checks import NOW, POOL, FixedKeys, Rig, access_token, key_set
 from tests.fakes.keys import rsa_key, sign
 
@@ -109,9 +111,9 @@ def test_a_pointer_that_meets_a_list_or_a_string_finds_no_groups() -> None:
 
 
 def test_cognito_takes_groups_from_a_list_only() -> None:
-    authz_token = access_token(**{"cognito:groups": "staff"})
+    changes: dict[str, Any] = {"cognito:groups": "staff"}
 
-    assert Rig().decide(authz_token, "staff").reason is Reason.CLAIM_MISMATCH
+    assert Rig().reason(access_token(**changes), "staff") is Reason.CLAIM_MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -287,3 +289,27 @@ def test_a_replicated_pool_has_the_issuers_of_every_region() -> None:
         f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}",
         f"https://issuer-cognito-idp.eu-west-1.amazonaws.com/{POOL}",
     )
+
+
+# Revocation of a client
+
+
+@pytest.mark.parametrize(
+    ("profile", "claims"),
+    [
+        ("okta", {"cid": "0oa1"}),
+        ("adfs", {"appid": "0oa1"}),
+        ("oidc", {"azp": "0oa1"}),
+        ("oidc", {"client_id": "0oa1"}),
+    ],
+)
+def test_a_revoked_client_is_refused_in_whichever_claim_it_is(profile: str, claims: dict[str, str]) -> None:
+    identity = _rig(profile).decide(_token(**claims)).identity
+    assert identity is not None
+    entries = {"revoked": [{"issuer": "idp", "client_id": "0oa1"}]}
+    listed = parse(json.dumps(entries).encode())
+
+    with pytest.raises(Denied) as refused:
+        listed.require_good(identity)
+
+    assert refused.value.reason is Reason.TOKEN_REVOKED
