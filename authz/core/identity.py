@@ -12,7 +12,7 @@ from typing import Any
 from authz.core.claims import Claims, is_scope
 from authz.core.forward import Forward
 from authz.core.grants import granted
-from authz.core.issuers import Issuer
+from authz.core.issuers import Issuer, tenant_of
 from authz.core.keyset import KeySet
 from authz.core.profiles import ACCESS_TOKEN_TYPES, PLAIN_TOKEN_TYPES
 from authz.core.reasons import Denied, Reason
@@ -55,10 +55,14 @@ class Identity:
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
     """Interpret verified claims according to the issuer's profile.
 
-    Raises Denied(TOKEN_MALFORMED) if a claim that the profile requires is missing, or if a value to forward is not
-    safe in a header.
+    Raises Denied: TOKEN_MALFORMED if a claim that the profile requires is missing, or if a value to forward is not safe
+    in a header; ISSUER_UNKNOWN if `tid` is not the tenant of `iss`; TOKEN_BOUND if the token has `cnf`.
     """
     _require_claims(issuer, claims)
+    if issuer.templates:
+        _require_tenant(issuer, claims)
+    if "cnf" in claims and not issuer.ignore_confirmation:
+        raise Denied(Reason.TOKEN_BOUND, "the token has cnf")
     use = _use(issuer, claims, token.header.type)
     groups = _groups(issuer, claims)
     client = _client(issuer, claims)
@@ -89,7 +93,7 @@ def with_userinfo(identity: Identity, userinfo: Mapping[str, Any], forward: Forw
     forward is not safe in a header.
     """
     issuer = identity.issuer
-    has_groups = issuer.profile.groups_claim in userinfo
+    has_groups = issuer.groups_claim is not None and issuer.groups_claim.find(userinfo)[0]
     return replace(
         identity,
         groups=_groups(issuer, userinfo) if has_groups else identity.groups,
@@ -111,11 +115,43 @@ def _require_claims(issuer: Issuer, claims: Claims) -> None:
             raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name.text} is missing or not a string")
 
 
-def _carried(issuer: Issuer, claims: Claims) -> frozenset[str]:
-    """Return the scopes in the token (RFC 8693 section 4.2), separated by U+0020 only."""
-    if issuer.profile.is_workload:
-        return frozenset()
-    return frozenset(filter(is_scope, claims.get("scope", "").split(" ")))
+def _require_tenant(issuer: Issuer, claims: Claims) -> None:
+    """Refuse a token whose `tid` is not the tenant in `iss`: conditions on either must mean the same tenant."""
+    tenants = {tenant_of(template, claims["iss"]) for template in issuer.templates} - {""}
+    if claims.get("tid") not in list(tenants):
+        raise Denied(Reason.ISSUER_UNKNOWN, f"tid is {claims.get('tid')!r:.80}, and iss names another tenant")
+
+
+def _carried(issuer: Issuer, claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes in the token: those of the first present claim (RFC 8693 section 4.2)."""
+    for name in issuer.scope_claims:
+        if name in claims:
+            return _scopes_in(claims[name])
+    return frozenset()
+
+
+def _scopes_in(value: object) -> frozenset[str]:
+    """Return the scopes of a claim: a string separated by U+0020 only, or a list with one scope per item.
+
+    Anything else gives no scope. It does not spoil the token for routes that require none.
+    """
+    if isinstance(value, str):
+        return frozenset(filter(is_scope, value.split(" ")))
+    if isinstance(value, list) and all(isinstance(item, str) and is_scope(item) for item in value):
+        return frozenset(value)
+    return frozenset()
+
+
+def scope_problem(issuer: Issuer, claims: Mapping[str, Any]) -> str:
+    """Say why the scope claim gives no scope although it is present. Empty if nothing is wrong with it."""
+    name = next((name for name in issuer.scope_claims if name in claims), "")
+    value = claims.get(name)
+    if not name or isinstance(value, str):
+        return ""
+    if not isinstance(value, list):
+        return f"{name} is neither a string nor a list"
+    wrong = next((item for item in value if not (isinstance(item, str) and is_scope(item))), None)
+    return "" if wrong is None and None not in value else f"{name} has an item that is not one scope"
 
 
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
@@ -131,22 +167,31 @@ def _use(issuer: Issuer, claims: Claims, typ: str) -> str:
 
 
 def _groups(issuer: Issuer, claims: Mapping[str, Any]) -> frozenset[str] | None:
-    name = issuer.profile.groups_claim
-    if not name or name not in claims:
+    """Return the groups: a list of strings, a string as one group, or the member names of an object."""
+    if issuer.groups_claim is None:
         return frozenset()
-    value = claims[name]
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return frozenset(value)
-    return None
+    present, value = issuer.groups_claim.find(claims)
+    if not present:
+        return frozenset()
+    if isinstance(value, list):
+        return frozenset(value) if all(isinstance(item, str) for item in value) else None
+    if issuer.profile.groups_are_a_list:
+        return None
+    if isinstance(value, str):
+        return frozenset({value})
+    return frozenset(value) if isinstance(value, Mapping) else None
 
 
 def _audience_accepted(issuer: Issuer, claims: Claims, use: str) -> bool:
     audience = _audience(claims)
+    if issuer.require_audience and not audience:
+        return False
     if not issuer.profile.audience_is_client_id:
         return issuer.audiences is None or not issuer.audiences.isdisjoint(audience)
     if use == "id":
         return issuer.client_ids is None or not issuer.client_ids.isdisjoint(audience)
-    if issuer.client_ids is not None and claims.get("client_id") not in issuer.client_ids:
+    client = claims.get("client_id")
+    if issuer.client_ids is not None and not (isinstance(client, str) and client in issuer.client_ids):
         return False
     if "aud" not in claims or issuer.audiences is None:
         return True
@@ -160,8 +205,6 @@ def _audience(claims: Claims) -> frozenset[str]:
 
 
 def _client(issuer: Issuer, claims: Mapping[str, Any]) -> str:
-    for name in issuer.profile.client_claims:
-        value = claims.get(name)
-        if isinstance(value, str):
-            return value
-    return ""
+    """Return the first present client claim if it is a string."""
+    value = next((claims[name] for name in issuer.client_claims if name in claims), "")
+    return value if isinstance(value, str) else ""

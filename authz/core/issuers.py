@@ -5,10 +5,12 @@ The unverified `iss` selects one of them by exact comparison. It has no other us
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from authz.core.claims import ClaimName
 from authz.core.conditions import Conditions
 from authz.core.profiles import Profile
 from authz.core.reasons import Denied, Reason
@@ -47,6 +49,22 @@ class UserinfoLocation:
     """The egress proxy, as in KeyLocation."""
 
 
+TENANT = "{tenantid}"
+"""The placeholder for the tenant in an issuer and in `jwks_uri`, as in Microsoft's documents."""
+
+is_tenant = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}").fullmatch
+"""Whether the text can be a tenant id: a GUID or a name, without any character that has a meaning in a URL."""
+
+
+def tenant_of(template: str, identifier: str) -> str:
+    """Return the tenant in an `iss`, empty if it does not have the form of the template."""
+    before, _, after = template.partition(TENANT)
+    if not identifier.startswith(before) or not identifier.endswith(after):
+        return ""
+    tenant = identifier[len(before) : len(identifier) - len(after)]
+    return tenant if is_tenant(tenant) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Scopes for tokens that meet conditions, for issuers whose tokens do not carry them."""
@@ -70,6 +88,18 @@ class Issuer:
     algorithms: frozenset[str]
     leeway_seconds: float
     keys: KeyLocation
+    scope_claims: tuple[str, ...] = ()
+    """Claims that hold the scopes. The first present claim counts."""
+    groups_claim: ClaimName | None = None
+    client_claims: tuple[str, ...] = ()
+    """Claims that name the client. The first present claim counts."""
+    require_audience: bool = False
+    """Whether a token without `aud` is refused."""
+    ignore_confirmation: bool = False
+    """Whether tokens with `cnf` are accepted without a proof of possession."""
+    templates: tuple[str, ...] = ()
+    """Forms of `iss` with `{tenantid}`. If there are any, `tid` must name the same tenant as `iss`."""
+    accepts_any_tenant: bool = False
     grants: tuple[Grant, ...] = ()
     userinfo: UserinfoLocation | None = None
     """None if it is not known. Policies cannot use userinfo then."""
@@ -86,10 +116,19 @@ class Issuers:
     def __init__(self, issuers: Iterable[Issuer]) -> None:
         self.by_alias: Mapping[str, Issuer] = MappingProxyType({issuer.alias: issuer for issuer in issuers})
         self._by_name = {name: issuer for issuer in self.by_alias.values() for name in issuer.identifiers}
+        self._by_template = [
+            (form, issuer)
+            for issuer in self.by_alias.values()
+            if issuer.accepts_any_tenant
+            for form in issuer.templates
+        ]
 
     def find(self, unverified_name: str) -> Issuer:
         """Return the issuer with this identifier. Raises Denied(ISSUER_UNKNOWN)."""
         issuer = self._by_name.get(unverified_name)
-        if issuer is None:
-            raise Denied(Reason.ISSUER_UNKNOWN, f"iss is {unverified_name!r:.200}")
-        return issuer
+        if issuer is not None:
+            return issuer
+        for template, templated in self._by_template:
+            if tenant_of(template, unverified_name):
+                return templated
+        raise Denied(Reason.ISSUER_UNKNOWN, f"iss is {unverified_name!r:.200}")

@@ -11,9 +11,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
+from authz.core.claims import is_time
 from authz.core.conditions import NONE, Conditions, Membership
 from authz.core.grants import advice
-from authz.core.identity import Identity
+from authz.core.identity import Identity, scope_problem
 from authz.core.issuers import Issuer
 from authz.core.reasons import USER_POOLS_API_TEXT, Denied, Reason
 from authz.core.revocations import Revocations
@@ -158,8 +159,9 @@ def check_max_age(identity: Identity, policy: Policy, now: float) -> None:
     if policy.max_age_seconds is None:
         return
     since = identity.claims.get("auth_time", identity.claims.get("iat"))
-    if since is None:
-        raise Denied(Reason.TOKEN_TOO_OLD, "the token has neither auth_time nor iat")
+    if not is_time(since):
+        problem = "the token has neither auth_time nor iat" if since is None else "auth_time is not a number"
+        raise Denied(Reason.TOKEN_TOO_OLD, problem)
     if not -identity.issuer.leeway_seconds <= now - since <= policy.max_age_seconds:
         raise Denied(Reason.TOKEN_TOO_OLD, f"{now - since:.0f} s since sign-in")
 
@@ -187,7 +189,8 @@ def check_scopes(identity: Identity, policy: Policy, _now: float) -> None:
         detail = advice(identity.issuer, identity.groups, missing)
         raise Denied(Reason.SCOPE_INSUFFICIENT, detail, text=USER_POOLS_API_TEXT)
     held = " ".join(sorted(identity.scopes))
-    raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}")
+    problem = scope_problem(identity.issuer, identity.claims)
+    raise Denied(Reason.SCOPE_INSUFFICIENT, f"granted: {held!r:.200}" + (f"; {problem}" if problem else ""))
 
 
 TOKEN_CHECKS: tuple[PolicyCheck, ...] = (check_issuer, check_time, check_token_use, check_audience)

@@ -53,6 +53,10 @@ class Profile:
     issuer_shape: re.Pattern[str] | None = None
     """The form of the identifier, if each customer has a separate issuer."""
     issuer_fix: str = ""
+    issuer_templates: tuple[str, ...] = ()
+    """The forms of the identifier, with `{tenantid}` for the tenant, if the configuration needs only `tenants`."""
+    jwks_uri: str = ""
+    """The URL of the JWKS, if it is the same for every issuer of the kind. Can contain `{tenantid}`."""
     jwks_path: str = ""
     """The path of the JWKS after the issuer. Empty if it comes from OpenID Connect Discovery."""
     in_cluster: InCluster | None = None
@@ -60,7 +64,12 @@ class Profile:
     algorithms: frozenset[str] = frozenset({"RS256"})
     use_claim: str = ""
     """The claim that distinguishes access tokens from ID tokens. Empty if there is none."""
+    scope_claims: tuple[str, ...] = ()
+    """Claims that hold the scopes. The first present claim counts."""
     groups_claim: str = ""
+    """The claim that holds the groups: a name, or a JSON Pointer. Empty if there is none."""
+    groups_are_a_list: bool = False
+    """Whether only a list of strings counts as groups."""
     client_claims: tuple[str, ...] = ()
     """Claims that name the client. The first present claim counts."""
     audience_is_client_id: bool = False
@@ -94,15 +103,64 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "cognito",
                 jwks_path="/.well-known/jwks.json",
                 use_claim="token_use",
+                scope_claims=("scope",),
                 groups_claim="cognito:groups",
+                groups_are_a_list=True,
                 client_claims=("client_id", "aud"),
                 audience_is_client_id=True,
             ),
             Profile(
                 "oidc",
                 algorithms=frozenset({"RS256", "ES256"}),
+                scope_claims=("scope", "scp"),
                 groups_claim="groups",
-                client_claims=("client_id", "azp"),
+                client_claims=("client_id", "azp", "cid", "appid"),
+            ),
+            # Microsoft identity platform, access token claims reference: v2.0 and v1.0 tokens.
+            Profile(
+                "entra",
+                issuer_templates=(
+                    "https://login.microsoftonline.com/{tenantid}/v2.0",
+                    "https://sts.windows.net/{tenantid}/",
+                ),
+                jwks_uri="https://login.microsoftonline.com/common/discovery/v2.0/keys",
+                scope_claims=("scp",),
+                groups_claim="roles",
+                client_claims=("azp", "appid"),
+                required_claims=_named("tid"),
+            ),
+            # Okta, "API access management": tokens of custom authorization servers.
+            Profile("okta", scope_claims=("scp",), groups_claim="groups", client_claims=("cid",)),
+            # Auth0, "Access token profiles": `permissions` needs RBAC to be enabled for the API.
+            Profile("auth0", scope_claims=("scope",), groups_claim="permissions", client_claims=("azp", "client_id")),
+            # Keycloak, "Server administration": roles of the realm. Roles of a client are at
+            # `/resource_access/CLIENT/roles`.
+            Profile(
+                "keycloak",
+                algorithms=frozenset({"RS256", "ES256", "PS256"}),
+                scope_claims=("scope",),
+                groups_claim="/realm_access/roles",
+                client_claims=("azp", "client_id"),
+            ),
+            # Google, "OpenID Connect": ID tokens, whose `aud` is the client. Both forms of `iss` are documented.
+            Profile(
+                "google",
+                issuers=("https://accounts.google.com", "accounts.google.com"),
+                jwks_uri="https://www.googleapis.com/oauth2/v3/certs",
+                scope_claims=("scope",),
+                client_claims=("azp",),
+            ),
+            # AD FS, "OpenID Connect/OAuth flows": the access token issuer is an http URL with the path
+            # `/adfs/services/trust`, so the keys need `jwks_uri` (`https://HOST/adfs/discovery/keys`).
+            Profile("adfs", scope_claims=("scp",), groups_claim="group", client_claims=("appid", "client_id")),
+            # SPIFFE JWT-SVID: `sub` is the workload's SPIFFE ID.
+            Profile(
+                "spiffe",
+                algorithms=frozenset({"RS256", "ES256", "ES384", "PS256"}),
+                client_claims=("sub",),
+                is_workload=True,
+                required_claims=_named("sub"),
+                owner_claims=(OwnerClaim("sub", immutable=True, shape=re.compile(r"spiffe://[^/]+/.+")),),
             ),
             Profile(
                 "github-actions",
@@ -180,20 +238,36 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
 
 _USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})_[0-9A-Za-z]{1,55}")
 
+# From botocore's endpoints data: the pattern of Region names and the DNS suffix of each AWS partition.
+_PARTITIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+"), "amazonaws.com"),
+    (re.compile(r"us-gov-\w+-\d+"), "amazonaws.com"),
+    (re.compile(r"cn-\w+-\d+"), "amazonaws.com.cn"),
+    (re.compile(r"eusc-(de)-\w+-\d+"), "amazonaws.eu"),
+)
+_HOSTS = ("cognito-idp", "issuer-cognito-idp")
 
-def cognito_issuers(user_pool_id: str) -> tuple[str, ...]:
-    """Return every `iss` of this user pool's tokens, the regional form first.
 
-    If the issuer type of a pool is UPDATED (required for replication across regions), it uses a second host. The host
-    is documented for the domain of the commercial and GovCloud regions. Regions in China have another domain.
-    Raises ValueError if the pool id does not have the form `region_id`.
+def cognito_issuers(user_pool_id: str, regions: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return every `iss` of this user pool's tokens, the form of the home Region first.
+
+    A pool of the issuer type UPDATED uses a second host, and a replicated pool has both hosts in each of its further
+    `regions`. China has only the first host. Raises ValueError with the reason if the pool id does not have the form
+    `region_id`, or if the partition of a Region is not known: its domain would be a guess.
     """
     match = _USER_POOL_ID.fullmatch(user_pool_id)
     if match is None:
-        raise ValueError(user_pool_id)
-    region = match["region"]
-    if region.startswith("cn-"):
-        return (f"https://cognito-idp.{region}.amazonaws.com.cn/{user_pool_id}",)
+        raise ValueError(f"{user_pool_id!r:.80} is not a user pool id")
     return tuple(
-        f"https://{host}.{region}.amazonaws.com/{user_pool_id}" for host in ("cognito-idp", "issuer-cognito-idp")
+        f"https://{host}.{region}.{suffix}/{user_pool_id}"
+        for region in (match["region"], *regions)
+        for suffix in (_suffix(region),)
+        for host in (_HOSTS[:1] if suffix == "amazonaws.com.cn" else _HOSTS)
     )
+
+
+def _suffix(region: str) -> str:
+    for pattern, suffix in _PARTITIONS:
+        if pattern.fullmatch(region):
+            return suffix
+    raise ValueError(f"the AWS partition of the Region {region!r:.40} is not known")

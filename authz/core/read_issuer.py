@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from authz.core.claims import is_scope
+from authz.core.claims import ClaimName, is_scope
 from authz.core.egress_proxy import read_proxy
 from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
-from authz.core.issuers import Grant, Issuer, KeyLocation, UserinfoLocation
+from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
 from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
@@ -14,6 +14,9 @@ from authz.core.url import discovery_url, refusal
 
 ANY = "any"
 """The value that disables a check explicitly."""
+
+MAX_IDENTIFIER_CHARACTERS = 2048
+"""The longest `iss` in the configuration: longer than any URL that is fetched."""
 
 MAX_LEEWAY_SECONDS = 300.0
 """Clocks that differ by more than five minutes are broken. A larger leeway would accept expired tokens."""
@@ -31,8 +34,9 @@ def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | 
     profile = _profile(reader)
     if profile is None:
         return None
-    names = _names(reader, profile)
-    keys = _key_location(reader, profile, names, proxy)
+    written = _names(reader, profile)
+    names, templates = _with_tenants(reader, written)
+    keys = _key_location(reader, profile, names or templates, proxy)
     issuer = Issuer(
         alias=alias,
         profile=profile,
@@ -42,6 +46,13 @@ def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | 
         algorithms=_algorithms(reader, profile),
         leeway_seconds=reader.seconds("leeway", 10, 0, MAX_LEEWAY_SECONDS),
         keys=keys,
+        scope_claims=_claims(reader, "scope_claims", profile.scope_claims) if not profile.is_workload else (),
+        groups_claim=_groups_claim(reader, profile),
+        client_claims=_claims(reader, "client_claims", profile.client_claims),
+        require_audience=reader.flag("require_audience"),
+        ignore_confirmation=reader.flag("ignore_confirmation"),
+        templates=templates,
+        accepts_any_tenant=bool(templates) and not names,
         grants=tuple(_grant(grant, profile) for grant in reader.each("grants")),
         userinfo=_userinfo_location(reader, keys) if not profile.is_workload else None,
     )
@@ -66,18 +77,19 @@ def _profile(reader: MappingReader) -> Profile | None:
 
 
 def _names(reader: MappingReader, profile: Profile) -> tuple[str, ...]:
-    """Return the accepted values of `iss`. The first is the base of derived URLs."""
+    """Return the accepted values of `iss`, with `{tenantid}` if written so. The first is the base of derived URLs.
+
+    An identifier is a name (StringOrURI, RFC 7519 section 2). Only what is fetched has to be an https URL.
+    """
     derived = _user_pool(reader) if profile.name == "cognito" else ()
     written = reader.items("issuer", reader.raw("issuer")) if "issuer" in reader else []
     for name in written:
-        why = refusal(name) if isinstance(name, str) else "it is not a string"
-        if isinstance(name, str) and "*" in name:
+        if not isinstance(name, str) or not name or not name.isprintable() or len(name) > MAX_IDENTIFIER_CHARACTERS:
+            reader.wrong(("issuer",), f"{describe(name)} cannot be an `iss`", "Write the exact `iss` of its tokens.")
+        elif "*" in name:
             reader.wrong(("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens.")
-        elif why:
-            problem = f"{describe(name)} is not the URL of an issuer: {why}"
-            reader.wrong(("issuer",), problem, 'Write `issuer: "https://..."`.')
     names = tuple(name for name in written if isinstance(name, str)) or derived
-    names = names or profile.issuers
+    names = names or profile.issuers or profile.issuer_templates
     if not names and profile.name != "cognito":
         fix = profile.issuer_fix or 'Write `issuer: "https://..."`, exactly as `iss` in its tokens.'
         reader.wrong((), "issuer is missing", fix)
@@ -88,17 +100,65 @@ def _names(reader: MappingReader, profile: Profile) -> tuple[str, ...]:
     return names
 
 
+def _with_tenants(reader: MappingReader, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the exact identifiers, none if every tenant is accepted, and the templates."""
+    templated = tuple(name for name in names if TENANT in name)
+    exact = tuple(name for name in names if TENANT not in name)
+    if "tenants" not in reader:
+        if templated:
+            fix = "List the tenant ids, or write `tenants: any` to accept the tokens of every tenant."
+            reader.wrong((), f"the issuer contains {TENANT}, and tenants is missing", fix)
+        return exact, ()
+    if not templated or exact:
+        reader.raw("tenants")
+        fix = f"Write `issuer: https://.../{TENANT}/...`, or leave `tenants` out."
+        reader.wrong(("tenants",), f"tenants needs an issuer that contains {TENANT}, and no other", fix)
+        return exact, ()
+    tenants = _listed_or_any(reader, "tenants", required=True)
+    if tenants is None:
+        return (), templated
+    for tenant in sorted(tenants):
+        if not is_tenant(tenant):
+            reader.wrong(("tenants",), f"{tenant!r:.80} is not a tenant id", "Write the id of the directory, a GUID.")
+    return tuple(name.replace(TENANT, tenant) for name in templated for tenant in sorted(tenants)), templated
+
+
+def _claims(reader: MappingReader, field: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Read a list of claim names in their order of preference."""
+    if field not in reader:
+        return default
+    names = reader.items(field, reader.raw(field))
+    for name in names:
+        if not isinstance(name, str) or not name:
+            reader.wrong((field,), f"{describe(name)} is not a claim name", f"Write `{field}: [{default[0]}]`.")
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _groups_claim(reader: MappingReader, profile: Profile) -> ClaimName | None:
+    text = profile.groups_claim
+    if not profile.is_workload:
+        text = reader.text("groups_claim", text)
+    if not text:
+        return None
+    try:
+        return ClaimName.parse(text)
+    except ValueError as error:
+        reader.wrong(("groups_claim",), str(error), "Write a claim's name, or a JSON Pointer such as `/a/roles`.")
+        return None
+
+
 def _user_pool(reader: MappingReader) -> tuple[str, ...]:
+    regions = tuple(sorted(reader.texts("replica_regions"))) if "replica_regions" in reader else ()
     pool = reader.text("user_pool_id")
     if not pool:
         if "user_pool_id" not in reader and "issuer" not in reader:
             reader.wrong((), "user_pool_id is missing", "Write `user_pool_id: REGION_ID`, as the console shows it.")
         return ()
     try:
-        return cognito_issuers(pool)
-    except ValueError:
+        return cognito_issuers(pool, regions)
+    except ValueError as error:
         fix = "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`."
-        reader.wrong(("user_pool_id",), f"{pool!r:.80} is not a user pool id", fix)
+        reader.wrong(("user_pool_id",), str(error), fix)
         return ()
 
 
@@ -145,9 +205,9 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
     if not uri and not file and names:
         uri, discovery = _derived_location(profile, names)
         derived = uri or discovery_url(discovery)
-        # An identifier near the length limit is valid, but too long with the path appended.
-        if not refusal(names[0]) and refusal(derived):
-            reader.wrong(("issuer",), f"{derived!r:.200} cannot be fetched: {refusal(derived)}", "Write `jwks_uri`.")
+        if refusal(derived):
+            fix = "Write `jwks_uri`, the https URL of its keys, or `jwks_file`."
+            reader.wrong(("issuer",), f"no keys can be fetched from {names[0]!r:.200}: {refusal(derived)}", fix)
     inside = profile.in_cluster if profile.in_cluster and profile.in_cluster.jwks_uri == uri else None
     return KeyLocation(
         jwks_uri=uri,
@@ -165,6 +225,8 @@ def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, st
     """Return the `jwks_uri`, or the issuer whose discovery document contains it. The other is empty."""
     if profile.in_cluster and names[0] in profile.issuers:
         return profile.in_cluster.jwks_uri, ""
+    if profile.jwks_uri:
+        return profile.jwks_uri, ""
     if profile.jwks_path:
         return names[0].rstrip("/") + profile.jwks_path, ""
     return "", names[0]

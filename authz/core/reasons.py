@@ -139,6 +139,14 @@ class Reason(Enum):
         "The signature of the access token is not valid",
         "The signature does not verify with the issuer's key.",
     )
+    TOKEN_BOUND = Row(
+        "token_bound",
+        "deny",
+        401,
+        "invalid_token",
+        "The access token is bound to a key, and the proof of possession is not supported here",
+        "The token has `cnf` (RFC 7800): without the proof, any holder could use it. See `ignore_confirmation`.",
+    )
     TOKEN_EXPIRED = Row(
         "token_expired",
         "deny",

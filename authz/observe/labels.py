@@ -32,6 +32,7 @@ _OF_EVERY_TOKEN = (
     Reason.KEYS_UNAVAILABLE,
     Reason.KEY_UNKNOWN,
     Reason.SIGNATURE_INVALID,
+    Reason.TOKEN_BOUND,
     Reason.TOKEN_EXPIRED,
     Reason.TOKEN_NOT_YET_VALID,
     Reason.TOKEN_USE_MISMATCH,

@@ -129,7 +129,7 @@ def test_a_claim_without_which_nothing_can_be_judged_must_be_there(name: str) ->
     assert _refusal({claim: value for claim, value in GOOD.items() if claim != name}) == f"the claim {name} is missing"
 
 
-@pytest.mark.parametrize("name", ["iss", "sub", "jti", "scope", "client_id"])
+@pytest.mark.parametrize("name", ["iss", "sub", "jti"])
 def test_a_claim_that_is_read_as_text_must_be_text(name: str) -> None:
     for text in ("", "x", "é", "\x00"):
         require_types({**GOOD, name: text})
@@ -137,7 +137,7 @@ def test_a_claim_that_is_read_as_text_must_be_text(name: str) -> None:
         assert _refusal({**GOOD, name: value}) == f"the claim {name} has a wrong type or value"
 
 
-@pytest.mark.parametrize("name", ["exp", "nbf", "iat", "auth_time"])
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 def test_a_claim_that_is_read_as_a_time_must_be_a_number_within_the_years_that_exist(name: str) -> None:
     for time in (0, -0.0, 1, 1.5, 1_800_000_000, 1e9, MAX_TIME):
         require_types({**GOOD, name: time})

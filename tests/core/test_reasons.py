@@ -109,6 +109,7 @@ PRODUCED: dict[Reason, Callable[[], Decision]] = {
     Reason.KEYS_UNAVAILABLE: _without_keys,
     Reason.KEY_UNKNOWN: _plain(access_token(kid="another")),
     Reason.SIGNATURE_INVALID: _plain(access_token(key=rsa_key(3))),
+    Reason.TOKEN_BOUND: _plain(access_token(cnf={"jkt": "x"}), "authenticated"),
     Reason.TOKEN_EXPIRED: _plain(access_token(exp=NOW - 3600)),
     Reason.TOKEN_NOT_YET_VALID: _plain(access_token(nbf=NOW + 3600)),
     Reason.TOKEN_USE_MISMATCH: _plain(id_token()),

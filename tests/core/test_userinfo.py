@@ -285,7 +285,8 @@ def test_groups_of_the_answer_take_the_place_of_the_tokens_and_stay_where_it_has
 
     assert with_userinfo(identity, {"groups": ["staff"]}, read_forward(None)).groups == frozenset({"staff"})
     assert with_userinfo(identity, {"groups": []}, read_forward(None)).groups == frozenset()
-    assert with_userinfo(identity, {"groups": "staff"}, read_forward(None)).groups is None
+    assert with_userinfo(identity, {"groups": "staff"}, read_forward(None)).groups == frozenset({"staff"})
+    assert with_userinfo(identity, {"groups": 5}, read_forward(None)).groups is None
     assert with_userinfo(identity, {}, read_forward(None)).groups == frozenset({"guests"})
 
 

@@ -122,6 +122,8 @@ _PLAIN: Mapping[Reason, str] = {
     Reason.ALGORITHM_NOT_ALLOWED: "Have the issuer sign with one of its configured `algorithms`, or add this one there",
     Reason.KEYS_UNAVAILABLE: "See that the issuer's JWKS can be fetched from here, or give one with --jwks FILE",
     Reason.KEY_UNKNOWN: "Get a fresh token: its key is no longer, or not yet, among those that the issuer publishes",
+    Reason.TOKEN_BOUND: "Request a token without DPoP or a client certificate, or set `ignore_confirmation: true` for "
+    "the issuer: any holder of a bound token can then use it",
     Reason.SIGNATURE_INVALID: "Bring an unchanged token: these bytes are not what the issuer's key signed. "
     "With --jwks, see that the file is this issuer's",
     Reason.TOKEN_REVOKED: "Sign in again: the token is on the revocation list, or its issuer's userinfo endpoint "

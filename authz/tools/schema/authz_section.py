@@ -73,16 +73,27 @@ def _grant() -> Schema:
 def _issuer() -> Schema:
     audience_is_client_id = [profile.name for profile in PROFILES.values() if profile.audience_is_client_id]
     must_name = [
-        profile.name for profile in PROFILES.values() if not profile.issuers and not profile.audience_is_client_id
+        profile.name
+        for profile in PROFILES.values()
+        if not (profile.issuers or profile.issuer_templates or profile.audience_is_client_id)
     ]
+    workloads = [profile.name for profile in PROFILES.values() if profile.is_workload]
+    templated = [profile.name for profile in PROFILES.values() if profile.issuer_templates]
     fields: dict[str, Schema] = {
         "profile": one_of("What kind of issuer it is.", tuple(PROFILES)),
         "issuer": one_or_more(
-            text("An https URL."), "`iss` of its tokens, exactly; a list where it has several forms."
+            text("A name or a URL."), "`iss` of its tokens, exactly; a list where it has several forms."
         ),
         "user_pool_id": text("The Cognito user pool, as the console shows it.", examples=["ap-northeast-1_AbCdEfGhI"]),
         "client_ids": _either(text("An app client's id."), "App clients whose tokens are accepted, or `any`."),
         "audiences": _either(text("An audience, exactly."), "Accepted values of `aud`, or `any`."),
+        "tenants": _either(text("A tenant id."), "For an issuer with `{tenantid}`: accepted tenants, or `any`."),
+        "replica_regions": one_or_more(text("An AWS Region."), "cognito: further Regions of a replicated pool."),
+        "scope_claims": one_or_more(text("A claim."), "Claims that hold the scopes; the first present one counts."),
+        "groups_claim": text("The claim that holds the groups: a name or a JSON Pointer."),
+        "client_claims": one_or_more(text("A claim."), "Claims that name the client; the first present one counts."),
+        "require_audience": flag("Whether a token without `aud` is refused."),
+        "ignore_confirmation": flag("Whether tokens with `cnf` are accepted without a proof of possession."),
         "algorithms": one_or_more(one_of("", tuple(ALGORITHMS)), "Accepted signature algorithms: asymmetric only."),
         "jwks_uri": text("Where its keys are, instead of where its profile has them."),
         "jwks_file": text("A file with its keys, instead of an address."),
@@ -114,6 +125,9 @@ def _issuer() -> Schema:
             ),
             _where(["cognito"], _any_required("user_pool_id", "issuer"), _without("user_pool_id")),
             _where(must_name, {"required": ["issuer"]}),
+            _where(["cognito"], {}, _without("replica_regions")),
+            _where(workloads, {"properties": {"scope_claims": False, "groups_claim": False}}),
+            _where(templated, {"anyOf": [{"required": ["issuer"]}, {"required": ["tenants"]}]}),
         ],
         **{"not": {"required": ["jwks_uri", "jwks_file"]}},
     )

@@ -1,0 +1,315 @@
+"""Tokens as providers make them (Okta, Entra, Auth0, AD FS, Keycloak, Duende, Zitadel), and how they are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from authz.core.configuration import compile_configuration
+from authz.core.problems import ConfigurationError
+from authz.core.profiles import cognito_issuers
+from authz.core.reasons import Denied, Reason
+from authz.core.revocations import parse
+from tests.fakes.checks import NOW, POOL, FixedKeys, Rig, access_token, key_set
+from tests.fakes.keys import rsa_key, sign
+
+ISSUER = "https://idp.example.com/oauth2/default"
+TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+ENTRA = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+KEY, KID = rsa_key(), "field"
+POLICIES: dict[str, Any] = {
+    "read": {"scopes": "orders/read"},
+    "write": {"scopes": {"all_of": ["orders/read", "orders/write"]}},
+    "staff": {"groups": "staff"},
+    "recent": {"max_age": "15m"},
+}
+MISSING = object()
+
+
+def _rig(profile: str = "oidc", **fields: Any) -> Rig:
+    issuer = {"profile": profile, "issuer": ISSUER, "audiences": ["orders"], "jwks_file": "/keys.json", **fields}
+    written = {name: value for name, value in issuer.items() if value is not MISSING}
+    return Rig({"issuers": {"idp": written}, "policies": POLICIES}, {"idp": FixedKeys(key_set(**{KID: KEY}))})
+
+
+def _token(typ: str = "JWT", **claims: Any) -> str:
+    usual = {"iss": ISSUER, "aud": "orders", "sub": "someone", "iat": NOW - 10, "exp": NOW + 600, **claims}
+    return sign(KEY, {name: value for name, value in usual.items() if value is not MISSING}, kid=KID, typ=typ)
+
+
+def _problems(**fields: Any) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        _rig(**fields)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("profile", "claims"),
+    [
+        ("oidc", {"scope": ["openid", "orders/read", "orders/write"]}),
+        ("oidc", {"scope": "openid orders/read orders/write"}),
+        ("oidc", {"scp": ["openid", "orders/read", "orders/write"]}),
+        ("oidc", {"scp": "orders/read orders/write", "azp": "cl1", "ver": "2.0"}),
+        ("oidc", {"scope": "orders/read orders/write", "scp": "other"}),
+        ("okta", {"scp": ["openid", "orders/read", "orders/write"], "cid": "0oa1"}),
+        ("adfs", {"scp": "openid orders/read orders/write", "appid": "app1", "auth_time": "2026-11-25T17:36:54.191Z"}),
+        ("auth0", {"scope": "openid orders/read orders/write", "azp": "client"}),
+        ("keycloak", {"scope": "orders/read orders/write", "azp": "client"}),
+    ],
+)
+def test_scopes_are_read_as_the_provider_writes_them(profile: str, claims: dict[str, Any]) -> None:
+    assert _rig(profile).reason(_token("at+jwt", **claims), "write") is Reason.OK
+
+
+@pytest.mark.parametrize(
+    "value", [["orders/read orders/write"], ["orders/read", 5], {"orders/read": True}, 7, True, None, [[]], [""]]
+)
+def test_any_other_scope_claim_gives_no_scope_and_spoils_no_other_route(value: Any) -> None:
+    rig, token = _rig(), _token(scope=value)
+
+    assert rig.reason(token) is Reason.OK
+    refused = rig.decide(token, "read")
+    assert refused.reason is Reason.SCOPE_INSUFFICIENT
+    assert "scope is neither a string nor a list" in refused.detail or "scope has an item" in refused.detail
+
+
+def test_the_first_present_scope_claim_counts_even_if_it_is_empty() -> None:
+    assert _rig().reason(_token(scope="", scp="orders/read"), "read") is Reason.SCOPE_INSUFFICIENT
+    assert _rig(scope_claims=["scp", "scope"]).reason(_token(scope="", scp="orders/read"), "read") is Reason.OK
+
+
+@pytest.mark.parametrize(
+    ("fields", "claims"),
+    [
+        ({}, {"groups": ["staff", "other"]}),
+        ({}, {"groups": "staff"}),
+        ({}, {"groups": {"staff": {"org": "domain"}}}),
+        ({"groups_claim": "/realm_access/roles"}, {"realm_access": {"roles": ["staff"]}}),
+        ({"groups_claim": "https://example.com/groups"}, {"https://example.com/groups": ["staff"]}),
+        ({"profile": "keycloak"}, {"realm_access": {"roles": ["staff"]}}),
+        ({"profile": "auth0"}, {"permissions": ["staff"]}),
+    ],
+)
+def test_groups_are_read_as_the_provider_writes_them(fields: dict[str, Any], claims: dict[str, Any]) -> None:
+    assert _rig(**fields).reason(_token(**claims), "staff") is Reason.OK
+
+
+@pytest.mark.parametrize(
+    "value", ["administrators", "staff other", [["staff"]], ["staff", 1], 5, None, {"group": "staff"}, [], {}]
+)
+def test_a_group_is_compared_whole(value: Any) -> None:
+    assert _rig().reason(_token(groups=value), "staff") is Reason.CLAIM_MISMATCH
+
+
+def test_a_pointer_that_meets_a_list_or_a_string_finds_no_groups() -> None:
+    rig = _rig(groups_claim="/realm_access/roles")
+
+    for value in (["roles"], "roles", 5, {"roles": {"a": 1}}):
+        assert rig.reason(_token(realm_access=value), "staff") is Reason.CLAIM_MISMATCH
+
+
+def test_cognito_takes_groups_from_a_list_only() -> None:
+    changes: dict[str, Any] = {"cognito:groups": "staff"}
+
+    assert Rig().reason(access_token(**changes), "staff") is Reason.CLAIM_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("profile", "claims", "client"),
+    [
+        ("oidc", {"client_id": "a", "azp": "b"}, "a"),
+        ("oidc", {"azp": "b"}, "b"),
+        ("oidc", {"cid": "c"}, "c"),
+        ("oidc", {"appid": "d"}, "d"),
+        ("oidc", {"client_id": 5, "azp": "b"}, ""),
+        ("okta", {"cid": "0oa1"}, "0oa1"),
+        ("adfs", {"appid": "app1"}, "app1"),
+    ],
+)
+def test_the_client_is_in_the_first_present_claim(profile: str, claims: dict[str, Any], client: str) -> None:
+    identity = _rig(profile).decide(_token(**claims)).identity
+
+    assert identity is not None
+    assert identity.client == client
+
+
+def test_a_sign_in_time_that_is_a_date_matters_under_max_age_only() -> None:
+    token = _token(auth_time="2026-11-25T17:36:54.191Z")
+
+    assert _rig().reason(token) is Reason.OK
+    refused = _rig().decide(token, "recent")
+    assert (refused.reason, refused.detail) == (Reason.TOKEN_TOO_OLD, "auth_time is not a number")
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://adfs.example.com/adfs/services/trust",
+        "http://dex.auth.svc.cluster.local:5556/dex",
+        "testing@secure.istio.io",
+        "accounts.google.com",
+        "urn:example:issuer",
+    ],
+)
+def test_an_issuer_is_compared_as_text(issuer: str) -> None:
+    rig = _rig(issuer=issuer)
+
+    assert rig.reason(_token(iss=issuer)) is Reason.OK
+    assert rig.reason(_token(iss=issuer + "/")) is Reason.ISSUER_UNKNOWN
+    assert rig.reason(_token(iss=issuer.upper())) is Reason.ISSUER_UNKNOWN
+
+
+def test_an_issuer_that_is_no_url_needs_a_place_for_its_keys() -> None:
+    said = _problems(issuer="testing@secure.istio.io", jwks_file=MISSING)
+
+    assert "no keys can be fetched from 'testing@secure.istio.io'" in said
+    assert "Write `jwks_uri`" in said
+
+
+def test_a_bound_token_is_refused_unless_the_operator_accepts_it_as_a_bearer_token() -> None:
+    token = _token(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+
+    assert _rig().reason(token) is Reason.TOKEN_BOUND
+    assert _rig().reason(_token(cnf=None)) is Reason.TOKEN_BOUND
+    assert _rig(ignore_confirmation=True).reason(token) is Reason.OK
+
+
+def test_a_token_without_audience_is_refused_if_one_is_required() -> None:
+    any_audience = _rig(audiences="any", require_audience=True)
+
+    assert _rig(audiences="any").reason(_token(aud=MISSING)) is Reason.OK
+    assert any_audience.reason(_token(aud=MISSING)) is Reason.AUDIENCE_MISMATCH
+    assert any_audience.reason(_token(aud=[])) is Reason.AUDIENCE_MISMATCH
+    assert any_audience.reason(_token(aud="elsewhere")) is Reason.OK
+
+
+# Tenants
+
+
+def _entra(**fields: Any) -> Rig:
+    return _rig("entra", issuer=MISSING, **fields)
+
+
+@pytest.mark.parametrize("issuer", [ENTRA, f"https://sts.windows.net/{TENANT}/"])
+@pytest.mark.parametrize("tenants", [[TENANT], "any"])
+def test_entra_needs_only_tenants_and_audiences(issuer: str, tenants: Any) -> None:
+    token = _token(iss=issuer, tid=TENANT, scp="orders/read", azp="client", roles=["staff"])
+
+    assert _entra(tenants=tenants).reason(token, "read") is Reason.OK
+    assert _entra(tenants=tenants).reason(token, "staff") is Reason.OK
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tid": "other"}, Reason.ISSUER_UNKNOWN),
+        ({"tid": MISSING}, Reason.TOKEN_MALFORMED),
+        ({"tid": ["x"]}, Reason.TOKEN_MALFORMED),
+        ({"tid": "v2.0"}, Reason.ISSUER_UNKNOWN),
+        ({"iss": ENTRA.replace(TENANT, "other")}, Reason.ISSUER_UNKNOWN),
+        ({"iss": ENTRA.replace(TENANT, "../evil"), "tid": "../evil"}, Reason.ISSUER_UNKNOWN),
+        ({"iss": ENTRA.replace(TENANT, ""), "tid": ""}, Reason.TOKEN_MALFORMED),
+        ({"iss": ENTRA.replace(TENANT, "{tenantid}"), "tid": "{tenantid}"}, Reason.ISSUER_UNKNOWN),
+        ({"iss": ENTRA + "/"}, Reason.ISSUER_UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("tenants", [[TENANT], "any"])
+def test_a_token_whose_tenant_does_not_agree_is_refused(tenants: Any, changes: dict[str, Any], reason: Reason) -> None:
+    token = _token(**{"iss": ENTRA, "tid": TENANT, **changes})
+
+    assert _entra(tenants=tenants).reason(token) in {reason, Reason.ISSUER_UNKNOWN}
+
+
+def test_another_tenant_is_accepted_only_with_any() -> None:
+    token = _token(iss=ENTRA.replace(TENANT, "other-tenant"), tid="other-tenant")
+
+    assert _entra(tenants=[TENANT]).reason(token) is Reason.ISSUER_UNKNOWN
+    assert _entra(tenants="any").reason(token) is Reason.OK
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"issuer": "https://login.microsoftonline.com/{tenantid}/v2.0"},
+            "contains {tenantid}, and tenants is missing",
+        ),
+        ({"tenants": ["a"]}, "tenants needs an issuer that contains {tenantid}"),
+        ({"issuer": "https://idp/{tenantid}", "tenants": ["a/../b"]}, "'a/../b' is not a tenant id"),
+        ({"issuer": "https://idp/{tenantid}", "tenants": []}, "the list is empty"),
+        ({"scope_claims": []}, "the list is empty"),
+        ({"scope_claims": [5]}, "5 is not a claim name"),
+        ({"groups_claim": "/a/~2"}, "in a JSON Pointer"),
+        ({"issuer": ""}, "cannot be an `iss`"),
+        ({"issuer": "a\nb"}, "cannot be an `iss`"),
+        ({"require_audience": "yes"}, "true or false is needed"),
+        ({"replica_regions": ["eu-west-1"]}, "unknown field 'replica_regions'"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: dict[str, Any], said: str) -> None:
+    assert said in _problems(**fields)
+
+
+def test_workloads_have_neither_scopes_nor_groups_of_their_own() -> None:
+    issuer = {"profile": "github-actions", "audiences": ["a"], "scope_claims": ["scope"]}
+
+    with pytest.raises(ConfigurationError, match="unknown field 'scope_claims'"):
+        compile_configuration({"issuers": {"ci": issuer}})
+
+
+# Cognito's partitions and replicas
+
+
+@pytest.mark.parametrize(
+    ("pool", "host"),
+    [
+        ("eusc-de-east-1_AbC", "cognito-idp.eusc-de-east-1.amazonaws.eu"),
+        ("us-gov-west-1_AbC", "cognito-idp.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1_AbC", "cognito-idp.cn-north-1.amazonaws.com.cn"),
+        ("il-central-1_AbC", "cognito-idp.il-central-1.amazonaws.com"),
+    ],
+)
+def test_a_pool_has_the_domain_of_its_partition(pool: str, host: str) -> None:
+    assert cognito_issuers(pool)[0] == f"https://{host}/{pool}"
+
+
+@pytest.mark.parametrize("pool", ["us-iso-east-1_AbC", "xx-north-1_AbC", "eusc-fr-east-1_AbC"])
+def test_a_pool_of_an_unknown_partition_is_an_error(pool: str) -> None:
+    with pytest.raises(ValueError, match=r"the AWS partition of the Region .* is not known"):
+        cognito_issuers(pool)
+
+
+def test_a_replicated_pool_has_the_issuers_of_every_region() -> None:
+    names = cognito_issuers(POOL, ("eu-west-1",))
+
+    assert names[:2] == cognito_issuers(POOL)
+    assert names[2:] == (
+        f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}",
+        f"https://issuer-cognito-idp.eu-west-1.amazonaws.com/{POOL}",
+    )
+
+
+# Revocation of a client
+
+
+@pytest.mark.parametrize(
+    ("profile", "claims"),
+    [
+        ("okta", {"cid": "0oa1"}),
+        ("adfs", {"appid": "0oa1"}),
+        ("oidc", {"azp": "0oa1"}),
+        ("oidc", {"client_id": "0oa1"}),
+    ],
+)
+def test_a_revoked_client_is_refused_in_whichever_claim_it_is(profile: str, claims: dict[str, str]) -> None:
+    identity = _rig(profile).decide(_token(**claims)).identity
+    assert identity is not None
+    entries = {"revoked": [{"issuer": "idp", "client_id": "0oa1"}]}
+    listed = parse(json.dumps(entries).encode())
+
+    with pytest.raises(Denied) as refused:
+        listed.require_good(identity)
+
+    assert refused.value.reason is Reason.TOKEN_REVOKED
