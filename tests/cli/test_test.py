@@ -137,7 +137,7 @@ def test_tap_and_junit_are_well_formed(failing: Path, capsys: pytest.CaptureFixt
         ),
         (
             "envoy_config: envoy.yaml\ntests:\n- {name: a, policy: p, token: {issuer: x}, expect: ok}",
-            "t.yaml:3:3: there is no issuer 'x': there are cognito",
+            "t.yaml:3:3: no issuer is called 'x': there are cognito",
         ),
         (
             "envoy_config: envoy.yaml\ntests:\n- {name: a, policy: p, token: {file: x}, expect: ok}",
