@@ -129,11 +129,3 @@ def test_the_fuzzers_cost_oracle_finds_a_planted_quadratic(monkeypatch: pytest.M
 
     with pytest.raises(AssertionError, match="ms is the ceiling"):
         token_harness.one_input(text)
-
-
-def test_the_fuzzers_cost_oracle_finds_the_loss_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strict_json.loads, "__defaults__", (10**9,))
-    text = f"{HEADER}.{base64url(_filled(ELEMENTS[0], 12_000))}.AAAA".encode()
-
-    with pytest.raises(AssertionError, match="ms is the ceiling"):
-        token_harness.one_input(text)
