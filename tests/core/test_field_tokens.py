@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from authz.core.configuration import compile_configuration
-from authz.core.problems import ConfigurationError
+from authz.core.mapping_reader import MappingReader
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.profiles import cognito_issuers
+from authz.core.read_issuer import read_issuer
 from authz.core.reasons import Denied, Reason
 from authz.core.revocations import parse
 from tests.fakes.checks import NOW, POOL, FixedKeys, Rig, access_token, key_set
@@ -313,3 +315,40 @@ def test_a_revoked_client_is_refused_in_whichever_claim_it_is(profile: str, clai
         listed.require_good(identity)
 
     assert refused.value.reason is Reason.TOKEN_REVOKED
+
+
+@pytest.mark.parametrize(
+    ("profile", "fields", "jwks_uri"),
+    [
+        ("google", {}, "https://www.googleapis.com/oauth2/v3/certs"),
+        (
+            "entra",
+            {"tenants": "any"},
+            "https://login.microsoftonline.com/common/discovery/v2.0/keys",
+        ),
+    ],
+)
+def test_a_provider_with_one_place_for_its_keys_needs_no_discovery(
+    profile: str, fields: dict[str, Any], jwks_uri: str
+) -> None:
+    issuer = {"profile": profile, "audiences": ["orders"], **fields}
+    problems: list[Problem] = []
+
+    read = read_issuer(MappingReader(issuer, ("issuers", "idp"), problems), "idp")
+
+    assert read is not None
+    assert problems == []
+    assert (read.keys.jwks_uri, read.keys.discovery) == (jwks_uri, "")
+
+
+# Authentication context (RFC 9470)
+
+
+def test_a_token_with_an_accepted_acr_is_allowed() -> None:
+    issuer = {"profile": "oidc", "issuer": ISSUER, "audiences": ["orders"], "jwks_file": "/keys.json"}
+    policies = {"strong": {"acr": ["phr", "phrh"]}}
+    rig = Rig({"issuers": {"idp": issuer}, "policies": policies}, {"idp": FixedKeys(key_set(**{KID: KEY}))})
+
+    assert rig.reason(_token(acr="phr"), "strong") is Reason.OK
+    assert rig.reason(_token(acr="weak"), "strong") is Reason.ACR_INSUFFICIENT
+    assert rig.reason(_token(), "strong") is Reason.ACR_INSUFFICIENT

@@ -237,3 +237,9 @@ def test_a_candidate_judges_tokens_and_has_no_candidate_of_its_own() -> None:
     assert not can_be_candidate(BUILT_IN["deny"])
     assert not can_be_candidate(BUILT_IN["public"])
     assert not can_be_candidate(Policy("a", candidate=Policy("b")))
+
+
+def test_an_acr_value_with_a_space_is_named_with_its_fix() -> None:
+    fix = "Write one value per entry, without spaces."
+
+    assert _wrong({"acr": ["phr", "two words"]}) == [(("acr",), "'two words' is not one acr value", fix)]
