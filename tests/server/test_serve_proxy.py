@@ -99,7 +99,7 @@ def test_a_proxy_that_opens_no_tunnel_is_named_in_log_and_metrics(
         with _without_keys(folder, _configuration(folder, idp, proxy=proxy.url)) as served:
             assert served.check(fresh_token()) == "keys_unavailable"
             failed = served.events("jwks_failed")
-            until(lambda: served.metrics()[_FAILURES] >= 2, SECONDS)
+            until(lambda: served.metrics().get(_FAILURES, 0) >= 2, SECONDS)
 
     assert {event["result"] for event in failed} == {"proxy_failed"}
     assert all(f"the proxy 127.0.0.1:{proxy.port}: " in event["detail"] for event in failed)
