@@ -112,7 +112,15 @@ _TYPES = MappingProxyType(
         "origin_jti": _is_text,
     }
 )
+_COGNITO_TYPES = MappingProxyType({"auth_time": is_time, "scope": _is_text, "client_id": _is_text})
 _REQUIRED = ("iss", "exp")
+
+
+def require_cognito_types(claims: Mapping[str, Any]) -> None:
+    """Check the claims whose type is the same in every token of Cognito. Raises Denied(TOKEN_MALFORMED)."""
+    for name, is_right in _COGNITO_TYPES.items():
+        if name in claims and not is_right(claims[name]):
+            raise Denied(Reason.TOKEN_MALFORMED, f"{name} has the wrong type")
 
 
 def require_types(unverified: Mapping[str, Any]) -> None:

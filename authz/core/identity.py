@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authz.core.claims import Claims, is_scope
+from authz.core.claims import Claims, is_scope, require_cognito_types
 from authz.core.forward import Forward
 from authz.core.grants import granted
 from authz.core.issuers import Issuer, tenant_of
@@ -109,6 +109,8 @@ def _own(issuer: Issuer, client: str, scopes: frozenset[str]) -> Mapping[str, st
 
 def _require_claims(issuer: Issuer, claims: Claims) -> None:
     """Refuse a token without the claims that the profile requires, although the issuer signed it."""
+    if issuer.profile.has_fixed_types:
+        require_cognito_types(claims)
     for name in issuer.profile.required_claims:
         present, value = name.find(claims)
         if not present or not isinstance(value, str) or not value:

@@ -55,14 +55,9 @@ def _raw_claims(name: str, value: str) -> bytes:
 
 
 @pytest.mark.parametrize("value", NO_TIME, ids=[f"T14-{number}" for number in range(len(NO_TIME))])
-@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat", "auth_time"])
 def test_a_time_that_is_no_number_within_the_calendar_is_refused(name: str, value: object) -> None:
     assert refused(of_pool(claims={name: value})) is Reason.TOKEN_MALFORMED
-
-
-@pytest.mark.parametrize("value", NO_TIME, ids=[f"T14-{number}" for number in range(len(NO_TIME))])
-def test_a_sign_in_time_that_is_no_number_within_the_calendar_is_never_recent(value: object) -> None:
-    assert refused(of_pool(claims={"auth_time": value}), "recent") is Reason.TOKEN_TOO_OLD
 
 
 WRITTEN = [
@@ -263,7 +258,7 @@ def test_another_client_or_audience_is_refused_by_one_character(name: str) -> No
 
 def test_t18_a_client_or_audience_that_is_absent_empty_or_of_another_type_is_refused() -> None:
     for value in ([CLIENT], 1, True, None, {}, {CLIENT: 1}):
-        assert refused(of_pool(claims={"client_id": value})) is Reason.AUDIENCE_MISMATCH
+        assert refused(of_pool(claims={"client_id": value})) is Reason.TOKEN_MALFORMED
     audiences: list[Any] = [1, True, None, {}, {AUDIENCE: 1}, [1], [AUDIENCE, 1], [[AUDIENCE]], [None]]
     for value in audiences:
         assert refused(of_partner(claims={"aud": value})) is Reason.TOKEN_MALFORMED
@@ -306,12 +301,10 @@ def test_what_only_looks_like_a_scope_grants_nothing(scope: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope",
-    [["orders/read", 1], [["orders/read"]], ["orders/read openid"], [""], {"orders/read": 1}, 1, True, None],
-    ids=lambda scope: f"T19 {scope}",
+    "scope", [["orders/read"], {"orders/read": 1}, 1, True, None], ids=lambda scope: f"T19 {scope}"
 )
-def test_a_scope_claim_of_another_type_grants_nothing(scope: object) -> None:
-    assert refused(of_pool(claims={"scope": scope}), "reading") is Reason.SCOPE_INSUFFICIENT
+def test_scopes_of_another_type_are_refused(scope: object) -> None:
+    assert refused(of_pool(claims={"scope": scope}), "reading") is Reason.TOKEN_MALFORMED
 
 
 def test_t19_scopes_elsewhere_than_in_scope_grant_nothing() -> None:

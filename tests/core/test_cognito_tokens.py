@@ -112,7 +112,7 @@ def _id(**changes: Any) -> dict[str, Any]:
         ("access", {"cognito:groups": "admin"}, "admins", "claim_mismatch"),
         ("access", {"cognito:groups": ["administrators"]}, "admins", "claim_mismatch"),
         ("access", {"cognito:groups": {"admin": True}}, "admins", "claim_mismatch"),
-        ("access", {"scope": ["orders/read x"]}, "read", "scope_insufficient"),
+        ("access", {"scope": ["orders/read"]}, "read", "token_malformed"),
         ("access", {"scope": "orders/read\u00a0x"}, "read", "scope_insufficient"),
     ],
     ids=str,

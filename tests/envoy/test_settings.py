@@ -55,7 +55,8 @@ def test_every_error_in_issuers_and_policies_has_its_position() -> None:
 
     assert [str(finding) for finding in wrong.value.problems] == [
         (
-            "f:7:29: 'oicd' is not one of cognito, oidc, github-actions, gitlab-ci, circleci, kubernetes. "
+            "f:7:29: 'oicd' is not one of cognito, oidc, entra, okta, auth0, keycloak, google, adfs, spiffe, "
+            "github-actions, gitlab-ci, circleci, kubernetes. "
             "Did you mean `oidc`?"
         ),
         "f:9:32: the list is empty. Name at least one value, or leave the field out.",
