@@ -110,28 +110,29 @@ _TYPES = MappingProxyType(
         "iat": is_time,
         "jti": _is_text,
         "origin_jti": _is_text,
+        "auth_time": is_time,
+        "scope": _is_text,
+        "client_id": _is_text,
     }
 )
-_COGNITO_TYPES = MappingProxyType({"auth_time": is_time, "scope": _is_text, "client_id": _is_text})
 _REQUIRED = ("iss", "exp")
-
-
-def require_cognito_types(claims: Mapping[str, Any]) -> None:
-    """Check the claims whose type is the same in every token of Cognito. Raises Denied(TOKEN_MALFORMED)."""
-    for name, is_right in _COGNITO_TYPES.items():
-        if name in claims and not is_right(claims[name]):
-            raise Denied(Reason.TOKEN_MALFORMED, f"{name} has the wrong type")
+_READ_BY_EVERY_CHECK = (*_REQUIRED, "sub", "aud", "nbf", "iat", "jti", "origin_jti")
 
 
 def require_types(unverified: Mapping[str, Any]) -> None:
     """Check that `iss` and `exp` are present, and the types of the claims that every check reads.
 
     Raises Denied(TOKEN_MALFORMED). All other claims are checked when something reads them: AD FS sends `auth_time` as
-    a date, and that spoils no token for a policy without `max_age`.
+    a date, and that spoils no token for a policy without `max_age`. A profile can name more in `typed_claims`.
     """
     for name in _REQUIRED:
         if name not in unverified:
             raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} is missing")
-    for name, is_right in _TYPES.items():
-        if name in unverified and not is_right(unverified[name]):
+    require_types_of(_READ_BY_EVERY_CHECK, unverified)
+
+
+def require_types_of(names: tuple[str, ...], claims: Mapping[str, Any]) -> None:
+    """Check the types of these claims if they are present. Raises Denied(TOKEN_MALFORMED)."""
+    for name in names:
+        if name in claims and not _TYPES[name](claims[name]):
             raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authz.core.claims import Claims, is_scope, require_cognito_types
+from authz.core.claims import Claims, is_scope, require_types_of
 from authz.core.forward import Forward
 from authz.core.grants import granted
 from authz.core.issuers import Issuer, tenant_of
@@ -55,8 +55,9 @@ class Identity:
 def identify(token: UnverifiedToken, claims: Claims, issuer: Issuer, key_set: KeySet, forward: Forward) -> Identity:
     """Interpret verified claims according to the issuer's profile.
 
-    Raises Denied: TOKEN_MALFORMED if a claim that the profile requires is missing, or if a value to forward is not safe
-    in a header; ISSUER_UNKNOWN if `tid` is not the tenant of `iss`; TOKEN_BOUND if the token has `cnf`.
+    Raises Denied: TOKEN_MALFORMED if a claim that the profile requires is missing or has a wrong type, or if a value to
+    forward is not safe in a header; ISSUER_UNKNOWN if `tid` is not the tenant of `iss`; TOKEN_BOUND if the token has
+    `cnf`.
     """
     _require_claims(issuer, claims)
     if issuer.templates:
@@ -108,9 +109,8 @@ def _own(issuer: Issuer, client: str, scopes: frozenset[str]) -> Mapping[str, st
 
 
 def _require_claims(issuer: Issuer, claims: Claims) -> None:
-    """Refuse a token without the claims that the profile requires, although the issuer signed it."""
-    if issuer.profile.has_fixed_types:
-        require_cognito_types(claims)
+    """Refuse a token whose claims are not those of the profile, although the issuer signed it."""
+    require_types_of(issuer.profile.typed_claims, claims)
     for name in issuer.profile.required_claims:
         present, value = name.find(claims)
         if not present or not isinstance(value, str) or not value:

@@ -74,8 +74,8 @@ class Profile:
     """Claims that name the client. The first present claim counts."""
     audience_is_client_id: bool = False
     """Whether the configuration lists `client_ids` instead of `audiences`."""
-    has_fixed_types: bool = False
-    """Whether `auth_time`, `scope` and `client_id` always have the types that Cognito gives them."""
+    typed_claims: tuple[str, ...] = ()
+    """Claims that have the same type in every token of this kind. With another type, the whole token is refused."""
     is_workload: bool = False
     """Whether a job or pod holds the token. No authorization server granted its `scope` claim, if it has one, so the
     claim is ignored. Only the audience distinguishes it from tokens for other services."""
@@ -103,7 +103,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         for profile in (
             Profile(
                 "cognito",
-                has_fixed_types=True,
+                typed_claims=("auth_time", "scope", "client_id"),
                 jwks_path="/.well-known/jwks.json",
                 use_claim="token_use",
                 scope_claims=("scope",),
