@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from authz.core.claims import ClaimName, is_scope
+from authz.core.claims import ClaimName
 from authz.core.egress_proxy import read_proxy
 from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
 from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
 from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
 from authz.core.profiles import PROFILES, Profile, cognito_issuers
-from authz.core.read_policy import read_conditions, refuse_userinfo
+from authz.core.read_policy import read_conditions, read_scopes, refuse_userinfo
 from authz.core.url import discovery_url, refusal
 
 ANY = "any"
@@ -255,12 +255,9 @@ def _grant(reader: MappingReader, profile: Profile) -> Grant:
         fix = f"These tokens have no groups, and {strings} are strings. Put numbers in quotes."
         when.wrong((), f"no {profile.name} token can meet the condition", fix)
     when.finish()
-    scopes = reader.texts("scopes")
+    scopes = read_scopes(reader)
     if "scopes" not in reader:
         reader.wrong((), "scopes is missing", "Write the scopes that the grant adds.")
-    for scope in sorted(scopes):
-        if not is_scope(scope):
-            reader.wrong(("scopes",), f"{scope!r:.60} is not one scope", "Write one scope per entry, without spaces.")
     reader.finish()
     return Grant(conditions, scopes)
 

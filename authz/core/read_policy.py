@@ -20,6 +20,7 @@ MAX_AGE_LIMIT_SECONDS = 10 * 365 * 86_400.0
 INLINE = "inline"
 """The name of an inline policy without a `name`."""
 
+ONE_SCOPE = "Write one scope per entry, without spaces."
 NAME_SHAPE = "letters, digits, `.`, `_` and `-`, at most 64, starting with a letter or digit"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PARTS = ("all_of", "any_of", "none_of")
@@ -74,7 +75,7 @@ def read_policy(reader: MappingReader, name: str, known: References) -> Policy:
         scopes=_membership(reader, "scopes", _as_scope),
         conditions=conditions,
         max_age_seconds=reader.seconds("max_age", 0, 1, MAX_AGE_LIMIT_SECONDS) if "max_age" in reader else None,
-        acr=_acr(reader),
+        acr=read_scopes(reader, "acr", "acr value", "Write one value per entry, without spaces."),
         optional=reader.flag("optional"),
         userinfo=userinfo,
         candidate=_candidate(reader, known.policies, userinfo),
@@ -83,14 +84,14 @@ def read_policy(reader: MappingReader, name: str, known: References) -> Policy:
     return policy
 
 
-def _acr(reader: MappingReader) -> frozenset[str]:
-    """Read `acr`. The values become one space-separated list in a challenge, so each must be free of spaces."""
-    if "acr" not in reader:
-        return frozenset()
-    values = reader.texts("acr")
+def read_scopes(
+    reader: MappingReader, field: str = "scopes", word: str = "scope", fix: str = ONE_SCOPE
+) -> frozenset[str]:
+    """Read scopes, or other values that become one space-separated list (RFC 6749 section 3.3). Empty if missing."""
+    values = reader.texts(field)
     for value in sorted(values):
         if not is_scope(value):
-            reader.wrong(("acr",), f"{value!r:.60} is not one acr value", "Write one value per entry, without spaces.")
+            reader.wrong((field,), f"{value!r:.60} is not one {word}", fix)
     return values
 
 
@@ -217,7 +218,7 @@ def _set(reader: MappingReader, name: str, value: object, convert: Convert) -> f
     for item in reader.items(name, value):
         converted = convert(item)
         if converted is None:
-            fix = "Write one scope per entry, without spaces." if convert is _as_scope else "Write a plain value."
+            fix = ONE_SCOPE if convert is _as_scope else "Write a plain value."
             reader.wrong((name,), f"{describe(item)} cannot be compared here", fix)
         else:
             wanted.append(converted)

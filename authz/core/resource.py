@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from authz.core.claims import is_scope
 from authz.core.issuers import Issuer
 from authz.core.mapping_reader import MappingReader
+from authz.core.read_policy import read_scopes
 from authz.core.url import UrlRefused, parse
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -59,10 +59,7 @@ def read_resource(reader: MappingReader) -> Resource:
     identifier = _url(reader, "id")
     if "id" not in reader:
         reader.wrong((), "id is missing", 'Write `id: "https://..."`, the URL that clients use for this API.')
-    scopes = reader.texts("scopes") if "scopes" in reader else frozenset()
-    for scope in sorted(scopes):
-        if not is_scope(scope):
-            reader.wrong(("scopes",), f"{scope!r:.60} is not one scope", "Write one scope per entry, without spaces.")
+    scopes = read_scopes(reader)
     resource = Resource(identifier, tuple(sorted(scopes)), _url(reader, "documentation"))
     reader.finish()
     return resource
