@@ -14,7 +14,7 @@ from authz.envoy.settings import read_settings
 from authz.tools.envoy_run.envoy_process import run_envoy
 from authz.tools.envoy_run.http_request import HttpRequest
 from authz.tools.init import pages
-from authz.tools.init.answers import Answers
+from authz.tools.init.answers import Answers, Endpoints
 from authz.tools.init.render import render
 from authz.tools.lint.examine import examine
 from authz.tools.policy_tests.checks import Checks
@@ -121,3 +121,33 @@ def test_a_wrong_answer_is_named_with_its_option(change: dict[str, object], said
     problems = [str(problem) for problem in replace(good, **change).problems]  # type: ignore[arg-type]
 
     assert any(said in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "text", ["x\n  evil: true", "a: b", "a #b", "null", "1e3", "0x10", "- a", '"', "'", "{}", "*a", "", "x:"]
+)
+def test_no_answer_can_become_another_part_of_the_file(text: str) -> None:
+    url = f"https://idp.example.com/{text}"
+    answers = replace(
+        FILES["examples/oidc-login.yaml"],
+        name=text,
+        issuer=url,
+        client_ids=(text,),
+        audiences=(text,),
+        endpoints=Endpoints(url, url, url),
+    )
+
+    written = read(render(answers), "envoy.yaml").data
+
+    usual = read(render(FILES["examples/oidc-login.yaml"]), "envoy.yaml").data
+    assert _shape(written) == _shape(usual)
+    assert written["node"]["id"] == (text or "orders")
+
+
+def _shape(value: object) -> object:
+    """The mappings and lists of a document, without its texts."""
+    if isinstance(value, dict):
+        return {name: _shape(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_shape(child) for child in value]
+    return type(value)

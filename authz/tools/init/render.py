@@ -9,7 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from authz.core.problems import ConfigurationError
 from authz.core.profiles import PROFILES
+from authz.envoy.document import read
 from authz.tools.init import pages
 from authz.tools.init.answers import Answers
 
@@ -25,9 +27,9 @@ def render(answers: Answers) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - the output is YAML; each answer is checked against a shape of its own
+        autoescape=False,  # noqa: S701 - the output is YAML; answers of any shape pass one of the filters
     )
-    environment.filters |= {"flow": _flow, "quoted": json.dumps, "singular": _singular}
+    environment.filters |= {"flow": _flow, "quoted": json.dumps, "scalar": _scalar, "singular": _singular}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(_values(answers))
 
@@ -73,10 +75,21 @@ def _values(answers: Answers) -> dict[str, Any]:
     }
 
 
+def _scalar(text: str) -> str:
+    """A YAML scalar, quoted unless it reads back as the same text: a URL from a provider can hold a line break."""
+    try:
+        reads_back = read(f"at: {text}\n", "").data == {"at": text}
+    except ConfigurationError:
+        reads_back = False
+    return text if reads_back else json.dumps(text)
+
+
 def _flow(items: Iterable[str]) -> str:
     """A YAML flow list. Each item is quoted unless it is plain."""
     plain = (
-        item if item.replace("-", "").replace(".", "").isalnum() and not item[0].isdigit() else json.dumps(item)
+        _scalar(item)
+        if item.replace("-", "").replace(".", "").isalnum() and not item[0].isdigit()
+        else json.dumps(item)
         for item in items
     )
     return f"[{', '.join(plain)}]"
