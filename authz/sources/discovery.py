@@ -7,6 +7,7 @@ plant a document could substitute the keys or receive tokens.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from authz.core import strict_json
 from authz.core.url import Url, authorization_server_url, discovery_url
@@ -53,18 +54,23 @@ def userinfo_url(document: bytes, issuer: str) -> Url:
     return _endpoint(document, issuer, "userinfo_endpoint", "userinfo_uri")
 
 
-def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
-    """Return the URL in a member of the document. `field` is the configuration field for it."""
+def described(document: bytes, issuer: str) -> dict[str, Any]:
+    """Return the members of an issuer's document. Raises FetchFailed(MALFORMED | ISSUER_MISMATCH)."""
     try:
         value = strict_json.loads(document, MAX_ELEMENTS)
     except strict_json.NotStrictJson as error:
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document is {error}") from error
     if not isinstance(value, dict):
         raise FetchFailed(FetchResult.MALFORMED, "the discovery document is not an object")
-    named, uri = value.get("issuer"), value.get(member)
-    if named != issuer:
-        detail = f"the discovery document is for issuer {named!r:.{_SHOWN_CHARACTERS}}"
+    if value.get("issuer") != issuer:
+        detail = f"the discovery document is for issuer {value.get('issuer')!r:.{_SHOWN_CHARACTERS}}"
         raise FetchFailed(FetchResult.ISSUER_MISMATCH, detail)
+    return value
+
+
+def _endpoint(document: bytes, issuer: str, member: str, field: str) -> Url:
+    """Return the URL in a member of the document. `field` is the configuration field for it."""
+    uri = described(document, issuer).get(member)
     if not isinstance(uri, str):
         raise FetchFailed(FetchResult.MALFORMED, f"the discovery document has no {member}")
     endpoint = fetchable(uri)
