@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from authz.core.mapping_reader import MappingReader
-from authz.core.url import MAX_URL_CHARACTERS, is_host_and_port
+from authz.core.url import MAX_URL_CHARACTERS, bracketed, is_host_and_port
 
 DIRECT = "none"
 """The word for no proxy: an issuer can leave the one of the top level."""
@@ -36,7 +36,7 @@ class EgressProxy:
     @property
     def authority(self) -> str:
         """Host and port, for messages: never the credentials."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 def parse(text: str) -> EgressProxy:

@@ -43,13 +43,13 @@ class Url:
     @property
     def authority(self) -> str:
         """The value of the Host header (RFC 9110 section 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        is_default = self.port == _DEFAULT_PORTS[self.scheme]
+        return bracketed(self.host) if is_default else self.connect_target
 
     @property
     def connect_target(self) -> str:
         """Host and port, as CONNECT names them (RFC 9110 section 9.3.6): the port is never left out."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
     @property
     def is_loopback(self) -> bool:
@@ -61,6 +61,11 @@ class Url:
     def origin(self) -> tuple[str, str, int]:
         """Scheme, host and port: equal for URLs that one party answers (RFC 6454 section 4)."""
         return self.scheme, self.host, self.port
+
+
+def bracketed(host: str) -> str:
+    """Return the host as an authority has it: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def parse(text: str) -> Url:

@@ -213,9 +213,8 @@ class Http2Engine:
             accepted = self._listener.accept()
         except OSError:  # no file descriptor is left
             if not self._make_room():
-                self._epoll.unregister(
-                    self._listener.socket
-                )  # until the next time check: epoll would report it in every turn
+                # Until the next time check: epoll would report it in every turn.
+                self._epoll.unregister(self._listener.socket)
                 self._is_deaf = True
             return
         if accepted is None:
@@ -286,18 +285,16 @@ class Http2Engine:
     def _send(self, peer: Peer) -> None:
         if peer.socket.fileno() < 0:
             return
-        had_unsent = bool(peer.unsent)
         before = len(peer.unsent)
         try:
             peer.send()
         except OSError:
             self._close(peer)
             return
-        if had_unsent != bool(peer.unsent):
+        if len(peer.unsent) != before:
+            peer.since = time.monotonic()
+        if bool(peer.unsent) != bool(before):
             self._epoll.modify(peer.socket, peer.interest)
-            peer.since = time.monotonic()
-        elif len(peer.unsent) != before:
-            peer.since = time.monotonic()
 
     def _close(self, peer: Peer) -> None:
         if self._peers.pop(peer.socket.fileno(), None) is not None:
