@@ -36,6 +36,8 @@ class Opening:
     """The rule that reports it. Empty if AUTHZ901 already reports the missing part."""
     path: Path
     reason: str
+    is_unset: bool = False
+    """Whether the filter is `disabled`, and the route does not switch it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def opening_of(item: HttpFilter, attachment: Attachment, own: frozenset[str]) ->
     if attachment.off_at is not None:
         return Opening("AUTHZ304", attachment.off_at, "ext_authz is switched off")
     if item.is_disabled and attachment.set_at is None:
-        return Opening("AUTHZ306", item.entry.where("disabled"), "ext_authz is disabled and not switched on")
+        reason = "ext_authz is disabled and not switched on"
+        return Opening("AUTHZ306", item.entry.where("disabled"), reason, is_unset=True)
     if attachment.service is not None:
         cluster = attachment.service.get("grpc_service", "envoy_grpc").text("cluster_name")
         if cluster not in own:
@@ -155,20 +158,29 @@ class WaysIn:
             yield from self._to(name, steps, opening)
 
     def _manager(self, manager: ConnectionManager, steps: tuple[object, ...], is_checked: bool) -> Iterator[Way]:  # noqa: FBT001
-        for index, run in enumerate(manager.runs):
-            at = manager.fields if index == 0 else [each for each in manager.upgrade_chains if each.filters][index - 1]
-            passed = (*steps, at) if index else steps
-            filters = own_filters(run, self._own)
-            fields = manager.fields if index == 0 else at.fields  # type: ignore[union-attr]
-            none = Opening("AUTHZ306", fields.path, "no ext_authz filter of this sidecar runs here")
-            if not filters:
-                hidden = next((each for each in run if _may_hide(each)), None)
-                if hidden is not None:
-                    none = Opening("", hidden.fields.path, "the filter that runs here is not in the file")
-            for table in manager.tables:
-                for route in table.routes:
-                    if not route.answers_itself:
-                        yield from self._route(route, passed, filters, None if is_checked else none)
+        yield from self._run(manager, manager.filters, manager.fields, steps, is_checked)
+        for upgrade in manager.upgrade_chains:
+            if upgrade.filters:
+                yield from self._run(manager, upgrade.filters, upgrade.fields, (*steps, upgrade), is_checked)
+
+    def _run(
+        self,
+        manager: ConnectionManager,
+        run: tuple[HttpFilter, ...],
+        at: Fields,
+        steps: tuple[object, ...],
+        is_checked: bool,  # noqa: FBT001
+    ) -> Iterator[Way]:
+        """The ways of the requests that pass these filters of a connection manager. `at` is where the file has them."""
+        filters = own_filters(run, self._own)
+        none = Opening("AUTHZ306", at.path, "no ext_authz filter of this sidecar runs here")
+        hidden = next((each for each in run if _may_hide(each)), None)
+        if hidden is not None and not filters:
+            none = Opening("", hidden.fields.path, "the filter that runs here is not in the file")
+        for table in manager.tables:
+            for route in table.routes:
+                if not route.answers_itself:
+                    yield from self._route(route, steps, filters, None if is_checked else none)
 
     def _route(
         self, route: Route, steps: tuple[object, ...], filters: tuple[HttpFilter, ...], none: Opening | None
@@ -191,7 +203,7 @@ class WaysIn:
             opening = opening_of(item, target.attachment(item.name), self._own)
             if opening is None:
                 return None
-            if opening.code == "AUTHZ306" and opening.path == item.entry.where("disabled"):
+            if opening.is_unset:
                 opening = replace(opening, path=target.levels[-1].path)
         return opening
 

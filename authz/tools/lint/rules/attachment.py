@@ -123,7 +123,7 @@ def not_switched_on(envoy: EnvoyConfig) -> Iterator[Found]:
     """
     fix = "Give the route a policy, or `public` if everybody may use it."
     for opening, way in _openings("AUTHZ306", envoy.ways.unprotected):
-        if "not switched on" in opening.reason:
+        if opening.is_unset:
             yield Found(opening.path, f"{opening.reason}: {way}", fix)
 
 
