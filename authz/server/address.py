@@ -35,6 +35,19 @@ def parse_tcp(address: str) -> tuple[str, int] | None:
     return match["host"].strip("[]"), int(match["port"])
 
 
+def require_tcp(address: str) -> tuple[str, int]:
+    """Return host and port. Raises CannotListen for anything else."""
+    tcp = parse_tcp(address)
+    if tcp is None:
+        raise CannotListen(f"{address!r} is not an address. Write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+    return tcp
+
+
+def socket_path(address: str) -> Path | None:
+    """Return the path of a Unix socket, `unix:/path`. None for anything else."""
+    return Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+
+
 def is_address(address: str) -> bool:
     """Whether it is `unix:/path` or an IP address and port."""
     return address.startswith("unix:/") or parse_tcp(address) is not None
@@ -58,13 +71,11 @@ def require_free(address: str) -> None:
 
     Raises CannotListen with the process that listens, or with the problem.
     """
-    if address.startswith("unix:"):
-        _require_free_path(Path(address.removeprefix("unix:")))
-        return
-    tcp = parse_tcp(address)
-    if tcp is None:
-        raise CannotListen(f"{address!r} is not an address. Write unix:/run/authz/authz.sock or 127.0.0.1:9191")
-    _require_free_port(*tcp)
+    path = socket_path(address)
+    if path is not None:
+        _require_free_path(path)
+    else:
+        _require_free_port(*require_tcp(address))
 
 
 @contextlib.contextmanager

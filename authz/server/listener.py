@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from authz.server.address import parse_tcp
+from authz.server.address import require_tcp, socket_path
 from authz.server.engine import CannotListen
 
 BACKLOG = 1024
@@ -20,15 +20,13 @@ class ListeningSocket:
 
     def __init__(self, address: str, inherited: int = -1) -> None:
         """Bind, or use the file descriptor of a socket that another process has bound. Raises CannotListen."""
-        self._path = Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+        self._path = socket_path(address)
         self.inode = 0
         """Of the socket file that this process has bound, else 0. It cannot be reused while the socket is open."""
         if inherited >= 0:
             self.socket = socket.socket(fileno=inherited)
             return
-        tcp = parse_tcp(address)
-        if self._path is None and tcp is None:
-            raise CannotListen(f"{address!r} is not an address: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
+        tcp = require_tcp(address) if self._path is None else None
         family = socket.AF_UNIX if tcp is None else socket.AF_INET6 if ":" in tcp[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -67,10 +65,9 @@ class ListeningSocket:
     def close(self) -> None:
         """Close the socket and remove its file, unless another process has replaced the file."""
         self.socket.close()
-        if self._path is not None:
+        if self._path is not None and self.is_in_place():
             with contextlib.suppress(OSError):
-                if self._path.stat().st_ino == self.inode:
-                    self._path.unlink()
+                self._path.unlink()
 
     def is_in_place(self) -> bool:
         """Whether the socket file is still the one that this process has bound."""

@@ -7,9 +7,7 @@ so with `--engine grpc` each worker binds its own.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from authz.server.address import require_free, socket_mode
+from authz.server.address import require_free, socket_mode, socket_path
 from authz.server.listener import ListeningSocket
 from authz.server.socket_lock import SocketLock
 
@@ -27,8 +25,9 @@ class OwnedSockets:
     def lock(self) -> None:
         """Lock the path of every Unix socket for the life of this process. Raises CannotListen."""
         for address in self._addresses:
-            if address.startswith("unix:"):
-                self._locks.append(SocketLock(Path(address.removeprefix("unix:"))))
+            path = socket_path(address)
+            if path is not None:
+                self._locks.append(SocketLock(path))
 
     def socket(self, slot: int) -> ListeningSocket | None:
         """Return the socket for a worker to inherit, None if it binds its own. Raises CannotListen.

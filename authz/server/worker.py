@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from threading import Event
 
 from authz import exit_codes
@@ -26,7 +25,7 @@ from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.observe.worker_status import WorkerStatus
 from authz.server import engines, wire
-from authz.server.address import require_free, socket_mode
+from authz.server.address import require_free, socket_mode, socket_path
 from authz.server.check_service import CheckService
 from authz.server.engine import Call, CannotListen, Engine, Service, Status
 from authz.server.listener import ListeningSocket, socket_inode
@@ -246,7 +245,8 @@ class Worker:
         )
 
     def _inode_now(self) -> int:
-        return socket_inode(Path(self._address.removeprefix("unix:"))) if self._address.startswith("unix:") else 0
+        path = socket_path(self._address)
+        return socket_inode(path) if path is not None else 0
 
     def _look_for_socket(self) -> None:
         """If the socket file was removed or replaced, new connections go elsewhere: become unhealthy and end."""
