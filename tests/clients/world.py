@@ -29,6 +29,7 @@ from tests.fakes import workloads
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.keys import jwk, jwks, rsa_key, sign
 from tests.fakes.keyserver import KeyServer
+from tests.fakes.log_lines import logged
 
 FOLDER = Path(__file__).parent
 PROGRAMS = FOLDER / "programs"
@@ -95,10 +96,7 @@ class World:
 
     def log_line(self, request_id: str) -> dict[str, Any] | None:
         """What the sidecar logged about a request; None as long as there is nothing."""
-        for line in self.sidecar_log.read_text().splitlines():
-            if request_id in line:
-                return dict(json.loads(line))
-        return None
+        return next((line for line in logged(self.sidecar_log) if line.get("request_id") == request_id), None)
 
     def portal(self) -> Application:
         """The client of the second provider."""

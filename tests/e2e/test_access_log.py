@@ -11,6 +11,7 @@ import pytest
 from authz.tools.demo.client import Exchange, HttpClient
 from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
+from tests.fakes.log_lines import complete_lines
 
 
 def _ask(stack: Stack, token: str = "", path: str = "/orders") -> Exchange:
@@ -22,7 +23,7 @@ def _logged(stack: Stack, answer: Exchange) -> dict[str, Any]:
     """The line of this answer's request; Envoy writes it a moment later."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        for line in stack.place.access_log.read_text().splitlines():
+        for line in complete_lines(stack.place.access_log):
             if answer.headers["x-request-id"] in line:
                 return dict(json.loads(line))
         time.sleep(0.05)

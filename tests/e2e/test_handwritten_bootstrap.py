@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from authz.tools.demo.client import Exchange, HttpClient
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
+from tests.fakes.log_lines import logged
 
 
 def _ask(handwritten: Handwritten, path: str, token: str = "") -> Exchange:
@@ -104,8 +104,8 @@ def test_refusal_log_line_names_the_request_and_holds_no_token(handwritten: Hand
 def _log_line(handwritten: Handwritten, request_id: str) -> dict[str, object]:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        for line in handwritten.sidecar.log.read_text().splitlines():
-            if request_id in line:
-                return dict(json.loads(line))
+        for line in logged(handwritten.sidecar.log):
+            if line.get("request_id") == request_id:
+                return dict(line)
         time.sleep(0.05)
     raise AssertionError(f"no log line for request {request_id}")

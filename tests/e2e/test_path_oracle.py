@@ -25,6 +25,7 @@ from authz.tools.processes.children import Children
 from authz.tools.processes.machine import free_port
 from tests.e2e.conftest import Tokens
 from tests.e2e.raw import send
+from tests.fakes.log_lines import complete_lines
 from tests.fakes.path_readers import readings
 
 SPELLINGS = 500
@@ -147,7 +148,7 @@ def _applied(access_log: Path, wanted: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     while time.monotonic() < until and set(found) != wanted:
         time.sleep(0.2)
-        for line in access_log.read_text(encoding="utf-8").splitlines():
+        for line in complete_lines(access_log):
             if line.startswith("{"):
                 entry = json.loads(line)
                 if entry.get("request_id") in wanted:

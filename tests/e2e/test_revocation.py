@@ -17,6 +17,7 @@ from authz.tools.demo.provision import REGION
 from authz.tools.demo.stack import Stack
 from tests.e2e.conftest import Tokens
 from tests.e2e.handwritten import Handwritten
+from tests.fakes.log_lines import logged
 from tests.fakes.waiting import until
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def listed(handwritten: Handwritten) -> Iterator[Any]:
 
 def _read_as_empty(handwritten: Handwritten) -> int:
     """How often a worker has read a list that names nobody."""
-    lines = [json.loads(line) for line in handwritten.sidecar.log.read_text().splitlines()]
+    lines = logged(handwritten.sidecar.log)
     return sum(line["event"] == "revocations_loaded" and line["entries"] == 0 for line in lines)
 
 
@@ -184,7 +185,7 @@ def test_candidate_is_counted_and_logged_and_changes_nothing(handwritten: Handwr
         )
 
     until(counted, 10)
-    (line,) = [json.loads(line) for line in handwritten.sidecar.log.read_text().splitlines() if '"candidate"' in line]
+    (line,) = [line for line in logged(handwritten.sidecar.log) if "candidate" in line]
     assert (line["agreement"], line["candidate"], line["candidate_reason"]) == (
         "stricter",
         "orders-next",

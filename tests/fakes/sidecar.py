@@ -27,6 +27,7 @@ from authz.tools.processes.children import Child, Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.fakes.checks import CLIENT, COGNITO_KEY, COGNITO_KID, POOL, access_token, check_request
 from tests.fakes.keys import jwk, jwks
+from tests.fakes.log_lines import logged
 from tests.fakes.waiting import until
 
 SECONDS = 15.0
@@ -154,9 +155,7 @@ class Sidecar:
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """Log lines, each of which must be a JSON object."""
-        lines = self.child.log.read_text(encoding="utf-8").splitlines()
-        events = [json.loads(line) for line in lines]
-        return [event for event in events if not name or event["event"] == name]
+        return [event for event in logged(self.child.log) if not name or event["event"] == name]
 
     def write(self, configuration: object) -> None:
         """Replace the configuration, or its bytes, in one step, as editors and deployments do."""
