@@ -86,7 +86,7 @@ class MappingReader:
 
     def texts(self, name: str) -> frozenset[str]:
         """Return the strings of a string or a non-empty list of strings. Empty if the field is missing."""
-        if name not in self._fields:
+        if name not in self:
             return frozenset()
         return frozenset(item for item in self.items(name, self.raw(name)) if self._is_text(name, item))
 
