@@ -45,7 +45,8 @@ def test_envoy_takes_the_secrets_up_with_the_shipped_configuration(folder: Path)
     shipped = (ROOT / "deploy" / "envoy.yaml").read_text(encoding="utf-8")
     for path in folder.glob("*.yaml"):
         path.write_text(path.read_text().replace("/etc/envoy/secrets", str(folder)))
-    config = yaml.safe_load(pages.local(shipped).replace("/etc/envoy/secrets", str(folder)))
+    pages.write(folder)
+    config = yaml.safe_load(pages.local(shipped, folder).replace("/etc/envoy/secrets", str(folder)))
     admin = config["admin"]["address"]["socket_address"]["port_value"] = free_port()
     listener = config["static_resources"]["listeners"][0]["address"]["socket_address"]
     listener |= {"address": LOOPBACK, "port_value": free_port()}

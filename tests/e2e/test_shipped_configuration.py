@@ -21,7 +21,8 @@ def test_envoy_accepts_the_shipped_file(tmp_path: Path) -> None:
     for name in re.findall(r"/etc/envoy/secrets/(\S+)", shipped_envoy_yaml()):
         (tmp_path / name).touch()
     config = tmp_path / "envoy.yaml"
-    config.write_text(pages.local(shipped_envoy_yaml()).replace("/etc/envoy/secrets", str(tmp_path)))
+    pages.write(tmp_path)
+    config.write_text(pages.local(shipped_envoy_yaml(), tmp_path).replace("/etc/envoy/secrets", str(tmp_path)))
 
     result = subprocess.run(
         [envoy_command(), "--mode", "validate", "-c", config], check=False, capture_output=True, text=True

@@ -67,7 +67,7 @@ def derive(shipped: str, place: Place, pool: Pool) -> str:
         "/etc/envoy/secrets": str(place.directory),
         "/run/authz/authz.sock": str(place.directory / "authz.sock"),
     }
-    config = yaml.safe_load(pages.local(_replace(shipped, names)))
+    config = yaml.safe_load(pages.local(_replace(shipped, names), place.directory))
 
     cognito = config["node"]["metadata"]["authz"]["issuers"]["cognito"]
     cognito["client_ids"].append(pool.api_client_id)
@@ -88,7 +88,8 @@ def derive(shipped: str, place: Place, pool: Pool) -> str:
 
 
 def write_configuration(shipped: str, place: Place, pool: Pool) -> None:
-    """Write the derived configuration and the secrets that it names."""
+    """Write the derived configuration, and the pages and secrets that it names."""
+    pages.write(place.directory)
     place.configuration.write_text(derive(shipped, place, pool), encoding="utf-8")
     for name, value in (("client-secret", pool.web_client_secret), ("cookie-key", secrets.token_hex(32))):
         file = place.directory / f"{name}.yaml"
