@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -232,6 +233,31 @@ def test_a_field_that_nobody_read_is_unknown_and_the_nearest_known_one_is_offere
         Problem(("top", "scpoes"), "unknown field 'scpoes'", "Did you mean `scopes`?", on_key=True),
         Problem(("top", "zzz"), "unknown field 'zzz'", "Known: groups, issuer, realm, scopes.", on_key=True),
     ]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda section: section.raw("known"),
+        lambda section: section.text("known"),
+        lambda section: section.texts("known"),
+        lambda section: section.flag("known"),
+        lambda section: section.one_of("known", ("a", "b"), "a"),
+        lambda section: section.seconds("known", 1, 0, 2),
+        lambda section: list(section.each("known")),
+        lambda section: "known" in section,
+    ],
+    ids=["raw", "text", "texts", "flag", "one_of", "seconds", "each", "in"],
+)
+def test_a_missing_field_that_was_asked_for_is_offered_beside_an_unknown_one(
+    ask: Callable[[MappingReader], object],
+) -> None:
+    section, found = _section({"other": 1})
+    ask(section)
+
+    section.finish()
+
+    assert "known" in found[-1].fix
 
 
 def test_a_field_that_was_only_looked_for_is_still_unknown() -> None:
