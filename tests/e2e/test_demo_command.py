@@ -33,7 +33,7 @@ def _demo(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[byte
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(60)
 
 
 def _short(tmp_path: Path) -> Path:
@@ -44,7 +44,7 @@ def _short(tmp_path: Path) -> Path:
 
 def test_tour_passes_and_shows_every_step(tmp_path: Path) -> None:
     with _demo(tmp_path, "--once", "--port", "0") as (process, said):
-        assert process.wait(60) == 0, said.read_text()
+        assert process.wait(120) == 0, said.read_text()
 
     text = said.read_text()
     assert len(re.findall(r"(?m)^\d+\. ", text)) == 10
@@ -61,7 +61,7 @@ def test_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
 
         process.send_signal(number)
 
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert len(children) >= 3
     assert [pid for pid in children if _is_alive(pid)] == []
     assert list(_short(tmp_path).iterdir()) == []
@@ -76,7 +76,7 @@ def test_killed_demo_leaves_no_process(tmp_path: Path) -> None:
         process.wait(5)
 
     assert len(children) >= 3
-    _wait_until(lambda: not any(map(_is_alive, children)), seconds=30)
+    _wait_until(lambda: not any(map(_is_alive, children)))
 
 
 def test_taken_port_is_named_with_its_owner_and_another_is_used(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_printed_commands_work_as_they_are(tmp_path: Path) -> None:
     with _demo(tmp_path, "--port", str(free_port())) as (_, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
         script = "\n".join(line for line in said.read_text().splitlines() if line.startswith("  "))
-        result = subprocess.run(["bash", "-euc", script], check=True, capture_output=True, text=True, timeout=20)
+        result = subprocess.run(["bash", "-euc", script], check=True, capture_output=True, text=True, timeout=60)
 
     assert re.findall(r"HTTP/1.1 (\d+)", result.stdout) == ["401", "200", "403"]
 
@@ -110,7 +110,8 @@ def test_every_listening_port_of_the_demo_is_on_loopback(tmp_path: Path) -> None
     assert addresses <= {"0100007F"}
 
 
-def _wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def _wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    """The bound ends a demo that hangs. It is long because other tests, a browser among them, share the processors."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "not in time"
