@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], seconds: float = 3.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Return once the condition holds; fail if it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

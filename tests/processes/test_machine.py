@@ -26,6 +26,12 @@ def test_taken_port_is_replaced_by_a_free_one() -> None:
         assert free_port(port) not in (0, port)
 
 
+def test_chosen_port_is_none_that_the_system_gives_to_an_outgoing_connection() -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+
+    assert not {*range(first, last + 1)}.intersection(free_ports(200))
+
+
 def test_several_free_ports_are_each_another() -> None:
     ports = free_ports(200)
 

@@ -12,6 +12,7 @@ import pytest
 from authz.server import engines
 from authz.server.address import socket_mode
 from authz.server.engine import CannotListen, Engine, Service
+from authz.tools.processes.machine import free_port
 from tests.fakes.waiting import until
 from tests.server.serving import ECHO, ENGINES, SECONDS, method, running
 
@@ -41,11 +42,7 @@ def test_an_address_that_cannot_be_bound_is_named(choice: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("choice", engines.CHOICES)
 def test_an_engine_serves_on_tcp(choice: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    with running(ENGINES[choice], address=f"127.0.0.1:{port}") as served, served.channel() as channel:
+    with running(ENGINES[choice], address=f"127.0.0.1:{free_port()}") as served, served.channel() as channel:
         assert method(channel, ECHO)(b"abc", timeout=SECONDS) == b"cba"
 
 

