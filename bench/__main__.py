@@ -16,7 +16,7 @@ import grpc
 import jwt
 
 from authz import __version__
-from bench import growth, report, resources, results, stages, straight, through
+from bench import growth, hop, report, resources, results, stages, straight, through
 from bench.load import require_tools
 from bench.peers import external
 from bench.peers.build import PEERS, told
@@ -31,6 +31,7 @@ SCENARIOS: dict[str, Callable[[Place, Progress], Table]] = {
     "start": resources.start,
     "straight": straight.throughput,
     "envoy": through.throughput,
+    "hop": hop.costs,
     "growth": growth.costs,
     "memory": resources.memory,
     "steps": straight.steps,

@@ -88,12 +88,24 @@ def http_latency(url: str, token: str, seconds: int, rate: int | None, folder: P
     return _latency(["-H", f"authorization: Bearer {token}", url], seconds, rate, folder)
 
 
-def http_load(url: str, headers: Sequence[str], seconds: int, connections: int, *, script: Path | None = None) -> int:
-    """Requests through Envoy, as many as it answers. Returns how many were answered with 200, or with 403 if all."""
+def http_load(
+    url: str,
+    headers: Sequence[str],
+    seconds: int,
+    connections: int,
+    *,
+    script: Path | None = None,
+    is_refused: bool = False,
+) -> int:
+    """Requests through Envoy, as many as it answers. Returns how many were answered.
+
+    Raises LoadFailed unless all were forwarded, or all refused if `is_refused`.
+    """
     options = [f"-s{script}"] if script else [part for header in headers for part in ("-H", header)]
     output = _run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *options, url])
     total, others = re.search(r"(\d+) requests in", output), re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    if total is None or "Socket errors" in output or (others is not None and others[1] != total[1]):
+    refused = others[1] if others else "0"
+    if total is None or "Socket errors" in output or refused != (total[1] if is_refused else "0"):
         raise LoadFailed(output[-1500:])
     return int(total[1])
 

@@ -37,7 +37,7 @@ def ext_authz(cluster: str, *, retries: bool = False) -> list[dict[str, Any]]:
 @cache
 def _shipped() -> Any:
     document = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-    (listener,) = document["static_resources"]["listeners"]
+    listener = next(each for each in document["static_resources"]["listeners"] if each["name"] == "ingress")
     (manager,) = (each["typed_config"] for each in listener["filter_chains"][0]["filters"])
     (config,) = (each["typed_config"] for each in manager["http_filters"] if each["name"] == EXT_AUTHZ)
     return config

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench import straight, through
+from bench import hop, straight, through
 from bench.peers import external
 from bench.peers.external import External
 from bench.promises import PROMISES, Promise, Tables
 from bench.results import FOLDER, RATIOS, Table, read, read_about, spread
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("straight", "envoy", "growth", "memory", "start", "steps", "stages")
+NAMES = ("straight", "envoy", "hop", "growth", "memory", "start", "steps", "stages")
 PICTURE = "bench/results/speed.png"
 MARKED = re.compile(r"(<!-- (bench(?:-[a-z]+)*):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
-REFERENCES = {"straight": straight.KNOWN, "envoy": through.OWN}
+REFERENCES = {"straight": straight.KNOWN, "envoy": through.OWN, "hop": hop.SHIPPED}
 """The row of each comparison that the others are compared with."""
 
 
@@ -121,15 +121,16 @@ def ratio_title(name: str) -> str:
 def ratio_cells(table: Table, others: Iterable[External]) -> list[list[str]]:
     """Each row as ratios to the reference of its table, then the rows that were measured elsewhere."""
     reference = REFERENCES[table.name]
-    lines = [["", *RATIOS.values()]]
+    measured = [name for name in RATIOS if table.samples(reference, name)]
+    lines = [["", *(RATIOS[name] for name in measured)]]
     for row in table.rows:
         if row.subject != reference:
-            ratios = [table.ratios(name, row.subject, reference) for name in RATIOS]
+            ratios = [table.ratios(name, row.subject, reference) for name in measured]
             lines.append([row.subject, *map(_ratio_cell, ratios)])
     for other in others:
         if other.table == table.name:
             against = "" if other.against == reference else f", against {other.against}"
-            ratios = [other.ratios.get(name, []) for name in RATIOS]
+            ratios = [other.ratios.get(name, []) for name in measured]
             lines.append([f"{other.subject} (elsewhere: {other.measured}{against})", *map(_ratio_cell, ratios)])
     return lines
 
@@ -167,7 +168,7 @@ def parts(tables: Tables, words: Words) -> dict[str, str]:
     found = {"bench": f"![{words.picture}]({PICTURE})\n\n{short}\n\n{described}{words.more}\n"}
     found["bench-promises"] = f"{markdown_table(promise_cells(tables, PROMISES))}\n\n{described}\n"
     others = external.read(external.FILE)
-    for name in REFERENCES:
+    for name in REFERENCES.keys() & tables.keys():
         ratios = markdown_table(ratio_cells(tables[name], others))
         found[f"bench-{name}-ratios"] = f"{ratio_title(name)}\n\n{ratios}\n"
     found["bench-peers"] = f"The peers of this run: {about.get('peers', 'none')}.\n"

@@ -52,6 +52,7 @@ class Subject:
     url: str
     script: Path | None = None
     """Arguments of wrk, if each request has a different token."""
+    is_refused: bool = False
 
 
 def throughput(place: Place, progress: Progress) -> Table:
@@ -77,7 +78,8 @@ def _latency(place: Place, subject: Subject) -> Callable[[int | None], Latency]:
 
 def _sender(place: Place, subject: Subject) -> Callable[[], int]:
     header = f"authorization: Bearer {place.token}"
-    return lambda: http_load(subject.url, [header], place.plan.seconds, CONNECTIONS, script=subject.script)
+    seconds, script, is_refused = place.plan.seconds, subject.script, subject.is_refused
+    return lambda: http_load(subject.url, [header], seconds, CONNECTIONS, script=script, is_refused=is_refused)
 
 
 @contextlib.contextmanager
@@ -114,7 +116,7 @@ def subjects(place: Place) -> Iterator[list[Subject]]:
             Subject(RETRYING, (proxy, one.program), urls["retrying"]),
             Subject(ECHO, (proxy, echo), urls["echo"]),
             Subject(BARE_ECHO, (proxy, bare), urls["bare"]),
-            Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/")),
+            Subject(REFUSED, (proxy, one.program), urls["one"].replace("/orders/", "/write/"), is_refused=True),
             Subject(NEW, (proxy, one.program), urls["one"], script),
             Subject(OWN_NEW, (proxy,), urls["own"], script),
             *(Subject(name, (proxy, server), urls[socket.stem]) for name, (server, socket) in peers.items()),

@@ -11,6 +11,7 @@ from authz.core.egress_proxy import read_proxy
 from authz.core.forward import Forward, read_forward
 from authz.core.issuers import Issuer, Issuers
 from authz.core.mapping_reader import MappingReader, listed
+from authz.core.metadata_fields import METADATA_FIELDS, read_metadata_fields
 from authz.core.policy import BUILT_IN, Policy
 from authz.core.problems import ConfigurationError, Problem
 from authz.core.read_issuer import read_issuer
@@ -30,6 +31,8 @@ class Configuration:
     """Path of the revocation list, empty if there is none."""
     resource: Resource | None = None
     """This API as a protected resource (RFC 9728). None if the configuration has no `resource`."""
+    metadata_fields: frozenset[str] = frozenset(METADATA_FIELDS)
+    """The fields that a check returns as dynamic metadata."""
 
     @property
     def references(self) -> References:
@@ -49,10 +52,11 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     forward = read_forward(reader.section("forward") if "forward" in reader else None)
     revocations_file = reader.text("revocations_file")
     resource = read_resource(reader.section("resource")) if "resource" in reader else None
+    metadata_fields = read_metadata_fields(reader)
     reader.finish()
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(issuers, policies, forward, revocations_file, resource)
+    return Configuration(issuers, policies, forward, revocations_file, resource, metadata_fields)
 
 
 def _issuers(reader: MappingReader) -> Issuers:

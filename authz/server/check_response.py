@@ -7,7 +7,7 @@ interpret it in two ways (docs/adr/0004).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from weakref import ReferenceType, ref
 
@@ -16,6 +16,7 @@ from google.protobuf.struct_pb2 import Struct
 from authz.core.decision import Decision
 from authz.core.forward import Forward
 from authz.core.identity import Identity
+from authz.core.metadata_fields import METADATA_FIELDS
 from authz.core.policy import Policy
 from authz.core.reasons import Outcome, Reason, Row
 from authz.core.resource import Resource
@@ -50,7 +51,7 @@ _EncodedIdentity = tuple[bytes, bytes, ReferenceType[Identity]]
 
 
 class Renderer:
-    """Encodes decisions for one configuration: its realm and its forwarded headers.
+    """Encodes decisions for one configuration: its realm, its forwarded headers and its metadata fields.
 
     In protobuf, the entries of a list or a map are concatenated. So a response is joined from cached parts, and only
     the request id is new:
@@ -64,7 +65,13 @@ class Renderer:
     A refusal replaces the first part. Its JSON body contains the request id as well.
     """
 
-    def __init__(self, realm: str, forward: Forward, resource: Resource | None = None) -> None:
+    def __init__(
+        self,
+        realm: str,
+        forward: Forward,
+        resource: Resource | None = None,
+        metadata_fields: frozenset[str] = frozenset(METADATA_FIELDS),
+    ) -> None:
         self._realm = _quoted(realm)
         self._metadata_url = "" if resource is None else resource.metadata_url
         self._guarded = forward.guarded
@@ -73,6 +80,9 @@ class Renderer:
         # for a stale entry. A WeakKeyDictionary does the same, but its lookup takes 0.3 us, 4 % of a check.
         self._encoded_identities: dict[int, _EncodedIdentity] = {}
         self._refusal = lru_cache(MAX_REFUSALS)(self._encode_refusal)
+        self._metadata_fields = metadata_fields
+        self._returns_request_id = "request_id" in metadata_fields
+        self._decision_fields = lru_cache(MAX_FIELDS)(self._encode_decision_fields)
 
     def render(self, decision: Decision) -> bytes:
         """Return the CheckResponse of a decision."""
@@ -80,27 +90,48 @@ class Renderer:
         request_id = b"" if request is None else request.request_id.encode("ascii")
         if identity is None:
             response = self._anonymous_response
-            identity_fields = b"" if row.outcome == "allow" else _field("issuer", decision.issuer)
+            identity_fields = b"" if row.outcome == "allow" else self._fields({"issuer": decision.issuer})
         else:
             encoded = self._encoded_identities.get(id(identity))
             response, identity_fields, _ = self._encode_identity(identity) if encoded is None else encoded
         policy_name = "" if policy is None else policy.name
-        metadata_prefix, decision_fields = _decision_fields(
+        metadata_prefix, decision_fields = self._decision_fields(
             row.outcome, row.label, policy_name, len(identity_fields), len(request_id)
         )
         if row.outcome != "allow":
             body = _grpc_body if request is not None and request.is_grpc else _json_body
             response = request_id.join(self._refusal(decision.reason, policy, decision.text, body, len(request_id)))
+        if not self._returns_request_id:
+            request_id = b""
         return b"".join((response, metadata_prefix, identity_fields, decision_fields, request_id))
 
     def _encode_identity(self, identity: Identity) -> _EncodedIdentity:
         """Return the `ok_response` and the metadata fields of an identity, and cache them."""
         values = {"issuer": identity.issuer.alias, "subject": identity.subject, "client": identity.client}
-        identity_fields = b"".join([_field(name, value) for name, value in values.items()])
+        identity_fields = self._fields(values)
         key, entries = id(identity), self._encoded_identities
         reference = ref(identity, lambda _reference: entries.pop(key, None))
         encoded = entries[key] = self._ok_response(identity.headers), identity_fields, reference
         return encoded
+
+    def _fields(self, values: Mapping[str, str]) -> bytes:
+        """Encode those of the values that the configuration asks for."""
+        return b"".join([_field(name, value) for name, value in values.items() if name in self._metadata_fields])
+
+    def _encode_decision_fields(
+        self, outcome: Outcome, reason: str, policy: str, identity_length: int, id_characters: int
+    ) -> tuple[bytes, bytes]:
+        """Encode the metadata prefix, and the metadata after the identity fields except for the request id."""
+        fields = self._fields(
+            {"decision": "allow" if outcome == "allow" else "deny", "reason": reason, "policy": policy}
+        )
+        if self._returns_request_id:
+            placeholder = "~" * id_characters
+            fields += _field("request_id", placeholder).removesuffix(placeholder.encode("ascii"))
+        else:
+            id_characters = 0
+        length = identity_length + len(fields) + id_characters
+        return (_length_prefix(_METADATA, length) if length else b""), fields
 
     def _ok_response(self, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Verified values overwrite the client's headers. All other guarded headers are removed."""
@@ -217,18 +248,6 @@ def _field(name: str, value: str) -> bytes:
     fields = Struct()
     fields.fields[name].string_value = value
     return fields.SerializeToString()
-
-
-@lru_cache(MAX_FIELDS)
-def _decision_fields(
-    outcome: Outcome, reason: str, policy: str, identity_length: int, id_characters: int
-) -> tuple[bytes, bytes]:
-    """Encode the metadata prefix, and the metadata after the identity fields except for the request id."""
-    fields = {"decision": "allow" if outcome == "allow" else "deny", "reason": reason, "policy": policy}
-    placeholder = "~" * id_characters
-    request_id = _field("request_id", placeholder).removesuffix(placeholder.encode("ascii"))
-    decision_fields = b"".join([_field(name, value) for name, value in fields.items()]) + request_id
-    return _length_prefix(_METADATA, identity_length + len(decision_fields) + id_characters), decision_fields
 
 
 def _length_prefix(number: int, length: int) -> bytes:

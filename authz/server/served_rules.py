@@ -42,5 +42,5 @@ class ServedRules(Rules):
             token_cache=TokenCache(Lock()),
             revocations=revocations or NoRevocations(),
             userinfo=UserinfoLookup(userinfo, configuration.forward),
-            renderer=Renderer(realm, configuration.forward, configuration.resource),
+            renderer=Renderer(realm, configuration.forward, configuration.resource, configuration.metadata_fields),
         )

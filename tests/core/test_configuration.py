@@ -8,6 +8,7 @@ import pytest
 
 from authz.core.configuration import compile_configuration
 from authz.core.forward import DEFAULT
+from authz.core.metadata_fields import METADATA_FIELDS
 from authz.core.policy import BUILT_IN
 from authz.core.problems import ConfigurationError, Problem
 from tests.fakes.checks import AUTHZ, COGNITO, PARTNER, authz_with
@@ -34,6 +35,27 @@ def test_issuers_are_all_that_must_be_written() -> None:
     configuration = compile_configuration({"issuers": AUTHZ["issuers"]})
 
     assert dict(configuration.policies) == dict(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("written", "fields"),
+    [
+        ({}, frozenset(METADATA_FIELDS)),
+        ({"metadata": "reason"}, {"reason"}),
+        ({"metadata": ["reason", "policy"]}, {"reason", "policy"}),
+        ({"metadata": "none"}, frozenset()),
+    ],
+)
+def test_metadata_fields_can_be_chosen(written: dict[str, Any], fields: frozenset[str]) -> None:
+    assert compile_configuration({**AUTHZ, **written}).metadata_fields == fields
+
+
+@pytest.mark.parametrize("written", [["reason", "none"], "reasons", [], [1], {"reason": True}, None, ""])
+def test_wrong_metadata_field_is_a_problem_that_lists_the_fields(written: Any) -> None:
+    (problem,) = _found({**AUTHZ, "metadata": written})
+
+    assert problem.path == ("metadata",)
+    assert problem.fix
 
 
 def test_headers_and_the_revocation_list_can_be_chosen() -> None:

@@ -62,6 +62,7 @@ FULL: dict[str, Any] = {
     },
     "resource": {"id": "https://a.example.com", "scopes": ["a", "b"], "documentation": "https://a.example.com/docs"},
     "forward": {"x-a": "sub", "x-b": "@issuer", "x-c": "/a/b"},
+    "metadata": ["decision", "reason"],
     "revocations_file": "/run/revocations.json",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -13,10 +13,11 @@ from authz.core.decision import Decision
 from authz.core.forward import read_forward
 from authz.core.identity import with_userinfo
 from authz.core.mapping_reader import MappingReader
+from authz.core.metadata_fields import METADATA_FIELDS
 from authz.core.reasons import Reason
 from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _cached, _length_prefix
 from authz.server.pb import ext_authz_pb2 as pb
-from tests.fakes.checks import Rig, access_token, partner_token
+from tests.fakes.checks import AUTHZ, Rig, access_token, partner_token
 
 UUIDS = ("4f3c2b1a-9d8e-4c7b-a6f5-0123456789ab", "00000000-0000-4000-8000-000000000001")
 GOOD, WITHOUT_SCOPE = access_token(), access_token(scope="openid")
@@ -159,6 +160,28 @@ def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: R
         said_now = rig.rules.renderer.render(decision)
 
         assert Renderer("orders-api", rig.configuration.forward).render(decision) == said_now
+
+
+@pytest.mark.parametrize("size", range(len(METADATA_FIELDS) + 1))
+def test_every_choice_of_metadata_fields_returns_exactly_these_and_changes_nothing_else(rig: Rig, size: int) -> None:
+    tokens = (GOOD, WITHOUT_SCOPE, "a.b.c", None)
+    for chosen, token in product(combinations(METADATA_FIELDS, size), tokens):
+        renderer = Renderer("orders-api", rig.configuration.forward, metadata_fields=frozenset(chosen))
+        decision = rig.decide(token, "reading", x_request_id=UUIDS[0])
+        whole = pb.CheckResponse.FromString(rig.rules.renderer.render(decision))
+        answer = pb.CheckResponse.FromString(renderer.render(decision))
+
+        assert metadata(answer) == {name: value for name, value in metadata(whole).items() if name in chosen}
+        assert answer.HasField("dynamic_metadata") == bool(metadata(answer))
+        for each in (whole, answer):
+            each.ClearField("dynamic_metadata")
+        assert answer == whole
+
+
+def test_served_rules_return_the_metadata_fields_of_the_configuration() -> None:
+    answer = Rig({**AUTHZ, "metadata": ["reason", "policy"]}).answer(GOOD, "reading")
+
+    assert metadata(answer) == {"reason": "ok", "policy": "reading"}
 
 
 def test_userinfo_changes_the_headers_that_the_same_renderer_wrote_before(rig: Rig) -> None:

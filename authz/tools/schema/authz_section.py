@@ -10,6 +10,7 @@ from typing import Any
 from authz.core.egress_proxy import DIRECT, FROM_ENVIRONMENT
 from authz.core.forward import DEFAULT, OWN_VALUES
 from authz.core.keyset import ALGORITHMS
+from authz.core.metadata_fields import METADATA_FIELDS, NO_FIELDS
 from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
 from authz.core.read_issuer import ANY, MAX_LEEWAY_SECONDS, MAX_REFRESH_SECONDS, MAX_STALE_LIMIT_SECONDS
@@ -215,6 +216,9 @@ def authz_section() -> Schema:
                 ("id",),
             ),
             "proxy": _PROXY,
+            "metadata": one_or_more(
+                one_of("A field, or `none` alone.", (*METADATA_FIELDS, NO_FIELDS)), "Fields of the dynamic metadata."
+            ),
             "revocations_file": text("A list of tokens that are refused although they are good."),
         },
         ("issuers",),
