@@ -121,17 +121,17 @@ def ratio_title(name: str) -> str:
 def ratio_cells(table: Table, others: Iterable[External]) -> list[list[str]]:
     """Each row as ratios to the reference of its table, then the rows that were measured elsewhere."""
     reference = REFERENCES[table.name]
-    measured = [name for name in RATIOS if table.samples(reference, name)]
+    here = [other for other in others if other.table == table.name]
+    measured = [name for name in RATIOS if table.samples(reference, name) or any(name in each.ratios for each in here)]
     lines = [["", *(RATIOS[name] for name in measured)]]
     for row in table.rows:
         if row.subject != reference:
             ratios = [table.ratios(name, row.subject, reference) for name in measured]
             lines.append([row.subject, *map(_ratio_cell, ratios)])
-    for other in others:
-        if other.table == table.name:
-            against = "" if other.against == reference else f", against {other.against}"
-            ratios = [other.ratios.get(name, []) for name in measured]
-            lines.append([f"{other.subject} (elsewhere: {other.measured}{against})", *map(_ratio_cell, ratios)])
+    for other in here:
+        against = "" if other.against == reference else f", against {other.against}"
+        ratios = [other.ratios.get(name, []) for name in measured]
+        lines.append([f"{other.subject} (elsewhere: {other.measured}{against})", *map(_ratio_cell, ratios)])
     return lines
 
 

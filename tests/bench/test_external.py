@@ -27,7 +27,7 @@ def test_row_of_the_file_is_printed_below_the_measured_ones(tmp_path: Path) -> N
 
     line = ratio_cells(Table("envoy", ""), read(file))[-1]
 
-    assert line == ["a server (elsewhere: 2026-11-25, 2 cores)", "0.30 x [0.25 to 0.35]", "", ""]
+    assert line == ["a server (elsewhere: 2026-11-25, 2 cores)", "0.30 x [0.25 to 0.35]"]
 
 
 def test_absent_file_has_no_rows(tmp_path: Path) -> None:
