@@ -69,6 +69,10 @@ class ClaimName:
     def __str__(self) -> str:
         return self.text
 
+    def is_same_claim(self, text: str) -> bool:
+        """Whether a claim name of the token, written as `name` or as `/name`, means this claim."""
+        return not self.is_from_userinfo and self.tokens == ClaimName.parse(text).tokens
+
     def find(self, claims: Mapping[str, Any]) -> tuple[bool, Any]:
         """Return whether the claim is present, and its value. Pass the userinfo claims if `is_from_userinfo`."""
         value: Any = claims

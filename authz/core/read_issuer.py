@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authz.core.claims import ClaimName
 from authz.core.egress_proxy import read_proxy
-from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
+from authz.core.exposure import Exposure, exposure_of_conditions, is_impossible, is_shared
 from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
 from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
@@ -56,7 +56,7 @@ def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | 
         grants=tuple(_grant(grant, profile) for grant in reader.each("grants")),
         userinfo=_userinfo_location(reader, keys) if not profile.is_workload else None,
     )
-    if is_multi_tenant(issuer):
+    if is_shared(issuer):
         _refuse_grants_to_strangers(reader, issuer)
     reader.finish()
     return issuer
@@ -250,7 +250,7 @@ def _grant(reader: MappingReader, profile: Profile) -> Grant:
     refuse_userinfo(when, conditions, "a grant depends on the token alone", "Name a claim of the token.")
     if conditions.groups is None and not conditions.claims and not when.names:
         when.wrong((), "the condition is empty", "Name groups or claims. Otherwise every token gets the scopes.")
-    if exposure_of_conditions(profile, conditions) is Exposure.NOBODY:
+    if profile.is_workload and is_impossible(profile, conditions):
         strings = listed(tuple(f"`{name.text}`" for name in profile.required_claims))
         fix = f"These tokens have no groups, and {strings} are strings. Put numbers in quotes."
         when.wrong((), f"no {profile.name} token can meet the condition", fix)
@@ -263,9 +263,16 @@ def _grant(reader: MappingReader, profile: Profile) -> Grant:
 
 
 def _refuse_grants_to_strangers(reader: MappingReader, issuer: Issuer) -> None:
-    """Report a grant that any customer of a shared issuer can meet."""
-    owners = listed(tuple(dict.fromkeys(f"`{each.claim}`" for each in issuer.profile.owner_claims if each.immutable)))
+    """Report a grant that any customer or tenant of a shared issuer can meet.
+
+    A condition on the tenant in the policies would not help: the upstream receives the scopes under every policy.
+    """
+    problem = "the workloads of any customer of the issuer meet the condition"
+    owners = dict.fromkeys(f"`{each.claim}`" for each in issuer.profile.owner_claims if each.immutable)
+    fix = f"Add a condition on the owner: {listed(tuple(owners))}."
+    if issuer.accepts_any_tenant:
+        problem = "the administrator of any tenant can meet the condition"
+        fix = "Add a condition on the tenant: `claims: { tid: TENANT_ID }`."
     for index, grant in enumerate(issuer.grants):
-        if exposure_of_conditions(issuer.profile, grant.when) is Exposure.ANYONE:
-            problem = "the workloads of any customer of the issuer meet the condition"
-            reader.wrong(("grants", index, "when"), problem, f"Add a condition on the owner: {owners}.")
+        if exposure_of_conditions(issuer, grant.when) is Exposure.ANYONE:
+            reader.wrong(("grants", index, "when"), problem, fix)
