@@ -62,6 +62,8 @@ class Profile:
     in_cluster: InCluster | None = None
     """The location of the keys for issuers with a default identifier."""
     algorithms: frozenset[str] = frozenset({"RS256"})
+    has_distinct_kids: bool = False
+    """Whether every token names its key by `kid`, and every key has a `kid` of its own. Anything else is refused."""
     use_claim: str = ""
     """The claim that distinguishes access tokens from ID tokens. Empty if there is none."""
     scope_claims: tuple[str, ...] = ()
@@ -103,6 +105,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         for profile in (
             Profile(
                 "cognito",
+                has_distinct_kids=True,
                 typed_claims=("auth_time", "scope", "client_id"),
                 jwks_path="/.well-known/jwks.json",
                 use_claim="token_use",

@@ -218,6 +218,7 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
         bearer_token_file=reader.text("bearer_token_file", inside.bearer_token_file if inside else ""),
         refresh_seconds=reader.seconds("refresh", 300, 1, MAX_REFRESH_SECONDS),
         max_stale_seconds=reader.seconds("max_stale", 86_400, 1, MAX_STALE_LIMIT_SECONDS),
+        distinct_kids=profile.has_distinct_kids,
     )
 
 

@@ -45,6 +45,7 @@ class JoseHeader:
 
     algorithm: str
     key_id: str
+    """Empty if absent. It is optional (RFC 7515 section 4.1.4)."""
     type: str
     """Lower case, because media types are case-insensitive. Empty if absent."""
 
@@ -87,11 +88,11 @@ def parse_header(text: str) -> JoseHeader:
     for name in _REFUSED_PARAMETERS:
         if name in parameters:
             raise Denied(Reason.TOKEN_MALFORMED, f"the header parameter {name} is not accepted")
-    algorithm, key_id, kind = parameters.get("alg"), parameters.get("kid"), parameters.get("typ", "")
+    algorithm, key_id, kind = parameters.get("alg"), parameters.get("kid", ""), parameters.get("typ", "")
     if not isinstance(algorithm, str) or not algorithm:
         raise Denied(Reason.TOKEN_MALFORMED, "alg is missing or not a string")
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
-        raise Denied(Reason.TOKEN_MALFORMED, "kid is missing, not a string or too long")
+    if not isinstance(key_id, str) or len(key_id) > MAX_KEY_ID_CHARACTERS or ("kid" in parameters and not key_id):
+        raise Denied(Reason.TOKEN_MALFORMED, "kid is empty, not a string or too long")
     if not isinstance(kind, str):
         raise Denied(Reason.TOKEN_MALFORMED, "typ is not a string")
     return JoseHeader(algorithm, key_id, kind.lower())

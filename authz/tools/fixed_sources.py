@@ -33,7 +33,8 @@ class PinnedKeys:
         self.problem = ""
         self.current: KeySet | None = None
         try:
-            self.current = parse_jwks(document[: MAX_JWKS_BYTES + 1], issuer.algorithms)
+            text, distinct = document[: MAX_JWKS_BYTES + 1], issuer.keys.distinct_kids
+            self.current = parse_jwks(text, issuer.algorithms, distinct_kids=distinct)
         except UnusableKeySet as error:
             self.problem = str(error)
 

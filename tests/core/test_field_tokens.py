@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from authz.core import keyset
 from authz.core.configuration import compile_configuration
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import ConfigurationError, Problem
@@ -14,8 +15,8 @@ from authz.core.profiles import cognito_issuers
 from authz.core.read_issuer import read_issuer
 from authz.core.reasons import Denied, Reason
 from authz.core.revocations import parse
-from tests.fakes.checks import NOW, POOL, FixedKeys, Rig, access_token, key_set
-from tests.fakes.keys import rsa_key, sign
+from tests.fakes.checks import COGNITO_KEY, NOW, POOL, FixedKeys, Rig, access_claims, access_token, key_set
+from tests.fakes.keys import jwk, jwks, rsa_key, sign
 
 ISSUER = "https://idp.example.com/oauth2/default"
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -352,3 +353,58 @@ def test_a_token_with_an_accepted_acr_is_allowed() -> None:
     assert rig.reason(_token(acr="phr"), "strong") is Reason.OK
     assert rig.reason(_token(acr="weak"), "strong") is Reason.ACR_INSUFFICIENT
     assert rig.reason(_token(), "strong") is Reason.ACR_INSUFFICIENT
+
+
+# Keys
+
+
+def _published(*keys: dict[str, Any], profile: str = "oidc", algorithms: tuple[str, ...] = ("RS256",)) -> Rig:
+    issuer = {"profile": profile, "issuer": ISSUER, "audiences": ["orders"], "algorithms": list(algorithms)}
+    source = FixedKeys(keyset.parse(jwks(*keys), algorithms, distinct_kids=False))
+    return Rig({"issuers": {"idp": {**issuer, "jwks_file": "/keys.json"}}}, {"idp": source})
+
+
+def _by(number: int, kid: str | None, alg: str = "RS256") -> str:
+    claims = {"iss": ISSUER, "aud": "orders", "sub": "someone", "exp": NOW + 600}
+    return sign(rsa_key(number), claims, kid=kid, alg=alg)
+
+
+@pytest.mark.parametrize("kid", [None, "k1"])
+def test_a_set_with_one_nameless_key_verifies_tokens_with_and_without_a_kid(kid: str | None) -> None:
+    rig = _published(jwk(rsa_key(0), None))
+
+    assert rig.reason(_by(0, kid)) is Reason.OK
+    assert rig.reason(_by(1, kid)) is Reason.SIGNATURE_INVALID
+
+
+def test_a_token_without_a_kid_against_several_fitting_keys_is_key_unknown() -> None:
+    decision = _published(jwk(rsa_key(0), "a"), jwk(rsa_key(1), "b")).decide(_by(0, None))
+
+    assert (decision.reason, decision.detail) == (
+        Reason.KEY_UNKNOWN,
+        "there is no kid, and 2 keys of the set fit RS256",
+    )
+
+
+def test_two_keys_of_one_kid_that_differ_are_both_tried() -> None:
+    rig = _published(jwk(rsa_key(0), "k"), jwk(rsa_key(1), "k"))
+
+    found = [rig.reason(_by(number, "k")) for number in range(3)]
+
+    assert found == [Reason.OK, Reason.OK, Reason.SIGNATURE_INVALID]
+
+
+@pytest.mark.parametrize("alg", ["RS256", "RS512"])
+def test_a_key_published_for_two_algorithms_under_one_kid_verifies_both(alg: str) -> None:
+    both = (jwk(rsa_key(0), "k", alg="RS256"), jwk(rsa_key(0), "k", alg="RS512"))
+
+    assert _published(*both, algorithms=("RS256", "RS512")).reason(_by(0, "k", alg)) is Reason.OK
+
+
+def test_a_cognito_token_without_a_kid_stays_malformed() -> None:
+    decision = Rig().decide(sign(COGNITO_KEY, access_claims(), kid=None))
+
+    assert (decision.reason, decision.detail) == (
+        Reason.TOKEN_MALFORMED,
+        "kid is missing, and every cognito token has one",
+    )

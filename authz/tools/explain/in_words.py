@@ -46,7 +46,12 @@ def structure_in_words(seen: RecordedCheck) -> str:
         return f"{seen.credential.count('.') + 1} segments, {len(seen.credential)} characters"
     header = seen.unverified.header
     typ = f", typ {quoted(header.type)}" if header.type else ""
-    return f"alg {quoted(header.algorithm)}, kid {quoted(header.key_id)}{typ}"
+    return f"alg {quoted(header.algorithm)}, {kid_in_words(header.key_id)}{typ}"
+
+
+def kid_in_words(key_id: str) -> str:
+    """The `kid` of a token."""
+    return f"kid {quoted(key_id)}" if key_id else "no kid"
 
 
 def issuer_rule(seen: RecordedCheck) -> str:

@@ -71,7 +71,8 @@ class TestKeys:
         """Raises UnusableKeySet if the document has no usable key."""
         name = next(each for each in _PREFERRED if each in issuer.algorithms)
         own = parse(json.dumps({"keys": [_public_jwk(name)]}).encode(), issuer.algorithms)
-        other = parse(document, issuer.algorithms) if document is not None else KeySet({})
+        distinct = issuer.keys.distinct_kids
+        other = parse(document, issuer.algorithms, distinct_kids=distinct) if document is not None else KeySet({})
         self.current: KeySet | None = KeySet({**other.keys, **own.keys}, other.dropped)
 
     def ask(self) -> Future[None] | None:
