@@ -86,7 +86,9 @@ def decide(
         identity = rules.recall(credential, now)
         remembered = seen.remembered = identity is not None
         if identity is None:
-            unverified = seen.unverified = token.parse(bearer.require_b64token(credential))
+            unverified = seen.unverified = token.parse(
+                bearer.require_b64token(credential, rules.configuration.max_token_bytes)
+            )
             issuer = seen.issuer = rules.configuration.issuers.find(unverified.unverified_issuer)
             issuer.require_kid(unverified.header.key_id)
             policy.require_issuer(issuer)

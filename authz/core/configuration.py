@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from authz.core.bearer import MAX_TOKEN_CHARACTERS, MAX_TOKEN_LIMIT
 from authz.core.egress_proxy import read_proxy
 from authz.core.forward import Forward, read_forward
 from authz.core.issuers import Issuer, Issuers
@@ -16,6 +17,9 @@ from authz.core.problems import ConfigurationError, Problem
 from authz.core.read_issuer import read_issuer
 from authz.core.read_policy import NAME_SHAPE, References, is_name, read_policy
 from authz.core.resource import Resource, read_resource
+
+MIN_TOKEN_LIMIT = 1024
+"""The lower bound of `max_token_bytes`. A smaller one would refuse real tokens, and looks like a number of KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Configuration:
     """Path of the revocation list, empty if there is none."""
     resource: Resource | None = None
     """This API as a protected resource (RFC 9728). None if the configuration has no `resource`."""
+    max_token_bytes: int = MAX_TOKEN_CHARACTERS
+    """The longest accepted token."""
 
     @property
     def references(self) -> References:
@@ -49,10 +55,11 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     forward = read_forward(reader.section("forward") if "forward" in reader else None)
     revocations_file = reader.text("revocations_file")
     resource = read_resource(reader.section("resource")) if "resource" in reader else None
+    longest = reader.whole_number("max_token_bytes", MAX_TOKEN_CHARACTERS, MIN_TOKEN_LIMIT, MAX_TOKEN_LIMIT)
     reader.finish()
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(issuers, policies, forward, revocations_file, resource)
+    return Configuration(issuers, policies, forward, revocations_file, resource, longest)
 
 
 def _issuers(reader: MappingReader) -> Issuers:

@@ -17,10 +17,11 @@ from typing import Any, cast
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK, PyJWTError
-from jwt.algorithms import Algorithm, get_default_algorithms
+from jwt import PyJWTError
 
 from authz.core import strict_json
+from authz.core.signature_algorithms import ALGORITHMS, IMPLEMENTATIONS, NAMES_ITS_ALGORITHM, Implementation
+from authz.core.signature_algorithms import public_key as build_key
 from authz.core.weak_keys import is_roca, is_small_order
 
 MAX_DOCUMENT_BYTES = 512 * 1024
@@ -51,24 +52,7 @@ MIN_RSA_EXPONENT = 65537
 MAX_RSA_EXPONENT = 2**64
 """Bounds the cost of a verification as well. Real keys use 65537."""
 
-ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
-    {
-        "RS256": ("RSA", None),
-        "RS384": ("RSA", None),
-        "RS512": ("RSA", None),
-        "PS256": ("RSA", None),
-        "PS384": ("RSA", None),
-        "PS512": ("RSA", None),
-        "ES256": ("EC", "P-256"),
-        "ES384": ("EC", "P-384"),
-        "ES512": ("EC", "P-521"),
-        "EdDSA": ("OKP", "Ed25519"),
-    }
-)
-"""The configurable algorithms, with key type and curve. Asymmetric only, because a JWKS is public."""
-
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_DEFAULTS = get_default_algorithms()
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +60,8 @@ class Key:
     """A public key that may verify signatures of its issuer."""
 
     key_id: str
-    algorithms: Mapping[str, Algorithm]
-    """PyJWT's implementation by `alg` value. Never empty."""
+    algorithms: Mapping[str, Implementation]
+    """By `alg` value. Never empty."""
     public_key: Any
     others: tuple[Key, ...] = ()
     """Further keys with this `kid`. Only the first key of a key set has them."""
@@ -208,7 +192,8 @@ def _leaked(jwks: list[Any]) -> list[object]:
     found: list[object] = []
     for jwk in jwks:
         if isinstance(jwk, dict) and not _PRIVATE_MEMBERS.isdisjoint(jwk):
-            public = {name: value for name, value in jwk.items() if name not in {*_PRIVATE_MEMBERS, "alg", "key_ops"}}
+            unread = {*_PRIVATE_MEMBERS, "key_ops", "" if jwk.get("kty") == NAMES_ITS_ALGORITHM else "alg"}
+            public = {name: value for name, value in jwk.items() if name not in unread}
             with suppress(_Unfit):
                 found += [_public_key(public, name) for name in sorted(_algorithms(public))[:1]]
     return found
@@ -228,7 +213,7 @@ def _key(jwk: object, allowed: frozenset[str]) -> Key:
     if not names:
         raise _Unfit("no configured algorithm fits it")
     _require_fit_for_verifying(jwk)
-    implementations = {name: _DEFAULTS[name] for name in sorted(names)}
+    implementations = {name: IMPLEMENTATIONS[name] for name in sorted(names)}
     public_key = _public_key(jwk, next(iter(implementations)))
     return Key(key_id, MappingProxyType(implementations), public_key)
 
@@ -239,7 +224,7 @@ def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
     fitting = frozenset(
         name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, _text(crv)}
     )
-    if alg is None and "alg" not in jwk:
+    if alg is None and "alg" not in jwk and kty != NAMES_ITS_ALGORITHM:
         return fitting
     return fitting & {_text(alg)}
 
@@ -261,8 +246,8 @@ def _require_fit_for_verifying(jwk: dict[str, Any]) -> None:
 
 def _public_key(jwk: dict[str, Any], algorithm: str) -> object:
     try:
-        public_key = PyJWK(jwk, algorithm=algorithm).key
-    except (PyJWTError, ValueError, TypeError, AttributeError, OverflowError, UnsupportedAlgorithm) as error:
+        public_key = build_key(jwk, algorithm)
+    except (PyJWTError, KeyError, ValueError, TypeError, AttributeError, OverflowError, UnsupportedAlgorithm) as error:
         raise _Unfit("it is not a valid public key") from error
     if isinstance(public_key, RSAPublicKey):
         _require_strong_rsa(public_key)

@@ -272,6 +272,14 @@ def cognito_issuers(user_pool_id: str, regions: tuple[str, ...] = ()) -> tuple[s
     )
 
 
+def cognito_fallbacks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the hosts that publish the key set of a replicated pool beside the first, in the order to try them.
+
+    The hosts of the issuer type UPDATED come first: they publish one key set in every Region.
+    """
+    return tuple(sorted(names[1:], key=lambda name: not name.startswith(f"https://{_HOSTS[1]}.")))
+
+
 def _suffix(region: str) -> str:
     for pattern, suffix in _PARTITIONS:
         if pattern.fullmatch(region):

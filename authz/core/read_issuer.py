@@ -6,10 +6,10 @@ from authz.core.claims import ClaimName
 from authz.core.egress_proxy import read_proxy
 from authz.core.exposure import Exposure, exposure_of_conditions, is_impossible, is_shared
 from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
-from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
-from authz.core.profiles import PROFILES, Profile, cognito_issuers
+from authz.core.profiles import PROFILES, Profile, cognito_fallbacks, cognito_issuers
 from authz.core.read_policy import read_conditions, read_scopes, refuse_userinfo
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.url import discovery_url, refusal
 
 ANY = "any"
@@ -150,6 +150,9 @@ def _groups_claim(reader: MappingReader, profile: Profile) -> ClaimName | None:
 def _user_pool(reader: MappingReader) -> tuple[str, ...]:
     regions = tuple(sorted(reader.texts("replica_regions"))) if "replica_regions" in reader else ()
     pool = reader.text("user_pool_id")
+    if regions and (not pool or "issuer" in reader):
+        fix = "Write `user_pool_id` instead of `issuer`."
+        reader.wrong(("replica_regions",), "the Regions need a user pool id, and no issuer beside it", fix)
     if not pool:
         if "user_pool_id" not in reader and "issuer" not in reader:
             reader.wrong((), "user_pool_id is missing", "Write `user_pool_id: REGION_ID`, as the console shows it.")
@@ -158,8 +161,18 @@ def _user_pool(reader: MappingReader) -> tuple[str, ...]:
         return cognito_issuers(pool, regions)
     except ValueError as error:
         fix = "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`."
-        reader.wrong(("user_pool_id",), str(error), fix)
+        at_fault = "replica_regions" if regions and _is_user_pool(pool) else "user_pool_id"
+        if at_fault == "replica_regions":
+            fix = "Write the names of AWS Regions, as in `replica_regions: [ap-northeast-3]`."
+        reader.wrong((at_fault,), str(error), fix)
         return ()
+
+
+def _is_user_pool(pool: str) -> bool:
+    try:
+        return bool(cognito_issuers(pool))
+    except ValueError:
+        return False
 
 
 def _listed_or_any(reader: MappingReader, name: str, *, required: bool) -> frozenset[str] | None:
@@ -213,6 +226,7 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
         jwks_uri=uri,
         jwks_file=file,
         discovery=discovery,
+        fallbacks=_replicas(reader, profile, names) if uri and "jwks_uri" not in reader else (),
         proxy=read_proxy(reader, "" if inside else proxy),  # an API server is not behind the egress proxy
         ca_file=reader.text("ca_file", inside.ca_file if inside else ""),
         bearer_token_file=reader.text("bearer_token_file", inside.bearer_token_file if inside else ""),
@@ -220,6 +234,13 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
         max_stale_seconds=reader.seconds("max_stale", 86_400, 1, MAX_STALE_LIMIT_SECONDS),
         distinct_kids=profile.has_distinct_kids,
     )
+
+
+def _replicas(reader: MappingReader, profile: Profile, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the further URLs of a replicated pool's key set."""
+    if "replica_regions" not in reader or "issuer" in reader:
+        return ()
+    return tuple(name + profile.jwks_path for name in cognito_fallbacks(names))
 
 
 def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, str]:

@@ -17,9 +17,14 @@ from authz.core import strict_json
 from authz.core.claims import require_types
 from authz.core.keyset import MAX_KEY_ID_CHARACTERS
 from authz.core.reasons import Denied, Reason
+from authz.core.strict_json import MAX_ELEMENTS
 
 MAX_HEADER_CHARACTERS = 4 * 1024
 """The longest encoded JOSE header. Real headers are under 200 characters. Long headers embed keys or certificates."""
+
+CHARACTERS_PER_ELEMENT = 32
+"""A payload longer than 16 KiB (`max_token_bytes`) has at most one element for so many characters: the ratio of both
+default limits. Groups as UUIDs have one for 52 characters."""
 
 HEADERS_REMEMBERED = 256
 """Parsed JOSE headers in the cache. Real headers repeat, one per key and issuer. At 4 KiB each, the cache stays under
@@ -70,7 +75,8 @@ def parse(text: str) -> UnverifiedToken:
     if len(header_text) > MAX_HEADER_CHARACTERS:
         raise Denied(Reason.TOKEN_MALFORMED, f"a header longer than {MAX_HEADER_CHARACTERS} characters")
     header = parse_header(header_text)
-    claims = _json_object(payload_text)
+    # A longer token can have more elements, so that the cost for each byte stays bounded.
+    claims = _json_object(payload_text, max(MAX_ELEMENTS, len(payload_text) // CHARACTERS_PER_ELEMENT))
     require_types(claims)
     return UnverifiedToken(
         header=header,
@@ -98,9 +104,9 @@ def parse_header(text: str) -> JoseHeader:
     return JoseHeader(algorithm, key_id, kind.lower())
 
 
-def _json_object(segment: str) -> dict[str, Any]:
+def _json_object(segment: str, max_elements: int = MAX_ELEMENTS) -> dict[str, Any]:
     try:
-        value = strict_json.loads(_decode(segment))
+        value = strict_json.loads(_decode(segment), max_elements)
     except strict_json.NotStrictJson as error:
         raise Denied(Reason.TOKEN_MALFORMED, f"a segment is {error}") from error
     if not isinstance(value, dict):

@@ -35,6 +35,7 @@ CORE_MAY_IMPORT = {
     "urllib.parse",
     "cryptography.exceptions",
     "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.asymmetric.mldsa",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "jwt",
     "jwt.algorithms",

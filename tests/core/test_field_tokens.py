@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authz.core import keyset
+from authz.core import keyset, token
 from authz.core.configuration import compile_configuration
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import ConfigurationError, Problem
@@ -16,7 +16,7 @@ from authz.core.read_issuer import read_issuer
 from authz.core.reasons import Denied, Reason
 from authz.core.revocations import parse
 from tests.fakes.checks import COGNITO_KEY, NOW, POOL, FixedKeys, Rig, access_claims, access_token, key_set
-from tests.fakes.keys import jwk, jwks, rsa_key, sign
+from tests.fakes.keys import base64url, jwk, jwks, rsa_key, sign
 
 ISSUER = "https://idp.example.com/oauth2/default"
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -29,6 +29,7 @@ POLICIES: dict[str, Any] = {
     "recent": {"max_age": "15m"},
 }
 MISSING = object()
+HEADER = b'{"alg":"RS256"}'
 
 
 def _rig(profile: str = "oidc", **fields: Any) -> Rig:
@@ -408,3 +409,91 @@ def test_a_cognito_token_without_a_kid_stays_malformed() -> None:
         Reason.TOKEN_MALFORMED,
         "kid is missing, and every cognito token has one",
     )
+
+
+# Long tokens
+
+
+@pytest.mark.parametrize(
+    ("groups", "limit", "reason"),
+    [
+        (300, 16_384, Reason.OK),
+        (360, 16_384, Reason.TOKEN_MALFORMED),
+        (360, 20_480, Reason.OK),
+        (1_100, 61_440, Reason.OK),
+        (1_200, 61_440, Reason.TOKEN_MALFORMED),
+    ],
+)
+def test_a_token_is_as_long_as_the_configuration_allows(groups: int, limit: int, reason: Reason) -> None:
+    """Each group is a UUID, as Entra and Keycloak send them. A payload has more than the default of 512 elements."""
+    issuer = {"profile": "oidc", "issuer": ISSUER, "audiences": ["orders"], "jwks_file": "/keys.json"}
+    sources = {"idp": FixedKeys(key_set(**{KID: KEY}))}
+    rig = Rig({"issuers": {"idp": issuer}, "max_token_bytes": limit}, sources)
+    token = _token(groups=[f"9188040d-6c67-4c5b-b112-{number:012d}" for number in range(groups)])
+
+    assert rig.reason(token) is reason
+
+
+@pytest.mark.parametrize("value", [0, 1023, 61_441, "20KiB", True, 16_384.0, None, [16_384]])
+def test_a_limit_out_of_bounds_is_an_error(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="max_token_bytes: a whole number from 1024 to 61440 is needed"):
+        Rig({"issuers": {}, "max_token_bytes": value})
+
+
+@pytest.mark.parametrize("element", ['{"":0},', '"a":0,', "0,", "{},", "[],"])
+def test_a_long_token_of_many_elements_is_refused(element: str) -> None:
+    payload = base64url(f'{{"iss":"{ISSUER}","exp":1,"a":[{element * 6000}0]}}'.encode())
+
+    with pytest.raises(Denied) as denied:
+        token.parse(f"{base64url(HEADER)}.{payload}.AA")
+    assert "too many elements" in denied.value.detail
+
+
+# Replicated pools
+
+
+def _pool(**fields: Any) -> Any:
+    issuer = {"profile": "cognito", "user_pool_id": POOL, "client_ids": "any", **fields}
+    written = {name: value for name, value in issuer.items() if value is not MISSING}
+    return compile_configuration({"issuers": {"people": written}}).issuers.by_alias["people"]
+
+
+def test_the_keys_of_a_replicated_pool_come_from_whichever_host_delivers_them() -> None:
+    keys = _pool(replica_regions=["eu-west-1"]).keys
+
+    assert keys.jwks_uri == f"{cognito_issuers(POOL)[0]}/.well-known/jwks.json"
+    assert keys.fallbacks == tuple(
+        f"https://{host}.amazonaws.com/{POOL}/.well-known/jwks.json"
+        for host in ("issuer-cognito-idp.ap-northeast-1", "issuer-cognito-idp.eu-west-1", "cognito-idp.eu-west-1")
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"replica_regions": ["eu-west-1"], "jwks_file": "/keys.json"},
+        {"replica_regions": ["eu-west-1"], "jwks_uri": "https://keys.example.com"},
+    ],
+)
+def test_a_pool_without_replicas_or_with_a_location_of_its_own_has_no_fallbacks(fields: dict[str, Any]) -> None:
+    assert _pool(**fields).keys.fallbacks == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"replica_regions": ["xx-north-1"]}, "people.replica_regions: the AWS partition of the Region 'xx-north-1'"),
+        (
+            {"replica_regions": ["eu-west-1"], "issuer": "https://idp.example.com"},
+            "people.replica_regions: the Regions need a user pool id, and no issuer beside it",
+        ),
+        (
+            {"replica_regions": ["eu-west-1"], "issuer": "https://idp.example.com", "user_pool_id": MISSING},
+            "people.replica_regions: the Regions need a user pool id, and no issuer beside it",
+        ),
+    ],
+)
+def test_regions_that_would_be_ignored_are_an_error(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        _pool(**fields)

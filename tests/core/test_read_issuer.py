@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from authz.core.issuers import Issuer, KeyLocation
-from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import Problem
 from authz.core.profiles import PROFILES
 from authz.core.read_issuer import read_issuer
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.url import MAX_URL_CHARACTERS, refusal
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
 

@@ -18,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from authz.core import keyset
-from authz.core.keyset import ALGORITHMS
 from authz.core.reasons import Reason
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.weak_keys import is_roca, is_small_order
 from tests.fakes.checks import NOW, FixedKeys, Rig
 from tests.fakes.keys import base64url, ec_key, ed25519_key, jwk, jwks, rsa_key, sign_raw

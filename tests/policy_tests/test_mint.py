@@ -9,8 +9,9 @@ import pytest
 from authz.core.check import decide
 from authz.core.configuration import compile_configuration
 from authz.core.key_lookup import KeyLookup
-from authz.core.keyset import ALGORITHMS, UnusableKeySet
+from authz.core.keyset import UnusableKeySet
 from authz.core.reasons import Reason
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.server import wire
 from authz.server.conversation import Question
 from authz.server.served_rules import ServedRules

@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1, EllipticCurve
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA65PrivateKey, MLDSA87PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from jwt.algorithms import Algorithm, get_default_algorithms
 
@@ -26,8 +27,20 @@ KEY_ID = "authz-test"
 LIFETIME_SECONDS = 3600
 SUBJECT = "test-subject"
 
-_PREFERRED = ("ES256", "EdDSA", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_PREFERRED = (
+    *("ES256", "EdDSA", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87", "ES384", "ES512"),
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+)
 """Every algorithm that can be configured, those whose keys are made quickly first."""
+
+_ED25519: Mapping[str, str] = {"Ed25519": "EdDSA"}
+"""RFC 9864's name, and PyJWT's."""
+
+_ML_DSA: Mapping[str, Any] = {
+    "ML-DSA-44": MLDSA44PrivateKey,
+    "ML-DSA-65": MLDSA65PrivateKey,
+    "ML-DSA-87": MLDSA87PrivateKey,
+}
 
 _CURVES: Mapping[str, EllipticCurve] = {"ES256": SECP256R1(), "ES384": SECP384R1(), "ES512": SECP521R1()}
 
@@ -57,8 +70,7 @@ def mint(issuer: Issuer, token: Token, now: float) -> str:
     header = _kept({"alg": name, "kid": KEY_ID, "typ": "JWT", **(token.header or {})})
     claims = _kept({**_usual_claims(issuer, token, now - token.age_seconds), **token.claims})
     signed = f"{_segment(header)}.{_segment(claims)}"
-    implementation = get_default_algorithms()[name]
-    signature = implementation.sign(signed.encode("ascii"), _private_key(name, is_forged=token.is_forged))
+    signature = _sign(name, signed.encode("ascii"), _private_key(name, is_forged=token.is_forged))
     return f"{signed}.{_base64url(signature)}"
 
 
@@ -121,14 +133,26 @@ def _private_key(algorithm: str, *, is_forged: bool) -> Any:
     del is_forged  # another value is another key
     if algorithm in _CURVES:
         return generate_ec_key(_CURVES[algorithm])
-    if algorithm == "EdDSA":
+    if algorithm in {"EdDSA", "Ed25519"}:
         return Ed25519PrivateKey.generate()
+    if algorithm in _ML_DSA:
+        return _ML_DSA[algorithm].generate()
     return generate_rsa_key(public_exponent=65537, key_size=2048)
 
 
+def _sign(algorithm: str, message: bytes, key: Any) -> bytes:
+    if algorithm in _ML_DSA:
+        return bytes(key.sign(message))
+    return get_default_algorithms()[_ED25519.get(algorithm, algorithm)].sign(message, key)
+
+
 def _public_jwk(algorithm: str) -> dict[str, Any]:
-    implementation: Algorithm = get_default_algorithms()[algorithm]
-    to_jwk: Callable[..., Any] = implementation.to_jwk
-    jwk = to_jwk(_private_key(algorithm, is_forged=False).public_key(), as_dict=True)
+    public_key = _private_key(algorithm, is_forged=False).public_key()
+    if algorithm in _ML_DSA:
+        jwk = {"kty": "AKP", "pub": _base64url(public_key.public_bytes_raw())}
+    else:
+        implementation: Algorithm = get_default_algorithms()[_ED25519.get(algorithm, algorithm)]
+        to_jwk: Callable[..., Any] = implementation.to_jwk
+        jwk = to_jwk(public_key, as_dict=True)
     kept = {name: value for name, value in jwk.items() if name != "key_ops"}
     return kept | {"kid": KEY_ID, "use": "sig", "alg": algorithm}
