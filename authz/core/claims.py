@@ -119,6 +119,7 @@ _TYPES = MappingProxyType(
         "client_id": _is_text,
     }
 )
+_KINDS = ((bool, "a boolean"), (str, "a string"), (int | float, "a number"), (list, "a list"), (Mapping, "an object"))
 _REQUIRED = ("iss", "exp")
 _READ_BY_EVERY_CHECK = (*_REQUIRED, "sub", "aud", "nbf", "iat", "jti", "origin_jti")
 
@@ -139,4 +140,9 @@ def require_types_of(names: tuple[str, ...], claims: Mapping[str, Any]) -> None:
     """Check the types of these claims if they are present. Raises Denied(TOKEN_MALFORMED)."""
     for name in names:
         if name in claims and not _TYPES[name](claims[name]):
-            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value")
+            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value: {kind_of(claims[name])}")
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a JSON value for a log line. The value itself can be long, or an attack on the log."""
+    return next((kind for types, kind in _KINDS if isinstance(value, types)), "null")

@@ -36,6 +36,12 @@ _REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc", "jwk", "x5c")
 with an embedded key is a forgery or a proof of possession, never an access token (RFC 8725 3.10). `jku` and `x5u` are
 ignored and never fetched, but not refused: Cloud Foundry's UAA puts `jku` into valid tokens."""
 
+_SHAPES = {
+    0: "opaque, not a JWT: ask the provider for JWT access tokens (often by naming an audience or a resource)",
+    4: "encrypted (JWE): ask the provider for signed access tokens",
+}
+"""What a text with so many periods is, if it is a token at all (RFC 6749 section 1.4, RFC 7516 section 3.1)."""
+
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADDING = {0: b"", 2: b"==", 3: b"="}
@@ -70,7 +76,7 @@ class UnverifiedToken:
 def parse(text: str) -> UnverifiedToken:
     """Parse a token. Its text must be a b64token (bearer.py). Raises Denied(TOKEN_MALFORMED)."""
     if text.count(".") != 2 or not text.isascii():  # noqa: PLR2004 - header, payload, signature
-        raise Denied(Reason.TOKEN_MALFORMED, "not three segments")
+        raise Denied(Reason.TOKEN_MALFORMED, _SHAPES.get(text.count("."), "not three segments"))
     header_text, payload_text, signature_text = text.split(".")
     if len(header_text) > MAX_HEADER_CHARACTERS:
         raise Denied(Reason.TOKEN_MALFORMED, f"a header longer than {MAX_HEADER_CHARACTERS} characters")

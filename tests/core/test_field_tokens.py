@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_any_other_scope_claim_gives_no_scope_and_spoils_no_other_route(value: A
     assert rig.reason(token) is Reason.OK
     refused = rig.decide(token, "read")
     assert refused.reason is Reason.SCOPE_INSUFFICIENT
-    assert "scope is neither a string nor a list" in refused.detail or "scope has an item" in refused.detail
+    assert re.search(r"; scope (is an? \w+|is null|has an? \w+ in it)", refused.detail)
 
 
 def test_the_first_present_scope_claim_counts_even_if_it_is_empty() -> None:

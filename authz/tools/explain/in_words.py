@@ -6,7 +6,7 @@ from authz.core import policy
 from authz.core.policy import Access
 from authz.core.revocations import KINDS
 from authz.tools.explain.recorded_check import RecordedCheck
-from authz.tools.explain.wording import demand, listed, moment, quoted, span
+from authz.tools.explain.wording import MAX_SHOWN, demand, listed, moment, quoted, span
 
 
 def policy_in_words(seen: RecordedCheck) -> str:
@@ -72,8 +72,10 @@ def key_rule(seen: RecordedCheck) -> str:
     """The key ids that the issuer publishes."""
     current = seen.rules.keys.current(seen.issuer.alias)
     if current is None:
-        return f"no usable key set of {seen.issuer.alias}"
-    return f"keys of {seen.issuer.alias}: {listed(current.keys)}"
+        problem = seen.key_problem(seen.issuer.alias)
+        return f"no usable key set of {seen.issuer.alias}" + (f": {problem}" if problem else "")
+    dropped = "; ".join(f"{quoted(each.key_id)}: {each.why}" for each in current.dropped[:MAX_SHOWN])
+    return f"keys of {seen.issuer.alias}: {listed(current.keys)}" + (f"; not used: {dropped}" if dropped else "")
 
 
 def identity_in_words(seen: RecordedCheck) -> str:
