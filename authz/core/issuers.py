@@ -108,8 +108,11 @@ class Issuer:
 
     @property
     def primary_identifier(self) -> str:
-        """The identifier to show to clients: the shortest, which for Cognito is the Region's own form."""
-        return min(self.identifiers, key=lambda name: (len(name), name))
+        """The identifier to show to clients: the shortest, which for Cognito is the Region's own form.
+
+        With `tenants: any`, it is a template.
+        """
+        return min(self.identifiers or self.templates, key=lambda name: (len(name), name))
 
     def require_kid(self, unverified_key_id: str) -> None:
         """Refuse a token without `kid` if all tokens of this kind have one. Raises Denied(TOKEN_MALFORMED)."""

@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from jwt.algorithms import Algorithm, get_default_algorithms
 
-from authz.core.issuers import Issuer
+from authz.core.issuers import TENANT, Issuer, tenant_of
 from authz.core.keyset import KeySet, parse
 
 KEY_ID = "authz-test"
 LIFETIME_SECONDS = 3600
 SUBJECT = "test-subject"
+TENANT_ID = "test-tenant"
 
 _PREFERRED = (
     *("ES256", "EdDSA", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87", "ES384", "ES512"),
@@ -62,6 +63,10 @@ class Token:
     """The userinfo response for the token. None if the endpoint does not respond."""
     is_refused: bool = False
     """Whether that endpoint refuses it."""
+    scopes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    client: str = ""
+    """In the claims that the issuer reads: `scope_claims`, `groups_claim` and `client_claims`."""
 
 
 def mint(issuer: Issuer, token: Token, now: float) -> str:
@@ -95,22 +100,46 @@ class TestKeys:
 def _usual_claims(issuer: Issuer, token: Token, issued_at: float) -> dict[str, Any]:
     """What every token of this kind carries, as the issuer's profile has it."""
     claims: dict[str, Any] = {
-        "iss": issuer.primary_identifier,
+        **_tenant(issuer, token.claims),
         "sub": SUBJECT,
         "iat": int(issued_at),
         "exp": int(issued_at + token.lifetime_seconds),
     }
     for required in issuer.profile.required_claims:
         _put(claims, required.tokens, SUBJECT)
+    claims |= _read_by(issuer, token)
     if not issuer.profile.audience_is_client_id:
         return claims | ({"aud": min(issuer.audiences)} if issuer.audiences else {})
-    client = min(issuer.client_ids) if issuer.client_ids else "test-client"
+    client = token.client or (min(issuer.client_ids) if issuer.client_ids else "test-client")
     said = token.claims.get(issuer.profile.use_claim) if issuer.profile.use_claim else ""
     meant_for = {"aud": client} if said == "id" else {"client_id": client}
     return claims | meant_for | {"token_use": "access", "auth_time": int(issued_at)}
 
 
-def _put(claims: dict[str, Any], names: tuple[str, ...], value: str) -> None:
+def _tenant(issuer: Issuer, written: Mapping[str, Any]) -> dict[str, str]:
+    """`iss`, and the `tid` that agrees with it if the issuer has tenants. Either can be written in the test."""
+    if not issuer.templates:
+        return {"iss": issuer.primary_identifier}
+    iss, tid = written.get("iss"), written.get("tid")
+    if not isinstance(tid, str) or not tid:
+        iss = iss if isinstance(iss, str) else min(issuer.identifiers, default="")
+        tid = next(filter(None, (tenant_of(template, iss) for template in issuer.templates)), TENANT_ID)
+    return {"iss": issuer.templates[0].replace(TENANT, tid), "tid": tid}
+
+
+def _read_by(issuer: Issuer, token: Token) -> dict[str, Any]:
+    """The token's scopes, groups and client, in the claims that the issuer reads."""
+    claims: dict[str, Any] = {}
+    if token.scopes and issuer.scope_claims:
+        claims[issuer.scope_claims[0]] = " ".join(token.scopes)
+    if token.groups and issuer.groups_claim is not None:
+        _put(claims, issuer.groups_claim.tokens, list(token.groups))
+    if token.client and issuer.client_claims:
+        claims[issuer.client_claims[0]] = token.client
+    return claims
+
+
+def _put(claims: dict[str, Any], names: tuple[str, ...], value: Any) -> None:
     for name in names[:-1]:
         claims = claims.setdefault(name, {})
     claims.setdefault(names[-1], value)
