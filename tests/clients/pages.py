@@ -44,7 +44,7 @@ class _Form(HTMLParser):
 def authorize(url: str, person: dict[str, str], **query: str) -> dict[str, str]:
     """Go through the authorization endpoint as a person whose form fields are given. Return the callback parameters."""
     browser = HttpClient()
-    answer = browser.ask("GET", f"{url}?{urlencode(query)}", _BROWSER)
+    answer = browser.ask("GET", f"{url}?{urlencode(query)}" if query else url, _BROWSER)
     for _ in range(MAX_STEPS):
         location = urljoin(answer.url, answer.location) if answer.location else ""
         if location.startswith(CALLBACK):
