@@ -19,6 +19,7 @@ from authz.tools.demo.stack import start_sidecar
 from authz.tools.init import pages
 from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, free_port
+from tests.clients.pages import Application
 from tests.clients.shipped_login import start_provider
 from tests.clients.world import FOLDER, PROGRAM_SECONDS, PROGRAMS, VENV
 
@@ -33,11 +34,17 @@ class McpService:
 
     place: Place
     provider: str
+    token_port: int
 
     @property
     def url(self) -> str:
         """The MCP server's URL as clients know it."""
         return f"{self.place.home}/mcp"
+
+    @property
+    def url_with_token(self) -> str:
+        """A second listener of Envoy, which adds a token and leads to the first, for programs that cannot sign in."""
+        return f"http://{LOOPBACK}:{self.token_port}/mcp"
 
     def call(self) -> dict[str, Any]:
         """What the client of the official SDK reports. Raises CalledProcessError if it fails."""
@@ -60,12 +67,45 @@ def running(policy: str) -> Iterator[McpService]:
         pages.write(place.directory)
         config = _derived(place, provider, policy)
         place.configuration.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        token_port = free_port()
+        config["static_resources"]["listeners"].append(_with_token(token_port, _token(provider, place)))
+        config["static_resources"]["clusters"].append(_cluster("front", place.port))
         routes = config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
         routes["route_config"]["virtual_hosts"][0]["routes"].insert(0, _metadata_route(place.configuration))
         place.configuration.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         start_sidecar(children, place.configuration)
         start_envoy(children, place)
-        yield McpService(place, provider)
+        yield McpService(place, provider, token_port)
+
+
+def _token(provider: str, place: Place) -> str:
+    """An access token of a program, for the MCP server."""
+    suite = Application("", f"{provider}/token", "suite", "secret-of-at-least-32-characters-1")
+    asked = {"grant_type": "client_credentials", "scope": "orders/read", "resource": f"{place.home}/mcp"}
+    return str(suite.tokens(**asked)["access_token"])
+
+
+def _with_token(port: int, token: str) -> dict[str, Any]:
+    header = {"header": {"key": "authorization", "value": f"Bearer {token}"}}
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "front", "timeout": "0s"}}
+    routes = {"name": "token", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]}
+    kind = "type.googleapis.com/envoy.extensions.filters"
+    manager = {
+        "@type": f"{kind}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "token",
+        "route_config": routes | {"request_headers_to_add": [header]},
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{kind}.http.router.v3.Router"}},
+        ],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"name": "token", "address": _address(port), "filter_chains": [chain]}
+
+
+def _cluster(name: str, port: int) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": _address(port)}}
+    endpoints = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
+    return {"name": name, "type": "STATIC", "load_assignment": endpoints}
 
 
 def _metadata_route(configuration: Path) -> dict[str, Any]:

@@ -65,8 +65,8 @@ async def main(url: str) -> dict[str, Any]:
             httpx2.AsyncClient(auth=provider, event_hooks={"response": [note]}, timeout=20) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
-            for tool in (await client.list_tools()).tools:
-                answers[tool.name] = (await client.call_tool(tool.name, {})).content[0].text
+            for name in sorted({tool.name for tool in (await client.list_tools()).tools} & {"whoami", "list_orders"}):
+                answers[name] = (await client.call_tool(name, {})).content[0].text
     except* MCPError as group:
         answers["error"] = str(group.exceptions[0])
     return {"tools": answers, "scope": memory.tokens.scope if memory.tokens else "", "asked": asked}

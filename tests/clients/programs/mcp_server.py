@@ -1,7 +1,11 @@
-"""An MCP server by the official SDK, with two tools. Argument: port. Envoy and authz decide who reaches it."""
+"""An MCP server by the official SDK. Argument: port. Envoy and authz decide who reaches it.
+
+The tools `test_...` are those that the conformance suite calls.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -19,6 +23,24 @@ def list_orders() -> list[str]:
     return ["4242", "4243"]
 
 
-server.add_tool(whoami)
-server.add_tool(list_orders)
+def test_simple_text() -> str:
+    """Return a text."""
+    return "This is a simple text response for testing."
+
+
+def test_error_handling() -> str:
+    """Fail."""
+    raise ValueError("This tool intentionally returns an error for testing")
+
+
+async def test_tool_with_progress(context: Context) -> str:
+    """Report the progress three times."""
+    for progress in (0, 50, 100):
+        await context.report_progress(progress, 100)
+        await asyncio.sleep(0.05)
+    return "done"
+
+
+for tool in (whoami, list_orders, test_simple_text, test_error_handling, test_tool_with_progress):
+    server.add_tool(tool)
 server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))

@@ -8,6 +8,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [
     { client_id: "orders-web", client_secret: "secret-of-at-least-32-characters-0", redirect_uris: [`${home}/oauth2/callback`],
       response_types: ["code"], grant_types: ["authorization_code", "refresh_token"] },
+    { client_id: "suite", client_secret: "secret-of-at-least-32-characters-1", redirect_uris: [],
+      response_types: [], grant_types: ["client_credentials"] },
   ],
   scopes: ["openid", "offline_access", "orders/read", "orders/write"],
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
@@ -15,6 +17,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   rotateRefreshToken: true,
   features: {
     registration: { enabled: true },
+    clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => resource,
