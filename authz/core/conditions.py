@@ -5,7 +5,7 @@ Comparison is exact: no patterns, no prefixes, no case folding. A value that can
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -63,13 +63,6 @@ class Conditions:
             if values is None or not membership.met_by(values):
                 return f"claim {name.text}"
         return ""
-
-    def each(self) -> Iterator[Conditions]:
-        """Yield every condition by itself."""
-        if self.groups is not None:
-            yield Conditions(groups=self.groups)
-        for claim in self.claims:
-            yield Conditions(claims=(claim,))
 
 
 NONE = Conditions()

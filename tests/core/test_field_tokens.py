@@ -77,6 +77,7 @@ def test_any_other_scope_claim_gives_no_scope_and_spoils_no_other_route(value: A
     assert rig.reason(token) is Reason.OK
     refused = rig.decide(token, "read")
     assert refused.reason is Reason.SCOPE_INSUFFICIENT
+    assert _rig().decide(_token(scope=["openid"]), "read").detail == "granted: 'openid'"
     assert re.search(r"; scope (is an? \w+|is null|has an? \w+ in it)", refused.detail)
 
 
@@ -498,3 +499,8 @@ def test_a_pool_without_replicas_or_with_a_location_of_its_own_has_no_fallbacks(
 def test_regions_that_would_be_ignored_are_an_error(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         _pool(**fields)
+
+
+def test_a_wrong_pool_with_regions_is_reported_at_the_pool() -> None:
+    with pytest.raises(ConfigurationError, match=r"people.user_pool_id: 'eu-1' is not a user pool id"):
+        _pool(user_pool_id="eu-1", replica_regions=["eu-west-1"])

@@ -81,9 +81,15 @@ def _acr(_identity: Identity, policy: Policy, _now: float) -> list[str]:
 def _conditions(identity: Identity, policy: Policy, _now: float) -> list[str]:
     return [
         f"Bring a token that meets {conditions(wanted)}: this one {_held(wanted, identity)}"
-        for wanted in policy.conditions.each()
+        for wanted in _each(policy.conditions)
         if wanted.unmet(identity.claims, identity.groups, identity.userinfo)
     ]
+
+
+def _each(every: Conditions) -> list[Conditions]:
+    """Every condition by itself."""
+    groups = [] if every.groups is None else [Conditions(groups=every.groups)]
+    return [*groups, *(Conditions(claims=(claim,)) for claim in every.claims)]
 
 
 def _held(wanted: Conditions, identity: Identity) -> str:
