@@ -7,7 +7,8 @@ import json
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from authz.core import keyset
-from authz.core.keyset import ALGORITHMS, UnusableKeySet
+from authz.core.keyset import UnusableKeySet
+from authz.core.signature_algorithms import ALGORITHMS
 from fuzz import rig
 
 MAX_BYTES = 8_000

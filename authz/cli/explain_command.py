@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,14 @@ def _explain(options: argparse.Namespace) -> int:
 
     subject = _subject(options)
     settings = settings_of(options.envoy_config)
+    if options.policy is not None:
+        _require_policy(options.policy, settings)
     met = _meet(subject, settings)
     if met.message is None:
         return _not_asked(met.said, is_forwarded=met.is_forwarded, output=options.output)
     with subject.rules(settings, patience) as rules:
-        explanation = explain(rules.rules, met.message, subject.now)
-        problem, left_out = rules.problem, rules.note
+        explanation = explain(rules.rules, met.message, subject.now, rules.key_problem)
+        problem, left_out = rules.key_problem(explanation.decision.issuer), rules.note
     if options.output == "json":
         sys.stdout.write(
             json.dumps(data(explanation) | {"route": met.said, "keys": problem, "note": left_out}, indent=2) + "\n"
@@ -88,6 +91,23 @@ def _explain(options: argparse.Namespace) -> int:
         ]
         sys.stdout.write("".join(f"{line}\n" for line in (*notes, *text(explanation, Style.of(sys.stdout)))))
     return exit_codes.OK if explanation.is_allowed else exit_codes.FINDINGS
+
+
+def _require_policy(text: str, settings: Settings) -> None:
+    """Report a name that no policy has, or an inline policy that is not valid. Raises ConfigurationError."""
+    from authz.core.policy_lookup import PolicyLookup  # noqa: PLC0415 - not for --help
+    from authz.core.read_policy import is_name  # noqa: PLC0415
+    from authz.core.reasons import Denied  # noqa: PLC0415
+    from authz.envoy.inline_policy import parse_inline_policy  # noqa: PLC0415
+
+    policies = settings.configuration.policies
+    try:
+        PolicyLookup(settings.configuration.references, parse_inline_policy).find(text)
+    except Denied as denied:
+        close = get_close_matches(text, policies, n=1)
+        fix = f". Did you mean `{close[0]}`?" if close else f". Configured policies: {', '.join(sorted(policies))}."
+        problem = denied.detail + (fix if is_name(text) else "")
+        raise ConfigurationError.because(f"--policy: {problem}") from denied
 
 
 def _meet(subject: ExplainedRequest, settings: Settings) -> Met:

@@ -10,7 +10,10 @@ import re
 from authz.core.reasons import Denied, Reason
 
 MAX_TOKEN_CHARACTERS = 16 * 1024
-"""The longest accepted token. Envoy's limit for all headers together is 60 KiB. Real tokens have 1 to 3 KiB."""
+"""The longest accepted token, unless `max_token_bytes` says otherwise. Real tokens have 1 to 3 KiB."""
+
+MAX_TOKEN_LIMIT = 60 * 1024
+"""The upper bound of `max_token_bytes`: Envoy's default limit for all headers of a request together."""
 
 _SCHEME = "bearer "
 _OTHER_BEARER = re.compile(r"(?:^|,)[ \t]*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
@@ -38,13 +41,13 @@ def find(values: tuple[str | bytes, ...]) -> str | None:
     return None
 
 
-def require_b64token(credential: str) -> str:
+def require_b64token(credential: str, max_characters: int = MAX_TOKEN_CHARACTERS) -> str:
     """Return the credential if it is one b64token (RFC 6750 section 2.1) of an accepted size.
 
     Raises Denied: TOKEN_MALFORMED if it is too long, REQUEST_MALFORMED if it is not one b64token.
     """
-    if len(credential) > MAX_TOKEN_CHARACTERS:
-        raise Denied(Reason.TOKEN_MALFORMED, f"longer than {MAX_TOKEN_CHARACTERS} characters")
+    if len(credential) > max_characters:
+        raise Denied(Reason.TOKEN_MALFORMED, f"longer than {max_characters} characters: see `max_token_bytes`")
     if is_b64token(credential) is None:
         raise Denied(Reason.REQUEST_MALFORMED, "the credential is not one b64token")
     return credential

@@ -86,11 +86,15 @@ def decide(
         identity = rules.recall(credential, now)
         remembered = seen.remembered = identity is not None
         if identity is None:
-            unverified = seen.unverified = token.parse(bearer.require_b64token(credential))
+            unverified = seen.unverified = token.parse(
+                bearer.require_b64token(credential, rules.configuration.max_token_bytes)
+            )
             issuer = seen.issuer = rules.configuration.issuers.find(unverified.unverified_issuer)
+            issuer.require_kid(unverified.header.key_id)
             policy.require_issuer(issuer)
             require_algorithm(unverified, issuer)
-            key, key_set = rules.keys.find(issuer, unverified.header.key_id, may_wait=may_wait)
+            header = unverified.header
+            key, key_set = rules.keys.find(issuer, header.key_id, header.algorithm, may_wait=may_wait)
             seen.key, seen.key_set = key, key_set
             claims = seen.claims = verify(unverified, key)
             identity = identify(unverified, claims, issuer, key_set, rules.configuration.forward)

@@ -69,6 +69,10 @@ class ClaimName:
     def __str__(self) -> str:
         return self.text
 
+    def is_same_claim(self, text: str) -> bool:
+        """Whether a claim name of the token, written as `name` or as `/name`, means this claim."""
+        return not self.is_from_userinfo and self.tokens == ClaimName.parse(text).tokens
+
     def find(self, claims: Mapping[str, Any]) -> tuple[bool, Any]:
         """Return whether the claim is present, and its value. Pass the userinfo claims if `is_from_userinfo`."""
         value: Any = claims
@@ -115,6 +119,7 @@ _TYPES = MappingProxyType(
         "client_id": _is_text,
     }
 )
+_KINDS = ((bool, "a boolean"), (str, "a string"), (int | float, "a number"), (list, "a list"), (Mapping, "an object"))
 _REQUIRED = ("iss", "exp")
 _READ_BY_EVERY_CHECK = (*_REQUIRED, "sub", "aud", "nbf", "iat", "jti", "origin_jti")
 
@@ -135,4 +140,9 @@ def require_types_of(names: tuple[str, ...], claims: Mapping[str, Any]) -> None:
     """Check the types of these claims if they are present. Raises Denied(TOKEN_MALFORMED)."""
     for name in names:
         if name in claims and not _TYPES[name](claims[name]):
-            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value")
+            raise Denied(Reason.TOKEN_MALFORMED, f"the claim {name} has a wrong type or value: {kind_of(claims[name])}")
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a JSON value for a log line. The value itself can be long, or an attack on the log."""
+    return next((kind for types, kind in _KINDS if isinstance(value, types)), "null")

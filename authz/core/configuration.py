@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from authz.core.bearer import MAX_TOKEN_CHARACTERS, MAX_TOKEN_LIMIT
 from authz.core.egress_proxy import read_proxy
 from authz.core.forward import Forward, read_forward
 from authz.core.issuers import Issuer, Issuers
@@ -17,6 +18,9 @@ from authz.core.problems import ConfigurationError, Problem
 from authz.core.read_issuer import read_issuer
 from authz.core.read_policy import NAME_SHAPE, References, is_name, read_policy
 from authz.core.resource import Resource, read_resource
+
+MIN_TOKEN_LIMIT = 1024
+"""The lower bound of `max_token_bytes`. A smaller one would refuse real tokens, and looks like a number of KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Configuration:
     """This API as a protected resource (RFC 9728). None if the configuration has no `resource`."""
     metadata_fields: frozenset[str] = frozenset(METADATA_FIELDS)
     """The fields that a check returns as dynamic metadata."""
+    max_token_bytes: int = MAX_TOKEN_CHARACTERS
+    """The longest accepted token."""
 
     @property
     def references(self) -> References:
@@ -53,10 +59,11 @@ def compile_configuration(authz: Mapping[str, Any]) -> Configuration:
     revocations_file = reader.text("revocations_file")
     resource = read_resource(reader.section("resource")) if "resource" in reader else None
     metadata_fields = read_metadata_fields(reader)
+    longest = reader.whole_number("max_token_bytes", MAX_TOKEN_CHARACTERS, MIN_TOKEN_LIMIT, MAX_TOKEN_LIMIT)
     reader.finish()
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(issuers, policies, forward, revocations_file, resource, metadata_fields)
+    return Configuration(issuers, policies, forward, revocations_file, resource, metadata_fields, longest)
 
 
 def _issuers(reader: MappingReader) -> Issuers:

@@ -1,7 +1,8 @@
 """Determine whose workloads can meet a condition: the named owners', or those of any customer of the issuer.
 
 Every customer of GitHub or GitLab gets tokens from the same issuer, with an audience of their choice. A condition on a
-branch or an environment alone can be met in any repository of the world. Only some claims identify the owner.
+branch or an environment alone can be met in any repository of the world. Only some claims identify the owner. The same
+holds for an issuer with `tenants: any`: the administrator of a tenant chooses its groups, roles and custom claims.
 """
 
 from __future__ import annotations
@@ -27,22 +28,32 @@ class Exposure(IntEnum):
     """No owner is identified: any repository, any project."""
 
 
+_TENANT_CLAIMS = (OwnerClaim("tid", immutable=True), OwnerClaim("iss", immutable=True))
+"""The verified claims that name the tenant of an issuer with `tenants: any`: `tid` agrees with `iss` in every token."""
+
+
+def is_shared(issuer: Issuer) -> bool:
+    """Whether strangers can get tokens from this issuer and choose what is in them."""
+    return is_multi_tenant(issuer) or issuer.accepts_any_tenant
+
+
 def is_multi_tenant(issuer: Issuer) -> bool:
-    """Whether strangers can get tokens from this issuer with an audience of their choice."""
+    """Whether strangers can get workload tokens from this issuer with an audience of their choice."""
     return issuer.profile.is_multi_tenant and not issuer.identifiers.isdisjoint(issuer.profile.issuers)
 
 
-def exposure_of_conditions(profile: Profile, conditions: Conditions) -> Exposure:
-    """Return the exposure of conditions for issuers with this profile."""
-    if not profile.is_workload:
+def exposure_of_conditions(issuer: Issuer, conditions: Conditions) -> Exposure:
+    """Return the exposure of conditions for the tokens of this issuer."""
+    if not issuer.profile.is_workload and not issuer.accepts_any_tenant:
         return Exposure.IMMUTABLE
-    if _is_impossible(profile, conditions):
+    if issuer.profile.is_workload and is_impossible(issuer.profile, conditions):
         return Exposure.NOBODY
+    owner_claims = _TENANT_CLAIMS if issuer.accepts_any_tenant else issuer.profile.owner_claims
     reaches = [
         Exposure.IMMUTABLE if owner_claim.immutable else Exposure.NAME
         for name, membership in conditions.claims
-        for owner_claim in profile.owner_claims
-        if owner_claim.claim == name.text and _names_owners(membership, owner_claim)
+        for owner_claim in owner_claims
+        if name.is_same_claim(owner_claim.claim) and _names_owners(membership, owner_claim)
     ]
     return min(reaches, default=Exposure.ANYONE)
 
@@ -53,7 +64,7 @@ def exposure_of_policy(policy: Policy, issuer: Issuer) -> Exposure:
         return Exposure.NOBODY if policy.access is Access.CLOSED else Exposure.ANYONE
     if policy.issuers is not None and issuer.alias not in policy.issuers:
         return Exposure.NOBODY
-    reach = exposure_of_conditions(issuer.profile, policy.conditions)
+    reach = exposure_of_conditions(issuer, policy.conditions)
     if issuer.profile.is_workload and policy.token_use in {"access", "id"}:
         return Exposure.NOBODY
     if issuer.profile.is_workload and policy.scopes is not None:
@@ -66,12 +77,12 @@ def _of_scopes(scopes: Membership, issuer: Issuer) -> Exposure:
     wanted = scopes.all_of | scopes.any_of
     if not wanted:
         return Exposure.ANYONE
-    giving = [exposure_of_conditions(issuer.profile, grant.when) for grant in issuer.grants if grant.scopes & wanted]
+    giving = [exposure_of_conditions(issuer, grant.when) for grant in issuer.grants if grant.scopes & wanted]
     return max(giving, default=Exposure.NOBODY)
 
 
-def _is_impossible(profile: Profile, conditions: Conditions) -> bool:
-    """Whether no token can meet it: it needs groups the profile lacks, or a number in a claim that is a string."""
+def is_impossible(profile: Profile, conditions: Conditions) -> bool:
+    """Whether no workload token can meet it: it needs groups, or a number in a claim that is a string."""
     groups = conditions.groups
     if groups is not None and not profile.groups_claim and (groups.all_of or groups.any_of):
         return True

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authz.core.claims import Claims, is_scope, require_types_of
+from authz.core.claims import Claims, is_scope, kind_of, require_types_of
 from authz.core.forward import Forward
 from authz.core.grants import granted
 from authz.core.issuers import Issuer, tenant_of
@@ -151,9 +151,11 @@ def scope_problem(issuer: Issuer, claims: Mapping[str, Any]) -> str:
     if not name or isinstance(value, str):
         return ""
     if not isinstance(value, list):
-        return f"{name} is neither a string nor a list"
-    wrong = next((item for item in value if not (isinstance(item, str) and is_scope(item))), None)
-    return "" if wrong is None and None not in value else f"{name} has an item that is not one scope"
+        return f"{name} is {kind_of(value)}, not a string or a list"
+    wrong = [item for item in value if not (isinstance(item, str) and is_scope(item))]
+    if not wrong:
+        return ""
+    return f"{name} has {kind_of(wrong[0])} in it" + (" that is not one scope" if isinstance(wrong[0], str) else "")
 
 
 def _use(issuer: Issuer, claims: Claims, typ: str) -> str:

@@ -34,6 +34,8 @@ class KeyLocation:
     """A file with the bearer token for the endpoint (Kubernetes). Read again for every fetch."""
     refresh_seconds: float = 300.0
     max_stale_seconds: float = 86_400.0
+    distinct_kids: bool = False
+    """Whether each key of the set needs a `kid` of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,16 @@ class Issuer:
 
     @property
     def primary_identifier(self) -> str:
-        """The identifier to show to clients: the shortest, which for Cognito is the Region's own form."""
-        return min(self.identifiers, key=lambda name: (len(name), name))
+        """The identifier to show to clients: the shortest, which for Cognito is the Region's own form.
+
+        With `tenants: any`, it is a template.
+        """
+        return min(self.identifiers or self.templates, key=lambda name: (len(name), name))
+
+    def require_kid(self, unverified_key_id: str) -> None:
+        """Refuse a token without `kid` if all tokens of this kind have one. Raises Denied(TOKEN_MALFORMED)."""
+        if not unverified_key_id and self.profile.has_distinct_kids:
+            raise Denied(Reason.TOKEN_MALFORMED, f"kid is missing, and every {self.profile.name} token has one")
 
 
 class Issuers:

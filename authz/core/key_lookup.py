@@ -42,7 +42,7 @@ class KeyLookup:
         """Return the issuer's key set in force."""
         return self._sources[alias].current
 
-    def find(self, issuer: Issuer, key_id: str, *, may_wait: bool) -> tuple[Key, KeySet]:
+    def find(self, issuer: Issuer, key_id: str, algorithm: str, *, may_wait: bool) -> tuple[Key, KeySet]:
         """Return the key and its key set.
 
         Raises FetchPending if a fetch may bring the key and the caller may wait, otherwise Denied(KEY_UNKNOWN) or
@@ -50,11 +50,17 @@ class KeyLookup:
         """
         source = self._sources[issuer.alias]
         key_set = source.current
-        if key_set is not None and key_id in key_set.keys:
-            return key_set.keys[key_id], key_set
+        key = key_set.find(key_id, algorithm) if key_set is not None else None
+        if key_set is not None and key is not None:
+            return key, key_set
         fetch = source.ask() if may_wait else None
         if fetch is not None:
             raise FetchPending(fetch)
         if key_set is None:
             raise Denied(Reason.KEYS_UNAVAILABLE, f"no usable key set of {issuer.alias}")
-        raise Denied(Reason.KEY_UNKNOWN, f"kid is {key_id!r:.80}")
+        raise Denied(Reason.KEY_UNKNOWN, f"kid is {key_id!r:.80}" if key_id else _without_kid(key_set, algorithm))
+
+
+def _without_kid(key_set: KeySet, algorithm: str) -> str:
+    fitting = len(key_set.fitting.get(algorithm, ()))
+    return f"there is no kid, and {fitting or 'no'} keys of the set fit {algorithm}"

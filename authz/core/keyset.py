@@ -8,17 +8,21 @@ not affect the other keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK, PyJWTError
-from jwt.algorithms import Algorithm, get_default_algorithms
+from jwt import PyJWTError
 
 from authz.core import strict_json
+from authz.core.signature_algorithms import ALGORITHMS, IMPLEMENTATIONS, NAMES_ITS_ALGORITHM, Implementation
+from authz.core.signature_algorithms import public_key as build_key
+from authz.core.weak_keys import is_roca, is_small_order
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 """The largest JWKS that is read. Real ones are under 20 kB."""
@@ -33,6 +37,9 @@ which no request was answered."""
 MAX_KEY_ID_CHARACTERS = 256
 """The longest `kid`. It is kept in memory and written to logs."""
 
+MAX_KEYS_TRIED = 4
+"""The most keys of one `kid` and algorithm. A token can cost one verification for each."""
+
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
 
@@ -45,26 +52,7 @@ MIN_RSA_EXPONENT = 65537
 MAX_RSA_EXPONENT = 2**64
 """Bounds the cost of a verification as well. Real keys use 65537."""
 
-ALGORITHMS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
-    {
-        "RS256": ("RSA", None),
-        "RS384": ("RSA", None),
-        "RS512": ("RSA", None),
-        "PS256": ("RSA", None),
-        "PS384": ("RSA", None),
-        "PS512": ("RSA", None),
-        "ES256": ("EC", "P-256"),
-        "ES384": ("EC", "P-384"),
-        "ES512": ("EC", "P-521"),
-        "EdDSA": ("OKP", "Ed25519"),
-    }
-)
-"""The configurable algorithms, with key type and curve. Asymmetric only, because a JWKS is public."""
-
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_DEFAULTS = get_default_algorithms()
-
-Verify = Callable[[bytes, Any, bytes], bool]
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +60,15 @@ class Key:
     """A public key that may verify signatures of its issuer."""
 
     key_id: str
-    algorithms: Mapping[str, Algorithm]
-    """PyJWT's implementation by `alg` value. Never empty."""
+    algorithms: Mapping[str, Implementation]
+    """By `alg` value. Never empty."""
     public_key: Any
+    others: tuple[Key, ...] = ()
+    """Further keys with this `kid`. Only the first key of a key set has them."""
+
+    def fitting(self, algorithm: str) -> tuple[Key, ...]:
+        """Return the keys with this `kid` that are for the algorithm, at most `MAX_KEYS_TRIED`."""
+        return tuple(key for key in (self, *self.others) if algorithm in key.algorithms)
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
         """Whether this key made the signature of these bytes. The algorithm must be in `algorithms`."""
@@ -95,16 +89,44 @@ class KeySet:
     """The usable keys of an issuer. Immutable."""
 
     keys: Mapping[str, Key]
+    """By `kid`. Keys without one are under the empty text."""
     dropped: tuple[DroppedKey, ...] = ()
+    fitting: Mapping[str, tuple[Key, ...]] = field(init=False, repr=False, compare=False)
+    """By `alg`, the different keys of the set that fit it, with and without `kid`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fitting", MappingProxyType(_by_algorithm(self.keys.values())))
+
+    def find(self, key_id: str, algorithm: str) -> Key | None:
+        """Return the key with this `kid`, or else the only key of the set that fits the algorithm.
+
+        The only key counts if the token or the key has no `kid` (RFC 7515 section 4.1.4, RFC 7517 section 4.5). If
+        several keys fit, the result is None: the choice would depend on their order.
+        """
+        if key_id and key_id in self.keys:
+            return self.keys[key_id]
+        fitting = self.fitting.get(algorithm, ())
+        return fitting[0] if len(fitting) == 1 and not (key_id and fitting[0].key_id) else None
+
+
+def _by_algorithm(keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
+    found: dict[str, tuple[Key, ...]] = {}
+    for key in (each for first in keys for each in (first, *first.others)):
+        for name in key.algorithms:
+            if all(key.public_key != other.public_key for other in found.get(name, ())):
+                found[name] = (*found.get(name, ()), key)
+    return found
 
 
 class UnusableKeySet(ValueError):
     """The document is not a JWKS, or has no usable key. The message says which."""
 
 
-def parse(document: bytes, algorithms: Iterable[str]) -> KeySet:
+def parse(document: bytes, algorithms: Iterable[str], *, distinct_kids: bool = True) -> KeySet:
     """Parse a JWKS and keep the keys that can verify one of `algorithms`.
 
+    With `distinct_kids`, a key without a `kid` of its own is dropped. Without, `kid` is optional, and keys of one `kid`
+    are told apart by `use`, `kty` and `alg` (RFC 7517 section 4.5).
     Raises UnusableKeySet if no usable key is left, and nothing else.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
@@ -118,31 +140,63 @@ def parse(document: bytes, algorithms: Iterable[str]) -> KeySet:
         raise UnusableKeySet("no `keys` array")
     if len(jwks) > MAX_KEYS:
         raise UnusableKeySet(f"more than {MAX_KEYS} keys")
-    return _choose(jwks, frozenset(algorithms))
+    return _choose(jwks, frozenset(algorithms), distinct_kids=distinct_kids)
 
 
-def _choose(jwks: list[Any], allowed: frozenset[str]) -> KeySet:
+def _choose(jwks: list[Any], allowed: frozenset[str], *, distinct_kids: bool) -> KeySet:
     seen = Counter(jwk["kid"] for jwk in jwks if isinstance(jwk, dict) and isinstance(jwk.get("kid"), str))
-    keys: dict[str, Key] = {}
+    leaked = _leaked(jwks)
+    keys: dict[str, list[Key]] = {}
     dropped: list[DroppedKey] = []
     for jwk in jwks:
         try:
             key = _key(jwk, allowed)
-            _require_alone(key, seen)
+            _require_secret(key, leaked)
+            if distinct_kids:
+                _require_alone(key, seen)
+            _add(keys.setdefault(key.key_id, []), key)
         except _Unfit as unfit:
             dropped.append(DroppedKey(_shown_id(jwk), str(unfit)))
-        else:
-            keys[key.key_id] = key
     if not keys:
         why = "; ".join(sorted({one.why for one in dropped})) or "it is empty"
         raise UnusableKeySet(f"no usable key: {why}")
-    return KeySet(MappingProxyType(keys), tuple(dropped))
+    first = {key_id: replace(same[0], others=tuple(same[1:])) for key_id, same in keys.items()}
+    return KeySet(MappingProxyType(first), tuple(dropped))
 
 
 def _require_alone(key: Key, seen: Counter[str]) -> None:
-    """Refuse a `kid` of two keys: the selected key would depend on their order."""
+    """Refuse a key without a `kid` of its own: the selected key would depend on their order."""
+    if not key.key_id:
+        raise _Unfit("its kid is missing")
     if seen[key.key_id] > 1:
         raise _Unfit("its kid is used twice")
+
+
+def _require_secret(key: Key, leaked: list[object]) -> None:
+    """Refuse a key whose private part is in the document under another `kid` or in a second copy."""
+    if key.public_key in leaked:
+        raise _Unfit("its private part is published")
+
+
+def _add(same: list[Key], key: Key) -> None:
+    """Add a key to the other keys with its `kid`. A key that is published twice counts once."""
+    if any(key.public_key == other.public_key and key.algorithms == other.algorithms for other in same):
+        return
+    if sum(not other.algorithms.keys().isdisjoint(key.algorithms) for other in same) >= MAX_KEYS_TRIED:
+        raise _Unfit(f"{MAX_KEYS_TRIED} keys before it have its kid")
+    same.append(key)
+
+
+def _leaked(jwks: list[Any]) -> list[object]:
+    """Return the public keys whose private part is in the document. Any party can sign with them, under every `kid`."""
+    found: list[object] = []
+    for jwk in jwks:
+        if isinstance(jwk, dict) and not _PRIVATE_MEMBERS.isdisjoint(jwk):
+            unread = {*_PRIVATE_MEMBERS, "key_ops", "" if jwk.get("kty") == NAMES_ITS_ALGORITHM else "alg"}
+            public = {name: value for name, value in jwk.items() if name not in unread}
+            with suppress(_Unfit):
+                found += [_public_key(public, name) for name in sorted(_algorithms(public))[:1]]
+    return found
 
 
 class _Unfit(Exception):
@@ -152,14 +206,14 @@ class _Unfit(Exception):
 def _key(jwk: object, allowed: frozenset[str]) -> Key:
     if not isinstance(jwk, dict):
         raise _Unfit("it is not an object")
-    key_id = jwk.get("kid")
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
-        raise _Unfit("its kid is missing, not a string or too long")
+    key_id = jwk.get("kid", "")
+    if not isinstance(key_id, str) or len(key_id) > MAX_KEY_ID_CHARACTERS or ("kid" in jwk and not key_id):
+        raise _Unfit("its kid is empty, not a string or too long")
     names = _algorithms(jwk) & allowed
     if not names:
         raise _Unfit("no configured algorithm fits it")
     _require_fit_for_verifying(jwk)
-    implementations = {name: _DEFAULTS[name] for name in sorted(names)}
+    implementations = {name: IMPLEMENTATIONS[name] for name in sorted(names)}
     public_key = _public_key(jwk, next(iter(implementations)))
     return Key(key_id, MappingProxyType(implementations), public_key)
 
@@ -170,7 +224,7 @@ def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
     fitting = frozenset(
         name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, _text(crv)}
     )
-    if alg is None and "alg" not in jwk:
+    if alg is None and "alg" not in jwk and kty != NAMES_ITS_ALGORITHM:
         return fitting
     return fitting & {_text(alg)}
 
@@ -192,11 +246,13 @@ def _require_fit_for_verifying(jwk: dict[str, Any]) -> None:
 
 def _public_key(jwk: dict[str, Any], algorithm: str) -> object:
     try:
-        public_key = PyJWK(jwk, algorithm=algorithm).key
-    except (PyJWTError, ValueError, TypeError, AttributeError, OverflowError, UnsupportedAlgorithm) as error:
+        public_key = build_key(jwk, algorithm)
+    except (PyJWTError, KeyError, ValueError, TypeError, AttributeError, OverflowError, UnsupportedAlgorithm) as error:
         raise _Unfit("it is not a valid public key") from error
     if isinstance(public_key, RSAPublicKey):
         _require_strong_rsa(public_key)
+    if isinstance(public_key, Ed25519PublicKey) and is_small_order(public_key.public_bytes_raw()):
+        raise _Unfit("it is an Ed25519 point of small order")
     return cast("object", public_key)
 
 
@@ -206,6 +262,8 @@ def _require_strong_rsa(public_key: RSAPublicKey) -> None:
     exponent = public_key.public_numbers().e
     if not MIN_RSA_EXPONENT <= exponent <= MAX_RSA_EXPONENT:
         raise _Unfit("its RSA exponent is too small or too large")
+    if is_roca(public_key.public_numbers().n):
+        raise _Unfit("its RSA modulus has the ROCA weakness (CVE-2017-15361)")
 
 
 def _shown_id(jwk: object) -> str:

@@ -118,6 +118,17 @@ class MappingReader:
             return default
         return seconds
 
+    def whole_number(self, name: str, default: int, at_least: int, at_most: int) -> int:
+        """Return a whole number within bounds."""
+        value = self.raw(name)
+        if name not in self._fields:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value <= at_most:
+            bounds = f"a whole number from {at_least} to {at_most} is needed"
+            self.wrong((name,), f"{bounds}, not {describe(value)}", f"For example, write `{name}: {default}`.")
+            return default
+        return value
+
     def section(self, name: str) -> MappingReader:
         """Return a reader of the mapping in this field."""
         return MappingReader(self.raw(name), (*self.path, name), self._problems)

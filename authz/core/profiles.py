@@ -62,6 +62,8 @@ class Profile:
     in_cluster: InCluster | None = None
     """The location of the keys for issuers with a default identifier."""
     algorithms: frozenset[str] = frozenset({"RS256"})
+    has_distinct_kids: bool = False
+    """Whether every token names its key by `kid`, and every key has a `kid` of its own. Anything else is refused."""
     use_claim: str = ""
     """The claim that distinguishes access tokens from ID tokens. Empty if there is none."""
     scope_claims: tuple[str, ...] = ()
@@ -103,6 +105,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         for profile in (
             Profile(
                 "cognito",
+                has_distinct_kids=True,
                 typed_claims=("auth_time", "scope", "client_id"),
                 jwks_path="/.well-known/jwks.json",
                 use_claim="token_use",
@@ -267,6 +270,14 @@ def cognito_issuers(user_pool_id: str, regions: tuple[str, ...] = ()) -> tuple[s
         for suffix in (_suffix(region),)
         for host in (_HOSTS[:1] if suffix == "amazonaws.com.cn" else _HOSTS)
     )
+
+
+def cognito_fallbacks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the hosts that publish the key set of a replicated pool beside the first, in the order to try them.
+
+    The hosts of the issuer type UPDATED come first: they publish one key set in every Region.
+    """
+    return tuple(sorted(names[1:], key=lambda name: not name.startswith(f"https://{_HOSTS[1]}.")))
 
 
 def _suffix(region: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from authz.core.claims import ClaimName
 from authz.core.egress_proxy import read_proxy
-from authz.core.exposure import Exposure, exposure_of_conditions, is_multi_tenant
+from authz.core.exposure import Exposure, exposure_of_conditions, is_impossible, is_shared
 from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
-from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader, describe, listed
-from authz.core.profiles import PROFILES, Profile, cognito_issuers
+from authz.core.profiles import PROFILES, Profile, cognito_fallbacks, cognito_issuers
 from authz.core.read_policy import read_conditions, read_scopes, refuse_userinfo
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.url import discovery_url, refusal
 
 ANY = "any"
@@ -56,7 +56,7 @@ def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | 
         grants=tuple(_grant(grant, profile) for grant in reader.each("grants")),
         userinfo=_userinfo_location(reader, keys) if not profile.is_workload else None,
     )
-    if is_multi_tenant(issuer):
+    if is_shared(issuer):
         _refuse_grants_to_strangers(reader, issuer)
     reader.finish()
     return issuer
@@ -150,6 +150,9 @@ def _groups_claim(reader: MappingReader, profile: Profile) -> ClaimName | None:
 def _user_pool(reader: MappingReader) -> tuple[str, ...]:
     regions = tuple(sorted(reader.texts("replica_regions"))) if "replica_regions" in reader else ()
     pool = reader.text("user_pool_id")
+    if regions and (not pool or "issuer" in reader):
+        fix = "Write `user_pool_id` instead of `issuer`."
+        reader.wrong(("replica_regions",), "the Regions need a user pool id, and no issuer beside it", fix)
     if not pool:
         if "user_pool_id" not in reader and "issuer" not in reader:
             reader.wrong((), "user_pool_id is missing", "Write `user_pool_id: REGION_ID`, as the console shows it.")
@@ -158,8 +161,18 @@ def _user_pool(reader: MappingReader) -> tuple[str, ...]:
         return cognito_issuers(pool, regions)
     except ValueError as error:
         fix = "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`."
-        reader.wrong(("user_pool_id",), str(error), fix)
+        at_fault = "replica_regions" if regions and _is_user_pool(pool) else "user_pool_id"
+        if at_fault == "replica_regions":
+            fix = "Write the names of AWS Regions, as in `replica_regions: [ap-northeast-3]`."
+        reader.wrong((at_fault,), str(error), fix)
         return ()
+
+
+def _is_user_pool(pool: str) -> bool:
+    try:
+        return bool(cognito_issuers(pool))
+    except ValueError:
+        return False
 
 
 def _listed_or_any(reader: MappingReader, name: str, *, required: bool) -> frozenset[str] | None:
@@ -213,12 +226,21 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
         jwks_uri=uri,
         jwks_file=file,
         discovery=discovery,
+        fallbacks=_replicas(reader, profile, names) if uri and "jwks_uri" not in reader else (),
         proxy=read_proxy(reader, "" if inside else proxy),  # an API server is not behind the egress proxy
         ca_file=reader.text("ca_file", inside.ca_file if inside else ""),
         bearer_token_file=reader.text("bearer_token_file", inside.bearer_token_file if inside else ""),
         refresh_seconds=reader.seconds("refresh", 300, 1, MAX_REFRESH_SECONDS),
         max_stale_seconds=reader.seconds("max_stale", 86_400, 1, MAX_STALE_LIMIT_SECONDS),
+        distinct_kids=profile.has_distinct_kids,
     )
+
+
+def _replicas(reader: MappingReader, profile: Profile, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the further URLs of a replicated pool's key set."""
+    if "replica_regions" not in reader or "issuer" in reader:
+        return ()
+    return tuple(name + profile.jwks_path for name in cognito_fallbacks(names))
 
 
 def _derived_location(profile: Profile, names: tuple[str, ...]) -> tuple[str, str]:
@@ -250,7 +272,7 @@ def _grant(reader: MappingReader, profile: Profile) -> Grant:
     refuse_userinfo(when, conditions, "a grant depends on the token alone", "Name a claim of the token.")
     if conditions.groups is None and not conditions.claims and not when.names:
         when.wrong((), "the condition is empty", "Name groups or claims. Otherwise every token gets the scopes.")
-    if exposure_of_conditions(profile, conditions) is Exposure.NOBODY:
+    if profile.is_workload and is_impossible(profile, conditions):
         strings = listed(tuple(f"`{name.text}`" for name in profile.required_claims))
         fix = f"These tokens have no groups, and {strings} are strings. Put numbers in quotes."
         when.wrong((), f"no {profile.name} token can meet the condition", fix)
@@ -263,9 +285,16 @@ def _grant(reader: MappingReader, profile: Profile) -> Grant:
 
 
 def _refuse_grants_to_strangers(reader: MappingReader, issuer: Issuer) -> None:
-    """Report a grant that any customer of a shared issuer can meet."""
-    owners = listed(tuple(dict.fromkeys(f"`{each.claim}`" for each in issuer.profile.owner_claims if each.immutable)))
+    """Report a grant that any customer or tenant of a shared issuer can meet.
+
+    A condition on the tenant in the policies would not help: the upstream receives the scopes under every policy.
+    """
+    problem = "the workloads of any customer of the issuer meet the condition"
+    owners = dict.fromkeys(f"`{each.claim}`" for each in issuer.profile.owner_claims if each.immutable)
+    fix = f"Add a condition on the owner: {listed(tuple(owners))}."
+    if issuer.accepts_any_tenant:
+        problem = "the administrator of any tenant can meet the condition"
+        fix = "Add a condition on the tenant: `claims: { tid: TENANT_ID }`."
     for index, grant in enumerate(issuer.grants):
-        if exposure_of_conditions(issuer.profile, grant.when) is Exposure.ANYONE:
-            problem = "the workloads of any customer of the issuer meet the condition"
-            reader.wrong(("grants", index, "when"), problem, f"Add a condition on the owner: {owners}.")
+        if exposure_of_conditions(issuer, grant.when) is Exposure.ANYONE:
+            reader.wrong(("grants", index, "when"), problem, fix)

@@ -129,7 +129,7 @@ class Reason(Enum):
         401,
         "invalid_token",
         "The access token is signed with a key that is not known",
-        "`kid` is not in a fresh enough key set of the issuer.",
+        "`kid` is not in a fresh enough key set of the issuer. Or there is no `kid`, and not exactly one key fits.",
     )
     SIGNATURE_INVALID = Row(
         "signature_invalid",

@@ -43,11 +43,16 @@ class Resource:
         return f"{parts.scheme}://{parts.netloc}{self.metadata_path}"
 
     def document(self, issuers: Iterable[Issuer]) -> dict[str, Any]:
-        """Return the metadata document (section 2), without workload issuers: no client can ask those for a token."""
-        servers = [issuer.primary_identifier for issuer in issuers if not issuer.profile.is_workload]
+        """Return the metadata document (section 2).
+
+        Workload issuers are left out, because no client can ask them for a token, and issuers with `tenants: any`,
+        because a client cannot tell which tenant to ask.
+        """
+        named = [issuer for issuer in issuers if issuer.identifiers and not issuer.profile.is_workload]
+        servers = [issuer.primary_identifier for issuer in named]
         return {
             "resource": self.id,
-            "authorization_servers": servers,
+            **({"authorization_servers": servers} if servers else {}),
             "bearer_methods_supported": ["header"],
             **({"scopes_supported": list(self.scopes)} if self.scopes else {}),
             **({"resource_documentation": self.documentation} if self.documentation else {}),

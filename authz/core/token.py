@@ -17,9 +17,14 @@ from authz.core import strict_json
 from authz.core.claims import require_types
 from authz.core.keyset import MAX_KEY_ID_CHARACTERS
 from authz.core.reasons import Denied, Reason
+from authz.core.strict_json import MAX_ELEMENTS
 
 MAX_HEADER_CHARACTERS = 4 * 1024
 """The longest encoded JOSE header. Real headers are under 200 characters. Long headers embed keys or certificates."""
+
+CHARACTERS_PER_ELEMENT = 32
+"""A payload longer than 16 KiB (`max_token_bytes`) has at most one element for so many characters: the ratio of both
+default limits. Groups as UUIDs have one for 52 characters."""
 
 HEADERS_REMEMBERED = 256
 """Parsed JOSE headers in the cache. Real headers repeat, one per key and issuer. At 4 KiB each, the cache stays under
@@ -30,6 +35,12 @@ _REFUSED_PARAMETERS = ("crit", "b64", "cty", "zip", "enc", "jwk", "x5c")
 (RFC 8725 3.11 asks for explicit typing). `zip`, `enc`: they belong to encryption (RFC 7516). `jwk`, `x5c`: a token
 with an embedded key is a forgery or a proof of possession, never an access token (RFC 8725 3.10). `jku` and `x5u` are
 ignored and never fetched, but not refused: Cloud Foundry's UAA puts `jku` into valid tokens."""
+
+_SHAPES = {
+    0: "opaque, not a JWT: ask the provider for JWT access tokens (often by naming an audience or a resource)",
+    4: "encrypted (JWE): ask the provider for signed access tokens",
+}
+"""What a text with so many periods is, if it is a token at all (RFC 6749 section 1.4, RFC 7516 section 3.1)."""
 
 _ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -45,6 +56,7 @@ class JoseHeader:
 
     algorithm: str
     key_id: str
+    """Empty if absent. It is optional (RFC 7515 section 4.1.4)."""
     type: str
     """Lower case, because media types are case-insensitive. Empty if absent."""
 
@@ -64,12 +76,13 @@ class UnverifiedToken:
 def parse(text: str) -> UnverifiedToken:
     """Parse a token. Its text must be a b64token (bearer.py). Raises Denied(TOKEN_MALFORMED)."""
     if text.count(".") != 2 or not text.isascii():  # noqa: PLR2004 - header, payload, signature
-        raise Denied(Reason.TOKEN_MALFORMED, "not three segments")
+        raise Denied(Reason.TOKEN_MALFORMED, _SHAPES.get(text.count("."), "not three segments"))
     header_text, payload_text, signature_text = text.split(".")
     if len(header_text) > MAX_HEADER_CHARACTERS:
         raise Denied(Reason.TOKEN_MALFORMED, f"a header longer than {MAX_HEADER_CHARACTERS} characters")
     header = parse_header(header_text)
-    claims = _json_object(payload_text)
+    # A longer token can have more elements, so that the cost for each byte stays bounded.
+    claims = _json_object(payload_text, max(MAX_ELEMENTS, len(payload_text) // CHARACTERS_PER_ELEMENT))
     require_types(claims)
     return UnverifiedToken(
         header=header,
@@ -87,19 +100,19 @@ def parse_header(text: str) -> JoseHeader:
     for name in _REFUSED_PARAMETERS:
         if name in parameters:
             raise Denied(Reason.TOKEN_MALFORMED, f"the header parameter {name} is not accepted")
-    algorithm, key_id, kind = parameters.get("alg"), parameters.get("kid"), parameters.get("typ", "")
+    algorithm, key_id, kind = parameters.get("alg"), parameters.get("kid", ""), parameters.get("typ", "")
     if not isinstance(algorithm, str) or not algorithm:
         raise Denied(Reason.TOKEN_MALFORMED, "alg is missing or not a string")
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARACTERS:
-        raise Denied(Reason.TOKEN_MALFORMED, "kid is missing, not a string or too long")
+    if not isinstance(key_id, str) or len(key_id) > MAX_KEY_ID_CHARACTERS or ("kid" in parameters and not key_id):
+        raise Denied(Reason.TOKEN_MALFORMED, "kid is empty, not a string or too long")
     if not isinstance(kind, str):
         raise Denied(Reason.TOKEN_MALFORMED, "typ is not a string")
     return JoseHeader(algorithm, key_id, kind.lower())
 
 
-def _json_object(segment: str) -> dict[str, Any]:
+def _json_object(segment: str, max_elements: int = MAX_ELEMENTS) -> dict[str, Any]:
     try:
-        value = strict_json.loads(_decode(segment))
+        value = strict_json.loads(_decode(segment), max_elements)
     except strict_json.NotStrictJson as error:
         raise Denied(Reason.TOKEN_MALFORMED, f"a segment is {error}") from error
     if not isinstance(value, dict):

@@ -19,14 +19,15 @@ def require_algorithm(token: UnverifiedToken, issuer: Issuer) -> None:
 
 
 def verify(token: UnverifiedToken, key: Key) -> Claims:
-    """Return the verified claims of the token.
+    """Return the verified claims of the token. Keys with the same `kid` are tried in turn.
 
-    Raises Denied: ALGORITHM_NOT_ALLOWED if the key is for another algorithm, SIGNATURE_INVALID if this key did not
-    make the signature.
+    Raises Denied: ALGORITHM_NOT_ALLOWED if the key is for another algorithm, SIGNATURE_INVALID if none of
+    them made the signature.
     """
     algorithm = token.header.algorithm
-    if algorithm not in key.algorithms:
+    candidates = key.fitting(algorithm)
+    if not candidates:
         raise Denied(Reason.ALGORITHM_NOT_ALLOWED, f"the key is not for {algorithm}")
-    if not key.verifies(algorithm, token.signed, token.signature):
+    if not any(each.verifies(algorithm, token.signed, token.signature) for each in candidates):
         raise Denied(Reason.SIGNATURE_INVALID)
     return Claims(token.unverified_claims)

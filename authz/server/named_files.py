@@ -53,6 +53,6 @@ def _reads_of(issuer: Issuer) -> dict[str, Callable[[], object]]:
 def _read_keys(issuer: Issuer) -> None:
     document = files.read(issuer.keys.jwks_file, "jwks_file", MAX_DOCUMENT_BYTES)
     try:
-        keyset.parse(document, issuer.algorithms)
+        keyset.parse(document, issuer.algorithms, distinct_kids=issuer.keys.distinct_kids)
     except UnusableKeySet as error:
         raise FetchFailed(FetchResult.NO_USABLE_KEY, f"jwks_file: {error}") from error

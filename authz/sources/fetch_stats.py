@@ -40,7 +40,7 @@ class FetchStats:
         held = self._first_seen.items() if in_use else ()
         return KeyStatus(
             alias=alias,
-            keys=tuple(KeyInUse(kid, tuple(key.algorithms), first_seen) for kid, (key, first_seen) in held),
+            keys=tuple(KeyInUse(kid, _algorithms(key), first_seen) for kid, (key, first_seen) in held),
             dropped=self._dropped,
             last_success=self._last_success,
             last_result=self.last_result,
@@ -48,3 +48,8 @@ class FetchStats:
             unknown_kids=unknown_kids,
             stale=not in_use and self._last_success is not None,
         )
+
+
+def _algorithms(key: Key) -> tuple[str, ...]:
+    """Return the algorithms of all keys with this `kid`."""
+    return tuple(dict.fromkeys(name for each in (key, *key.others) for name in each.algorithms))

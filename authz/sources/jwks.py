@@ -175,9 +175,9 @@ class JwksSource:
 
     async def _parse(self, document: bytes) -> KeySet:
         """Parse a document. Return the same KeySet object if the keys are equal, so that cached tokens stay valid."""
-        held = self._key_set
+        held, distinct = self._key_set, self._location.distinct_kids
         try:
-            key_set = await self._worker.run(lambda: parse(document, self._algorithms))
+            key_set = await self._worker.run(lambda: parse(document, self._algorithms, distinct_kids=distinct))
         except UnusableKeySet as error:
             raise FetchFailed(FetchResult.NO_USABLE_KEY, str(error)) from error
         return held if held == key_set and held is not None else key_set

@@ -33,9 +33,10 @@ class PinnedKeys:
         self.problem = ""
         self.current: KeySet | None = None
         try:
-            self.current = parse_jwks(document[: MAX_JWKS_BYTES + 1], issuer.algorithms)
+            text, distinct = document[: MAX_JWKS_BYTES + 1], issuer.keys.distinct_kids
+            self.current = parse_jwks(text, issuer.algorithms, distinct_kids=distinct)
         except UnusableKeySet as error:
-            self.problem = str(error)
+            self.problem = f"--jwks: {error}"
 
     def ask(self) -> Future[None] | None:
         """Return None: a file is never fetched again."""

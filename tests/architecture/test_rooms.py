@@ -34,6 +34,8 @@ CORE_MAY_IMPORT = {
     "typing",
     "urllib.parse",
     "cryptography.exceptions",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.asymmetric.mldsa",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "jwt",
     "jwt.algorithms",

@@ -13,7 +13,7 @@ import pytest
 
 from authz.cli.main import main
 from tests.fakes.checks import COGNITO_KEY, COGNITO_KID, access_token, partner_token
-from tests.fakes.keys import jwk, jwks
+from tests.fakes.keys import jwk, jwks, rsa_key
 from tests.fakes.keyserver import KeyServer, Mode
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
@@ -45,6 +45,26 @@ def test_forwarded_is_0_and_refused_is_1(run: Run, pinned: list[str]) -> None:
 
     assert run("--policy", "orders-read", *pinned, stdin=token)[0] == 0
     assert run("--policy", "orders-write", *pinned, stdin=token)[0] == 1
+
+
+def test_keys_that_cannot_be_used_are_named_in_the_failing_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(jwks(jwk(COGNITO_KEY, COGNITO_KID, use="enc")))
+
+    _code, out, _err = run("--policy", "orders-read", "--jwks", str(file), *_AT, stdin=access_token().encode())
+
+    line = next(line for line in out.splitlines() if line.strip().startswith("FAIL"))
+    assert "key " in line
+    assert "no usable key set of cognito: --jwks: no usable key: its use is not sig" in line
+
+
+def test_a_key_that_is_not_used_is_named_with_its_reason(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(jwks(jwk(COGNITO_KEY, COGNITO_KID, use="enc"), jwk(rsa_key(7), "other")))
+
+    _code, out, _err = run("--policy", "orders-read", "--jwks", str(file), *_AT, stdin=access_token().encode())
+
+    assert "keys of cognito: other; not used: 'cognito-1': its use is not sig" in out
 
 
 def test_answer_is_shown_as_the_client_gets_it(run: Run, pinned: list[str]) -> None:
@@ -122,6 +142,11 @@ def test_token_of_another_issuer_makes_nothing_fetch(run: Run) -> None:
         (["--policy", "x"], b"x" * 5_000_000, "larger than"),
         (["--request", "orders"], b"", "the URL must begin with https"),
         (["--policy", "x", "--curl", "curl"], b"", "has no URL"),
+        (["--policy", "order-read"], b"", "--policy: no policy is called 'order-read'. Did you mean `orders-read`?"),
+        (["--policy", "zzz"], b"", "no policy is called 'zzz'. Configured policies: authenticated, "),
+        (["--policy", "{scpoes: [a]}"], b"", "unknown field 'scpoes'. Did you mean `scopes`?"),
+        (["--policy", "[a"], b"", "--policy: "),
+        (["--policy", ""], b"", "--policy: "),
     ],
 )
 def test_invalid_input_is_one_sentence_and_exit_code_2(

@@ -44,17 +44,18 @@ class _Form(HTMLParser):
 def authorize(url: str, person: dict[str, str], **query: str) -> dict[str, str]:
     """Go through the authorization endpoint as a person whose form fields are given. Return the callback parameters."""
     browser = HttpClient()
-    answer = browser.ask("GET", f"{url}?{urlencode(query)}", _BROWSER)
+    answer = browser.ask("GET", f"{url}?{urlencode(query)}" if query else url, _BROWSER)
     for _ in range(MAX_STEPS):
         location = urljoin(answer.url, answer.location) if answer.location else ""
         if location.startswith(CALLBACK):
             parts = urlsplit(location)
             return {name: values[0] for name, values in parse_qs(parts.query or parts.fragment).items()}
-        answer = browser.ask("GET", location, _BROWSER) if location else _submit(browser, answer, person)
+        answer = browser.ask("GET", location, _BROWSER) if location else submit(browser, answer, person)
     raise AssertionError(f"no way back to the application; the last page was {answer.url}")
 
 
-def _submit(browser: HttpClient, page: Exchange, person: dict[str, str]) -> Exchange:
+def submit(browser: HttpClient, page: Exchange, person: dict[str, str]) -> Exchange:
+    """Fill in the form of a page and send it."""
     form = _Form(page.body.decode(errors="replace"))
     assert form.action, f"status {page.status} and no form at {page.url}: {page.body[:500]!r}"
     filled = form.fields | {name: value for name, value in person.items() if name in form.fields}

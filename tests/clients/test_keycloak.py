@@ -104,7 +104,6 @@ def test_rotation_is_followed_and_old_tokens_stay_good(running: Keycloak, served
     assert served.check(old) == "ok"
 
 
-@pytest.mark.xfail(strict=True, reason="keys that share a `kid` are all dropped, even if `alg` tells them apart")
 def test_one_kid_that_stands_for_two_algorithms_loses_no_other_key(running: Keycloak, served: Sidecar) -> None:
     """Keycloak derives `kid` from the key, so one key used with two algorithms is published twice."""
     before = running.token()

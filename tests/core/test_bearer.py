@@ -89,4 +89,4 @@ def test_the_longest_credential_is_looked_at_and_a_longer_one_is_not() -> None:
         require_b64token("," * (MAX_TOKEN_CHARACTERS + 1))
 
     assert denied.value.reason is Reason.TOKEN_MALFORMED
-    assert denied.value.detail == "longer than 16384 characters"
+    assert denied.value.detail == "longer than 16384 characters: see `max_token_bytes`"

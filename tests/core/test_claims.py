@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authz.core.claims import MAX_POINTER_DEPTH, MAX_TIME, ClaimName, is_scope, require_types
+from authz.core.claims import MAX_POINTER_DEPTH, MAX_TIME, ClaimName, is_scope, kind_of, require_types
 from authz.core.reasons import Denied, Reason
 
 GOOD = {"iss": "i", "exp": 1}
@@ -134,7 +134,7 @@ def test_a_claim_that_is_read_as_text_must_be_text(name: str) -> None:
     for text in ("", "x", "é", "\x00"):
         require_types({**GOOD, name: text})
     for value in (None, 1, 1.5, True, False, [], ["x"], {}, {"x": "y"}):
-        assert _refusal({**GOOD, name: value}) == f"the claim {name} has a wrong type or value"
+        assert _refusal({**GOOD, name: value}) == f"the claim {name} has a wrong type or value: {kind_of(value)}"
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
@@ -143,7 +143,7 @@ def test_a_claim_that_is_read_as_a_time_must_be_a_number_within_the_years_that_e
         require_types({**GOOD, name: time})
     bad: list[Any] = [-1, -0.5, MAX_TIME + 1, MAX_TIME + 0.5, 1e300, 10**31, True, False, None, "1", "", [1], [], {}]
     for value in bad:
-        assert _refusal({**GOOD, name: value}) == f"the claim {name} has a wrong type or value"
+        assert _refusal({**GOOD, name: value}) == f"the claim {name} has a wrong type or value: {kind_of(value)}"
 
 
 def test_the_last_time_is_the_last_second_of_the_year_9999() -> None:
@@ -154,7 +154,7 @@ def test_an_audience_is_text_or_a_list_of_texts() -> None:
     for audience in ("", "a", [], ["a"], ["a", "a", "b"]):
         require_types({**GOOD, "aud": audience})
     for value in (None, 1, True, {}, {"a": 1}, [1], ["a", 1], [["a"]], ["a", None]):
-        assert _refusal({**GOOD, "aud": value}) == "the claim aud has a wrong type or value"
+        assert _refusal({**GOOD, "aud": value}) == f"the claim aud has a wrong type or value: {kind_of(value)}"
 
 
 def test_a_claim_that_nobody_reads_may_be_anything() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from authz.core import exposure
 from authz.core.configuration import Configuration, compile_configuration
@@ -152,3 +154,105 @@ def test_grant_that_depends_on_scopes_could_grant_itself_and_is_a_mistake() -> N
     told = _mistakes("github-actions", {"claims": {"repository_id": "1"}, "scopes": ["orders/deploy"]})
 
     assert "a grant cannot depend on scopes" in told
+
+
+# Issuers that accept every tenant. The administrator of a tenant chooses groups, roles and custom claims.
+
+_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+_ISS = f"https://login.microsoftonline.com/{_TENANT}/v2.0"
+_NAMING = st.sampled_from(
+    [
+        {name: condition}
+        for value, names in ((_TENANT, ("tid", "/tid")), (_ISS, ("iss", "/iss")))
+        for name in names
+        for condition in (value, [value, value + "x"], {"any_of": [value]}, {"all_of": [value]})
+    ]
+)
+_NOT_NAMING = st.sampled_from(
+    [
+        {"tid": {"none_of": [_TENANT]}},
+        {"/iss": {"none_of": [_ISS]}},
+        {"tid": [_TENANT, 5]},
+        {"TID": _TENANT},
+        {"/tid/0": _TENANT},
+        {"/a/tid": _TENANT},
+        {"oid": "1"},
+        {"azp": "client"},
+        {"wids": ["62e90394-69f5-4237-9190-012177145e10"]},
+    ]
+)
+_GROUPS = st.none() | st.sampled_from(["admins", ["a", "b"], {"any_of": ["a", "b"]}, {"none_of": ["guests"]}])
+_ISSUERS = st.sampled_from(
+    [
+        {"profile": "entra"},
+        {"profile": "entra", "groups_claim": "groups"},
+        {"profile": "entra", "groups_claim": "/tid"},
+        {"profile": "oidc", "issuer": "https://idp.example.com/{tenantid}/v2.0", "jwks_file": "/keys.json"},
+        {"profile": "keycloak", "issuer": ["https://{tenantid}.a.com", "b:{tenantid}"], "jwks_file": "/keys.json"},
+        {"profile": "google", "issuer": "urn:{tenantid}", "groups_claim": "groups"},
+        {"profile": "spiffe", "issuer": "https://{tenantid}.example.com", "jwks_file": "/keys.json"},
+    ]
+)
+
+
+def _tenants_problems(issuer: dict[str, Any], tenants: object, groups: object, *claims: dict[str, Any]) -> str:
+    when = {"groups": groups, "claims": {name: each for part in claims for name, each in part.items()}}
+    when = {name: value for name, value in when.items() if value}
+    grants = [{"when": {"claims": {"tid": _TENANT}}, "scopes": ["read"]}, {"when": when, "scopes": ["admin"]}]
+    document = {**issuer, "audiences": ["orders"], "tenants": tenants, "grants": grants}
+    try:
+        compile_configuration({"issuers": {"idp": document}})
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+_ANY_TENANT = "issuers.idp.grants.1.when: the administrator of any tenant can meet the condition"
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(_ISSUERS, _GROUPS, st.lists(_NOT_NAMING, max_size=3))
+def test_a_grant_without_a_tenant_is_a_mistake_if_every_tenant_is_accepted(
+    issuer: dict[str, Any], groups: object, claims: list[dict[str, Any]]
+) -> None:
+    assume(groups or claims)
+    assume(issuer["profile"] != "spiffe" or not groups)  # workloads have no groups
+
+    assert _ANY_TENANT in _tenants_problems(issuer, "any", groups, *claims)
+    assert not _tenants_problems(issuer, [_TENANT], groups, {"a": 1})
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(_ISSUERS, _GROUPS, st.lists(_NOT_NAMING, max_size=2), _NAMING)
+def test_a_grant_with_a_tenant_is_accepted_however_it_is_written(
+    issuer: dict[str, Any], groups: object, claims: list[dict[str, Any]], naming: dict[str, Any]
+) -> None:
+    assume(issuer["profile"] != "spiffe" or not groups)
+
+    assert not _tenants_problems(issuer, "any", groups, *claims, naming)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({}, Exposure.ANYONE),
+        ({"groups": "admins"}, Exposure.ANYONE),
+        ({"claims": {"tid": {"none_of": [_TENANT]}}}, Exposure.ANYONE),
+        ({"userinfo": True, "claims": {"@userinfo/tid": _TENANT}}, Exposure.ANYONE),
+        ({"groups": "admins", "claims": {"/tid": _TENANT}}, Exposure.IMMUTABLE),
+    ],
+)
+def test_a_policy_for_every_tenant_is_met_by_anyone_unless_it_names_the_tenant(
+    policy: dict[str, Any], expected: Exposure
+) -> None:
+    issuer = {"profile": "entra", "audiences": ["a"], "tenants": "any", "userinfo_uri": "https://idp.example.com/u"}
+    configuration = compile_configuration({"issuers": {"idp": issuer}, "policies": {"p": policy}})
+
+    found = exposure.exposure_of_policy(configuration.policies["p"], configuration.issuers.by_alias["idp"])
+
+    assert found is expected
+
+
+@pytest.mark.parametrize("name", ["/repository_id", "repository_id"])
+def test_an_owner_claim_counts_in_both_spellings(name: str) -> None:
+    assert _reach("github-actions", {"claims": {name: "4242"}}) is Exposure.IMMUTABLE

@@ -17,14 +17,14 @@ SNAPSHOT = key_set(**{COGNITO_KID: COGNITO_KEY})
 
 def refused(source: FixedKeys, *, may_wait: bool = True) -> Denied:
     with pytest.raises(Denied) as caught:
-        KeyLookup({"cognito": source}).find(ISSUER, "other", may_wait=may_wait)
+        KeyLookup({"cognito": source}).find(ISSUER, "other", "RS256", may_wait=may_wait)
     return caught.value
 
 
 def test_known_key_comes_with_its_snapshot_and_nobody_is_asked() -> None:
     source = FixedKeys(SNAPSHOT, Future())
 
-    key, snapshot = KeyLookup({"cognito": source}).find(ISSUER, COGNITO_KID, may_wait=True)
+    key, snapshot = KeyLookup({"cognito": source}).find(ISSUER, COGNITO_KID, "RS256", may_wait=True)
 
     assert (key, snapshot) == (SNAPSHOT.keys[COGNITO_KID], SNAPSHOT)
     assert source.asked == 0
@@ -35,7 +35,7 @@ def test_unknown_key_that_a_fetch_may_bring_is_not_here_yet(current: object) -> 
     fetch: Future[None] = Future()
 
     with pytest.raises(FetchPending) as caught:
-        KeyLookup({"cognito": FixedKeys(current, fetch)}).find(ISSUER, "other", may_wait=True)  # type: ignore[arg-type]
+        KeyLookup({"cognito": FixedKeys(current, fetch)}).find(ISSUER, "other", "RS256", may_wait=True)  # type: ignore[arg-type]
 
     assert caught.value.fetch is fetch
 
@@ -57,7 +57,7 @@ def test_nobody_is_asked_where_the_request_cannot_wait() -> None:
 
 def test_key_id_in_the_detail_is_shown_as_text_and_short() -> None:
     with pytest.raises(Denied) as caught:
-        KeyLookup({"cognito": FixedKeys(SNAPSHOT)}).find(ISSUER, "a\r\n" + "x" * 5000, may_wait=False)
+        KeyLookup({"cognito": FixedKeys(SNAPSHOT)}).find(ISSUER, "a\r\n" + "x" * 5000, "RS256", may_wait=False)
 
     assert "\n" not in caught.value.detail
     assert len(caught.value.detail) < 100

@@ -14,7 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from jwt.algorithms import ECAlgorithm, get_default_algorithms
 
 from authz.core import keyset
-from authz.core.keyset import ALGORITHMS, MAX_DOCUMENT_BYTES, MAX_KEY_ID_CHARACTERS, MAX_KEYS, DroppedKey, parse
+from authz.core.keyset import (
+    MAX_DOCUMENT_BYTES,
+    MAX_KEY_ID_CHARACTERS,
+    MAX_KEYS,
+    MAX_KEYS_TRIED,
+    DroppedKey,
+    KeySet,
+    parse,
+)
+from authz.core.signature_algorithms import ALGORITHMS, IMPLEMENTATIONS
 from tests.fakes.keys import base64url, ec_key, ed25519_key, jwk, jwks, rsa_key
 
 RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
@@ -69,7 +78,7 @@ def _bytes(segment: str) -> bytes:
 
 def test_the_algorithms_that_can_be_configured_are_asymmetric_and_implemented() -> None:
     assert not any(name.startswith("HS") or name.lower() == "none" for name in ALGORITHMS)
-    assert set(ALGORITHMS) <= set(get_default_algorithms())
+    assert set(ALGORITHMS) == set(IMPLEMENTATIONS)
 
 
 def test_a_key_without_an_algorithm_of_its_own_serves_all_that_its_type_allows() -> None:
@@ -80,7 +89,7 @@ def test_a_key_without_an_algorithm_of_its_own_serves_all_that_its_type_allows()
     assert {kid: set(key.algorithms) for kid, key in keys.items()} == {
         "r": RSA_ALGORITHMS,
         "e": {"ES256"},
-        "o": {"EdDSA"},
+        "o": {"EdDSA", "Ed25519"},
     }
 
 
@@ -111,11 +120,11 @@ def test_the_larger_curves_serve_their_own_algorithm(alg: str) -> None:
 @pytest.mark.parametrize(
     ("jwk_of", "changes", "why"),
     [
-        (rsa_key, {"kid": None}, "its kid is missing, not a string or too long"),
-        (rsa_key, {"kid": ""}, "its kid is missing, not a string or too long"),
-        (rsa_key, {"kid": 1}, "its kid is missing, not a string or too long"),
-        (rsa_key, {"kid": ["bad"]}, "its kid is missing, not a string or too long"),
-        (rsa_key, {"kid": "k" * (MAX_KEY_ID_CHARACTERS + 1)}, "its kid is missing, not a string or too long"),
+        (rsa_key, {"kid": None}, "its kid is missing"),
+        (rsa_key, {"kid": ""}, "its kid is empty, not a string or too long"),
+        (rsa_key, {"kid": 1}, "its kid is empty, not a string or too long"),
+        (rsa_key, {"kid": ["bad"]}, "its kid is empty, not a string or too long"),
+        (rsa_key, {"kid": "k" * (MAX_KEY_ID_CHARACTERS + 1)}, "its kid is empty, not a string or too long"),
         (rsa_key, {"alg": "HS256"}, "no configured algorithm fits it"),
         (rsa_key, {"alg": "none"}, "no configured algorithm fits it"),
         (rsa_key, {"alg": "ES256"}, "no configured algorithm fits it"),
@@ -208,7 +217,7 @@ def test_a_key_that_the_machine_cannot_use_is_dropped(monkeypatch: pytest.Monkey
     def unsupported(*_arguments: object, **_more: object) -> None:
         raise UnsupportedAlgorithm("not on this machine")
 
-    monkeypatch.setattr(keyset, "PyJWK", unsupported)
+    monkeypatch.setattr(keyset, "build_key", unsupported)
 
     assert _unusable(jwks(GOOD)) == "no usable key: it is not a valid public key"
 
@@ -229,6 +238,72 @@ def test_a_kid_that_an_unfit_key_has_too_is_as_ambiguous(twin: dict[str, Any]) -
 
     assert set(parse(jwks(twin, GOOD, other), ALGORITHMS).keys) == {"other"}
     assert set(parse(jwks(GOOD, twin, other), ALGORITHMS).keys) == {"other"}
+
+
+def _told_apart(*published: dict[str, Any]) -> KeySet:
+    return parse(jwks(*published), ALGORITHMS, distinct_kids=False)
+
+
+def test_two_keys_with_one_kid_are_both_tried_and_a_repeated_one_counts_once() -> None:
+    one, two = jwk(rsa_key(0), "twin", alg="RS256"), jwk(rsa_key(1), "twin", alg="RS256")
+
+    kept = _told_apart(one, two, one, GOOD)
+
+    assert len(kept.keys["twin"].fitting("RS256")) == 2
+    assert kept.keys["twin"].fitting("RS512") == ()
+    assert kept.dropped == ()
+
+
+def test_at_most_four_keys_of_one_kid_are_tried() -> None:
+    many = [jwk(ec_key(number), "many") for number in range(6)]
+    kept = _told_apart(jwk(rsa_key(0), "many"), *many)
+
+    assert len(kept.keys["many"].fitting("ES256")) == MAX_KEYS_TRIED == 4
+    assert len(kept.keys["many"].fitting("RS256")) == 1
+    assert kept.dropped == (DroppedKey("many", "4 keys before it have its kid"),) * 2
+
+
+def test_keys_with_one_kid_are_told_apart_by_use_type_and_algorithm() -> None:
+    same = (jwk(rsa_key(0), "k", alg="RS256"), jwk(rsa_key(0), "k", alg="RS512"), jwk(ec_key(0), "k"))
+    unfit = ({**jwk(rsa_key(1), "k", alg="RS512"), "use": "enc"}, {"kty": "oct", "kid": "k", "k": "AAAA"})
+    key = _told_apart(*same, *unfit).keys["k"]
+
+    assert [set(each.algorithms) for each in key.fitting("RS512")] == [{"RS512"}]
+    assert [set(each.algorithms) for each in key.fitting("ES256")] == [{"ES256"}]
+
+
+@pytest.mark.parametrize("kid", ["", "k1"])
+def test_a_key_without_a_kid_is_found_if_no_other_fits(kid: str) -> None:
+    nameless = jwk(rsa_key(0), None)
+
+    found = _told_apart(nameless, jwk(ec_key(0), "e")).find(kid, "RS256")
+    assert found is not None
+    assert found.key_id == ""
+    assert _told_apart(nameless, jwk(rsa_key(1), "r")).find(kid, "RS256") is None
+    assert _told_apart(nameless, jwk(rsa_key(1), None)).find(kid, "RS256") is None
+    assert _told_apart(nameless, nameless).find(kid, "RS256") is not None
+
+
+def test_a_token_without_a_kid_has_the_only_key_that_fits() -> None:
+    assert _told_apart(GOOD, jwk(rsa_key(0), "r")).find("", "ES256") is not None
+    assert _told_apart(GOOD, jwk(rsa_key(0), "r")).find("k1", "ES256") is None
+    assert _told_apart(GOOD, jwk(ec_key(5), "e")).find("", "ES256") is None
+    assert _told_apart(GOOD, {**GOOD, "kid": "again"}).find("", "ES256") is not None
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+@pytest.mark.parametrize("kid", ["bad", "other", None])
+@pytest.mark.parametrize("private", [rsa_key, ec_key, ed25519_key])
+def test_a_key_whose_private_part_is_published_is_dropped_under_every_kid(
+    private: Any, kid: str | None, *, distinct: bool
+) -> None:
+    """Also from a copy of the key that is published without its private part, with any `use`, `alg` and `kid`."""
+    leaked = jwk(private(9), kid, d="AQAB", use=None, alg="ECDH-ES", key_ops=["deriveKey"])
+
+    kept = parse(jwks(jwk(private(9), "bad"), leaked, GOOD), ALGORITHMS, distinct_kids=distinct)
+
+    assert set(kept.keys) == {"good"}
+    assert len(kept.dropped) == 2
 
 
 def test_a_dropped_key_is_named_by_the_beginning_of_its_kid() -> None:
@@ -260,7 +335,7 @@ def test_the_longest_kid_is_used() -> None:
         (b'{"keys":{}}', "no `keys` array"),
         (b'{"Keys":[]}', "no `keys` array"),
         (b'{"keys":[]}', "no usable key: it is empty"),
-        (b'{"keys":[1,{}]}', "no usable key: it is not an object; its kid is missing, not a string or too long"),
+        (b'{"keys":[1,{}]}', "no usable key: it is not an object; no configured algorithm fits it"),
         (b'{"keys":[1,2]}', "no usable key: it is not an object"),
     ],
 )

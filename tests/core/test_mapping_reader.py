@@ -244,10 +244,11 @@ def test_a_field_that_nobody_read_is_unknown_and_the_nearest_known_one_is_offere
         lambda section: section.flag("known"),
         lambda section: section.one_of("known", ("a", "b"), "a"),
         lambda section: section.seconds("known", 1, 0, 2),
+        lambda section: section.whole_number("known", 1, 0, 2),
         lambda section: list(section.each("known")),
         lambda section: "known" in section,
     ],
-    ids=["raw", "text", "texts", "flag", "one_of", "seconds", "each", "in"],
+    ids=["raw", "text", "texts", "flag", "one_of", "seconds", "whole_number", "each", "in"],
 )
 def test_a_missing_field_that_was_asked_for_is_offered_beside_an_unknown_one(
     ask: Callable[[MappingReader], object],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from authz.core.keyset import ALGORITHMS
 from authz.core.profiles import ACCESS_TOKEN_TYPES, PLAIN_TOKEN_TYPES, PROFILES, cognito_issuers
+from authz.core.signature_algorithms import ALGORITHMS
 
 
 def test_the_profiles_are_those_that_the_documentation_promises() -> None:

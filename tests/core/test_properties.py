@@ -16,10 +16,10 @@ from authz.core.conditions import Membership
 from authz.core.configuration import compile_configuration
 from authz.core.forward import read_forward
 from authz.core.identity import Identity
-from authz.core.keyset import ALGORITHMS
 from authz.core.policy import Policy, judge
 from authz.core.problems import ConfigurationError
 from authz.core.reasons import Denied, Reason
+from authz.core.signature_algorithms import ALGORITHMS
 from tests.fakes.checks import AUTHZ, COGNITO_KEY, COGNITO_KID, NOW, Rig, access_claims, access_token, partner_token
 from tests.fakes.keys import base64url, sign_raw
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from authz.core.issuers import Issuer, KeyLocation
-from authz.core.keyset import ALGORITHMS
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import Problem
 from authz.core.profiles import PROFILES
 from authz.core.read_issuer import read_issuer
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.url import MAX_URL_CHARACTERS, refusal
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
 
@@ -48,7 +48,7 @@ def test_a_user_pool_needs_its_id_and_its_clients_and_nothing_else() -> None:
     assert issuer.identifiers == {COGNITO, f"https://issuer-cognito-idp.ap-northeast-1.amazonaws.com/{POOL}"}
     assert (issuer.client_ids, issuer.audiences) == (frozenset({CLIENT}), frozenset())
     assert (issuer.algorithms, issuer.leeway_seconds, issuer.grants) == (frozenset({"RS256"}), 10.0, ())
-    assert issuer.keys == KeyLocation(jwks_uri=f"{COGNITO}/.well-known/jwks.json")
+    assert issuer.keys == KeyLocation(jwks_uri=f"{COGNITO}/.well-known/jwks.json", distinct_kids=True)
 
 
 def test_another_provider_needs_its_name_and_our_audiences_and_is_asked_where_its_keys_are() -> None:
@@ -73,7 +73,9 @@ def test_where_and_how_long_keys_may_be_had_can_be_said() -> None:
         refresh_seconds=60,
         max_stale_seconds=7200,
     )
-    assert _good({**POOL_FIELDS, "jwks_file": "/keys.json"}).keys == KeyLocation(jwks_file="/keys.json")
+    assert _good({**POOL_FIELDS, "jwks_file": "/keys.json"}).keys == KeyLocation(
+        jwks_file="/keys.json", distinct_kids=True
+    )
 
 
 def test_the_times_are_five_minutes_and_a_day_where_nothing_is_said() -> None:
@@ -341,7 +343,7 @@ def test_of_wrong_algorithms_none_is_taken_even_while_the_reading_goes_on() -> N
 def test_keys_of_a_pool_are_below_its_name_whether_or_not_it_ends_in_a_slash(name: str) -> None:
     keys = _good({"profile": "cognito", "issuer": name, "client_ids": "any"}).keys
 
-    assert keys == KeyLocation(jwks_uri="https://b.example/X/.well-known/jwks.json")
+    assert keys == KeyLocation(jwks_uri="https://b.example/X/.well-known/jwks.json", distinct_kids=True)
 
 
 def test_keys_of_the_cluster_are_had_from_its_api_server_alone() -> None:

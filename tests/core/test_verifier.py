@@ -6,8 +6,9 @@ import pytest
 
 from authz.core import keyset, token
 from authz.core.configuration import compile_configuration
-from authz.core.keyset import ALGORITHMS, Key
+from authz.core.keyset import Key
 from authz.core.reasons import Denied, Reason
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.verifier import require_algorithm, verify
 from tests.fakes.checks import COGNITO_KEY, COGNITO_KID, access_claims, access_token, authz_with
 from tests.fakes.keys import base64url, jwk, jwks, rsa_key, sign, sign_raw

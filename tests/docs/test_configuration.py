@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from authz.core.configuration import compile_configuration
-from authz.core.keyset import ALGORITHMS
 from authz.core.policy import BUILT_IN
 from authz.core.problems import ConfigurationError
+from authz.core.signature_algorithms import ALGORITHMS
 from tests.docs.markdown import ROOT, prose, rows
 
 _DOCUMENT = ROOT / "docs" / "configuration.md"
@@ -55,7 +55,7 @@ def test_every_field_of_authz_is_described() -> None:
 def test_every_algorithm_is_named() -> None:
     (row,) = [cells for cells in rows(_DOCUMENT, "Issuers") if cells[0] == "`algorithms`"]
 
-    assert re.findall(r"\b[A-Z][A-Za-z]+\d*\b", row[2]) == list(ALGORITHMS)
+    assert row[2].partition(": ")[2].partition(". ")[0].split(", ") == list(ALGORITHMS)
 
 
 def test_every_built_in_policy_is_explained() -> None:

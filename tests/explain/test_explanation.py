@@ -170,3 +170,54 @@ def test_terminal_controls_in_a_token_are_not_obeyed() -> None:
 
     assert "\x1b" not in "\n".join(text(explanation, Style(is_coloured=False)))
     assert "\u202e" not in "\n".join(text(explanation, Style(is_coloured=False)))
+
+
+def _advised(policy: str, **claims: Any) -> list[str]:
+    advice: list[str] = data(explain(Rig().rules, check_request(access_token(**claims), policy), NOW))["advice"]
+    return advice
+
+
+def test_everything_that_is_missing_is_advised_and_not_only_the_first() -> None:
+    wanted = "{max_age: 15m, groups: [auditors], claims: {dept: sales, /a/b: x}, scopes: {all_of: [q], any_of: [r, s]}}"
+
+    advice = _advised(wanted, exp=NOW - 60, auth_time=NOW - 3600, client_id="other", dept="it")
+
+    assert [line.partition(":")[0] for line in advice] == [
+        "Get a fresh token",
+        "Ask cognito for a token that is meant for one of",
+        "Or, where the token's is yours as well, add it to `client_ids` of the issuer cognito.",
+        "Sign in again",
+        "Bring a token that meets groups",
+        "Bring a token that meets dept",
+        "Bring a token that meets /a/b",
+        "Ask cognito for all of",
+        "No grant of cognito gives q, r, s",
+    ]
+    assert advice[-2] == "Ask cognito for all of: q, and one of: r, s."
+
+
+def test_a_claim_that_does_not_meet_the_policy_is_shown_with_its_value() -> None:
+    advice = _advised("{claims: {dept: sales, /a/b: x}}", dept="it")
+
+    assert advice == [
+        "Bring a token that meets dept: any of sales: this one has dept 'it'.",
+        "Bring a token that meets /a/b: any of x: this one has no /a/b.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ([{"a": 1}], "scope has an object in it"),
+        (["a b"], "scope has a string in it that is not one scope"),
+        ([["a"]], "scope has a list in it"),
+        ([None], "scope has null in it"),
+        (5, "scope is a number, not a string or a list"),
+        ({"a": 1}, "scope is an object, not a string or a list"),
+    ],
+)
+def test_scopes_that_cannot_be_read_are_named(scope: object, said: str) -> None:
+    explanation = explain(Rig().rules, check_request(partner_token(scope=scope), "reading"), NOW)
+
+    assert explanation.failed is not None
+    assert said in explanation.failed.detail

@@ -15,8 +15,9 @@ from authz.core.check import decide
 from authz.core.configuration import compile_configuration
 from authz.core.decision import Decision
 from authz.core.key_lookup import KeyLookup
-from authz.core.keyset import ALGORITHMS, KeySet
+from authz.core.keyset import KeySet
 from authz.core.reasons import Reason
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.server.pb import ext_authz_pb2 as pb
 from authz.server.served_rules import ServedRules
 from tests.fakes.keys import PrivateKey, ec_key, jwk, jwks, rsa_key, sign

@@ -30,7 +30,7 @@ from tests.fakes.keys import jwk, jwks
 from tests.fakes.log_lines import logged
 from tests.fakes.waiting import until
 
-SECONDS = 15.0
+SECONDS = 60.0
 """The bound of every wait: a busy machine needs some of it to start three processes."""
 
 _EXT_AUTHZ = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"

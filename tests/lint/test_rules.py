@@ -371,3 +371,26 @@ def test_a_grant_to_a_name_is_found_at_its_condition_and_one_to_an_id_is_not() -
     assert found("github-actions", '{ repository_id: "4242" }') == []
     assert found("kubernetes", "{ sub: system:serviceaccount:shop:checkout }") == []
     assert found("gitlab-ci, issuer: https://ci.example.com", "{ project_path: shop/orders }") == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "tenants", "expected"),
+    [
+        ("{ groups: [staff] }", "any", ["AUTHZ203"]),
+        ("{ claims: { tid: { none_of: [a] } } }", "any", ["AUTHZ203"]),
+        ("{ groups: [staff], claims: { /tid: a } }", "any", []),
+        ("{ groups: [staff] }", "[a]", []),
+        ("{ groups: [staff], issuers: [partner] }", "any", []),
+        ("{ scopes: [orders/read] }", "any", []),
+    ],
+)
+def test_conditions_that_the_administrator_of_any_tenant_can_meet_are_named(
+    policy: str, tenants: str, expected: list[str]
+) -> None:
+    entra = f"        entra: {{ profile: entra, audiences: [o], tenants: {tenants} }}\n"
+    text = changed(
+        ("      policies:\n", f"{entra}      policies:\n"),
+        ("orders-read: { scopes: [orders/read] }", f"orders-read: {policy}"),
+    )
+
+    assert codes(text) == expected

@@ -54,7 +54,7 @@ def make_source(background: Background, events: list[Event], still: Environment)
     def make(*, alias: str = "idp", environment: Environment = still, **location: Any) -> JwksSource:
         source = JwksSource(
             alias,
-            KeyLocation(**location),
+            KeyLocation(**{"distinct_kids": True, **location}),
             ALGORITHMS,
             background,
             log=lambda name, fields: events.append((name, fields)),

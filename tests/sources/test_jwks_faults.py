@@ -120,10 +120,21 @@ def test_a_body_without_a_usable_key_is_counted_and_the_last_good_keys_stay(
         assert source.current is good is not None
 
 
+@pytest.mark.parametrize(("distinct", "kept"), [(True, {"b"}), (False, {"a", "b"})])
+def test_two_keys_of_one_kid_are_kept_if_the_location_allows_it(
+    make_source: MakeSource, *, distinct: bool, kept: set[str]
+) -> None:
+    with KeyServer(jwks(jwk(rsa_key(0), "a"), jwk(rsa_key(1), "a"), jwk(rsa_key(2), "b"))) as server:
+        source = _started(make_source(jwks_uri=server.url, distinct_kids=distinct))
+
+    assert source.current is not None
+    assert set(source.current.keys) == kept
+
+
 def test_a_bad_key_is_dropped_and_named_and_the_good_ones_are_used(
     make_source: MakeSource, events: list[Event]
 ) -> None:
-    with KeyServer(jwks(jwk(rsa_key(0), "a"), {**RSA, "d": "AQAB"})) as server:
+    with KeyServer(jwks(jwk(rsa_key(1), "a"), {**RSA, "d": "AQAB"})) as server:
         source = _started(make_source(jwks_uri=server.url))
         until(lambda: len(events) == 2)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from authz.core.conditions import Conditions
 from authz.core.decision import Decision
 from authz.core.identity import Identity
 from authz.core.policy import Policy, wanted_use
@@ -18,14 +19,22 @@ _TRAP = (
 )
 
 
-def advise(decision: Decision, now: float) -> tuple[str, ...]:
-    """Sentences, the simplest fix first. Empty if the request is forwarded."""
+def advise(decision: Decision, now: float, further: Iterable[Reason] = ()) -> tuple[str, ...]:
+    """Sentences, the simplest fix first. Empty if the request is forwarded.
+
+    `further` are the reasons for which later checks would refuse the request.
+    """
     if decision.reason.row.outcome == "allow":
         return ()
+    reasons = dict.fromkeys((decision.reason, *further))
+    return tuple(f"{each}." for reason in reasons for each in _advice(reason, decision, now) if each)
+
+
+def _advice(reason: Reason, decision: Decision, now: float) -> list[str]:
     identity, policy = decision.identity, decision.policy
-    if identity is not None and policy is not None and decision.reason in _OF_IDENTITY:
-        return tuple(f"{each}." for each in _OF_IDENTITY[decision.reason](identity, policy, now) if each)
-    return (f"{_PLAIN[decision.reason]}.",)
+    if identity is not None and policy is not None and reason in _OF_IDENTITY:
+        return _OF_IDENTITY[reason](identity, policy, now)
+    return [_PLAIN[reason]]
 
 
 def _time(identity: Identity, _policy: Policy, now: float) -> list[str]:
@@ -70,22 +79,42 @@ def _acr(_identity: Identity, policy: Policy, _now: float) -> list[str]:
 
 
 def _conditions(identity: Identity, policy: Policy, _now: float) -> list[str]:
-    groups = "in no readable groups" if identity.groups is None else f"in groups {listed(identity.groups)}"
-    return [f"Bring a token that meets {conditions(policy.conditions)}: this one is {groups}"]
+    return [
+        f"Bring a token that meets {conditions(wanted)}: this one {_held(wanted, identity)}"
+        for wanted in _each(policy.conditions)
+        if wanted.unmet(identity.claims, identity.groups, identity.userinfo)
+    ]
+
+
+def _each(every: Conditions) -> list[Conditions]:
+    """Every condition by itself."""
+    groups = [] if every.groups is None else [Conditions(groups=every.groups)]
+    return [*groups, *(Conditions(claims=(claim,)) for claim in every.claims)]
+
+
+def _held(wanted: Conditions, identity: Identity) -> str:
+    """What the token has instead, in the words of the one condition: its groups, or the claim."""
+    if wanted.groups is not None:
+        readable = identity.groups is not None
+        return f"is in groups {listed(identity.groups or ())}" if readable else "has groups that cannot be read"
+    ((name, _membership),) = wanted.claims
+    present, value = name.find(identity.userinfo if name.is_from_userinfo else identity.claims)
+    return f"has {name.text} {quoted(value)}" if present else f"has no {name.text}"
 
 
 def _scopes(identity: Identity, policy: Policy, _now: float) -> list[str]:
     if policy.scopes is None:
         return []
-    missing = policy.scopes.missing_from(identity.scopes)
+    missing = policy.scopes.all_of - identity.scopes
+    choices = policy.scopes.any_of if policy.scopes.any_of.isdisjoint(identity.scopes) else frozenset()
     unwanted = policy.scopes.none_of & identity.scopes
     is_trapped = identity.is_from_user_pools_api
-    lacks = "one of" if missing <= policy.scopes.any_of and not missing <= policy.scopes.all_of else "all of"
+    lacking = [f"{lacks}: {listed(scopes)}" for lacks, scopes in (("all of", missing), ("one of", choices)) if scopes]
     return [
         _TRAP if is_trapped else "",
-        f"Ask {identity.issuer.alias} for {lacks}: {listed(missing)}" if missing and not is_trapped else "",
+        f"Ask {identity.issuer.alias} for {', and '.join(lacking)}" if lacking and not is_trapped else "",
         f"Ask for a token without {listed(unwanted)}: the policy has {demand(policy.scopes)}" if unwanted else "",
-        *_grants(identity, missing),
+        *_grants(identity, missing | choices),
     ]
 
 

@@ -40,14 +40,14 @@ class Held:
     """The rules with the loaded keys, and the reasons for missing keys."""
 
     rules: ServedRules
-    sources: list[FetchedKeys | PinnedKeys]
+    sources: Mapping[str, FetchedKeys | PinnedKeys]
+    """By alias."""
     note: str
     """The parts left out of the explanation. Empty if it is complete."""
 
-    @property
-    def problem(self) -> str:
-        """Why keys are missing. Empty if all were found."""
-        return "; ".join(source.problem for source in self.sources if source.problem)
+    def key_problem(self, alias: str) -> str:
+        """Return why the keys of an issuer are missing. Empty if they were found or not needed."""
+        return self.sources[alias].problem if alias in self.sources else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class ExplainedRequest:
                         userinfo[alias] = FetchedUserinfo(asked)
             revocations, note = read_revocations(settings.configuration.revocations_file)
             rules = ServedRules.of(settings.configuration, settings.realm, KeyLookup(sources), revocations, userinfo)
-            yield Held(rules, list(sources.values()), note)
+            yield Held(rules, sources, note)
 
 
 def _say_nothing(_event: str, _fields: Mapping[str, object]) -> None:

@@ -18,7 +18,7 @@ from authz.core.token_cache import TokenCache
 from authz.server import wire
 from authz.server.conversation import Answer
 from authz.server.served_rules import ServedRules
-from authz.tools.explain.recorded_check import RecordedCheck
+from authz.tools.explain.recorded_check import KeyProblem, RecordedCheck, no_problem
 from authz.tools.explain.steps import IDENTITY_STEPS, LOOKUP_STEPS, IdentityStep, LookupStep
 
 Verdict = Literal["pass", "fail", "would pass", "would fail", "not reached"]
@@ -52,18 +52,26 @@ class Explanation:
         return self.decision.reason.row.outcome == "allow"
 
     @property
+    def further(self) -> tuple[Reason, ...]:
+        """The reasons for which later checks would refuse the request."""
+        return tuple(line.reason for line in self.lines if line.verdict == "would fail" and line.reason is not None)
+
+    @property
     def failed(self) -> Line | None:
         """The step that refused the request."""
         return next((line for line in self.lines if line.verdict == "fail"), None)
 
 
-def explain(rules: ServedRules, message: bytes, now: float) -> Explanation:
-    """Explain the response to a CheckRequest at a time (seconds since the epoch)."""
+def explain(rules: ServedRules, message: bytes, now: float, key_problem: KeyProblem = no_problem) -> Explanation:
+    """Explain the response to a CheckRequest at a time (seconds since the epoch).
+
+    `key_problem` returns why an issuer's keys could not be loaded.
+    """
     # With an empty token cache: a cached token would skip the steps up to the signature.
     rules = replace(rules, token_cache=TokenCache(nullcontext()))
     record = CheckRecord()
     decision = decide(rules, message, now, may_wait=False, record=record)
-    lines = tuple(_lines(RecordedCheck(rules, record, now)))
+    lines = tuple(_lines(RecordedCheck(rules, record, now, key_problem)))
     return Explanation(lines, decision, wire.read_answer(rules.renderer.render(decision)), now)
 
 

@@ -42,7 +42,7 @@ def text(explanation: Explanation, style: Style) -> Iterator[str]:
     yield f"  {explanation.answer.body.rstrip()}"
     yield ""
     yield "What would let it pass:"
-    yield from (f"  {each}" for each in advise(explanation.decision, explanation.now))
+    yield from (f"  {each}" for each in advise(explanation.decision, explanation.now, explanation.further))
 
 
 def _text_line(line: Line, style: Style) -> Iterator[str]:
@@ -80,7 +80,7 @@ def data(explanation: Explanation) -> dict[str, Any]:
             "removed_headers": list(answer.removed),
             "body": answer.body,
         },
-        "advice": list(advise(explanation.decision, explanation.now)),
+        "advice": list(advise(explanation.decision, explanation.now, explanation.further)),
     }
 
 

@@ -6,7 +6,7 @@ from authz.core import policy
 from authz.core.policy import Access
 from authz.core.revocations import KINDS
 from authz.tools.explain.recorded_check import RecordedCheck
-from authz.tools.explain.wording import demand, listed, moment, quoted, span
+from authz.tools.explain.wording import MAX_SHOWN, demand, listed, moment, quoted, span
 
 
 def policy_in_words(seen: RecordedCheck) -> str:
@@ -46,7 +46,12 @@ def structure_in_words(seen: RecordedCheck) -> str:
         return f"{seen.credential.count('.') + 1} segments, {len(seen.credential)} characters"
     header = seen.unverified.header
     typ = f", typ {quoted(header.type)}" if header.type else ""
-    return f"alg {quoted(header.algorithm)}, kid {quoted(header.key_id)}{typ}"
+    return f"alg {quoted(header.algorithm)}, {kid_in_words(header.key_id)}{typ}"
+
+
+def kid_in_words(key_id: str) -> str:
+    """The `kid` of a token."""
+    return f"kid {quoted(key_id)}" if key_id else "no kid"
 
 
 def issuer_rule(seen: RecordedCheck) -> str:
@@ -67,8 +72,10 @@ def key_rule(seen: RecordedCheck) -> str:
     """The key ids that the issuer publishes."""
     current = seen.rules.keys.current(seen.issuer.alias)
     if current is None:
-        return f"no usable key set of {seen.issuer.alias}"
-    return f"keys of {seen.issuer.alias}: {listed(current.keys)}"
+        problem = seen.key_problem(seen.issuer.alias)
+        return f"no usable key set of {seen.issuer.alias}" + (f": {problem}" if problem else "")
+    dropped = "; ".join(f"{quoted(each.key_id)}: {each.why}" for each in current.dropped[:MAX_SHOWN])
+    return f"keys of {seen.issuer.alias}: {listed(current.keys)}" + (f"; not used: {dropped}" if dropped else "")
 
 
 def identity_in_words(seen: RecordedCheck) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,14 @@ from authz.core.token import UnverifiedToken
 
 T = TypeVar("T")
 
+KeyProblem = Callable[[str], str]
+"""Returns why the keys of an issuer (by alias) could not be loaded. Empty if they were."""
+
+
+def no_problem(_alias: str) -> str:
+    """Return that all keys were loaded."""
+    return ""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedCheck:
@@ -23,6 +32,7 @@ class RecordedCheck:
     rules: Rules
     record: CheckRecord
     now: float
+    key_problem: KeyProblem = no_problem
 
     @property
     def request(self) -> RequestView:

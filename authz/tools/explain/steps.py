@@ -103,14 +103,14 @@ LOOKUP_STEPS = (
     LookupStep(
         "key",
         lambda seen: seen.record.key is None,
-        lambda seen: f"kid {quoted(seen.unverified.header.key_id)}",
+        lambda seen: in_words.kid_in_words(seen.unverified.header.key_id),
         in_words.key_rule,
     ),
     LookupStep(
         "signature",
         lambda seen: seen.record.claims is None,
         _fixed("not shown"),
-        lambda seen: f"made by key {quoted(seen.unverified.header.key_id)}",
+        lambda seen: f"made by key {quoted(seen.record.key.key_id if seen.record.key else '')}",
     ),
     LookupStep(
         "identity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,25 @@ class Policies:
         forged: bool = False,
         userinfo: Mapping[str, Any] | None = None,
         now: float | None = None,
+        scopes: Sequence[str] = (),
+        groups: Sequence[str] = (),
+        client: str = "",
     ) -> str:
         """A token of the issuer of that alias, or of the only one. Claims that are None are left out.
 
         `age` and `lifetime` are seconds; `userinfo` is what the issuer's endpoint says of it. Raises UnknownIssuer.
         """
-        token = Token(claims or {}, age, lifetime, header, forged, userinfo)
+        token = Token(
+            claims or {},
+            age,
+            lifetime,
+            header,
+            forged,
+            userinfo,
+            scopes=tuple(scopes),
+            groups=tuple(groups),
+            client=client,
+        )
         return self._checks.mint(issuer, token, time.time() if now is None else now)
 
     def check(

@@ -157,6 +157,9 @@ class _Reading:
             is_forged=section.flag("forged"),
             userinfo=None if said is None or is_refused else _plain(section, "userinfo"),
             is_refused=is_refused,
+            scopes=tuple(sorted(section.texts("scopes"))),
+            groups=tuple(sorted(section.texts("groups"))),
+            client=section.text("client"),
         )
         issuer = section.text("issuer") or None
         section.finish()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from authz.core.bearer import MAX_TOKEN_CHARACTERS, MAX_TOKEN_LIMIT
+from authz.core.configuration import MIN_TOKEN_LIMIT
 from authz.core.egress_proxy import DIRECT, FROM_ENVIRONMENT
 from authz.core.forward import DEFAULT, OWN_VALUES
 from authz.core.keyset import ALGORITHMS
@@ -15,6 +17,7 @@ from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
 from authz.core.read_issuer import ANY, MAX_LEEWAY_SECONDS, MAX_REFRESH_SECONDS, MAX_STALE_LIMIT_SECONDS
 from authz.core.read_policy import MAX_AGE_LIMIT_SECONDS
+from authz.core.signature_algorithms import ALGORITHMS
 from authz.tools.schema.schema_types import (
     SCOPE_PATTERN,
     Schema,
@@ -219,6 +222,13 @@ def authz_section() -> Schema:
             "metadata": one_or_more(
                 one_of("A field, or `none` alone.", (*METADATA_FIELDS, NO_FIELDS)), "Fields of the dynamic metadata."
             ),
+            "max_token_bytes": {
+                "type": "integer",
+                "minimum": MIN_TOKEN_LIMIT,
+                "maximum": MAX_TOKEN_LIMIT,
+                "default": MAX_TOKEN_CHARACTERS,
+                "description": "The longest accepted token.",
+            },
             "revocations_file": text("A list of tokens that are refused although they are good."),
         },
         ("issuers",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from authz.core.conditions import NONE
 from authz.core.exposure import Exposure, exposure_of_conditions, exposure_of_policy, is_multi_tenant
 from authz.envoy.settings import AUTHZ_PATH
 from authz.tools.lint.envoy_config import EnvoyConfig
@@ -39,15 +40,22 @@ def candidate(envoy: EnvoyConfig) -> Iterator[Found]:
 @rule("AUTHZ203", Severity.WARNING, "a policy is met by anybody's workload")
 def met_by_anyone(envoy: EnvoyConfig) -> Iterator[Found]:
     """Every customer of a CI provider gets tokens of the same issuer, with an audience of their own choice. A policy
-    that does not say whose repository or project it means lets all of them in.
+    that does not say whose repository or project it means lets all of them in. With `tenants: any`, the administrator
+    of a tenant chooses its groups, roles and custom claims, so a condition on them alone restricts nobody.
     """
     if envoy.configuration is None:
         return
     for path, policy in envoy.located_policies:
         for issuer in envoy.configuration.issuers.by_alias.values():
-            if policy.reads_token and is_multi_tenant(issuer) and exposure_of_policy(policy, issuer) is Exposure.ANYONE:
+            if not policy.reads_token or exposure_of_policy(policy, issuer) is not Exposure.ANYONE:
+                continue
+            if is_multi_tenant(issuer):
                 problem = f"any workload with a token of {issuer.alias} and the right audience meets {policy.name}"
                 fix = "Name the owner in a claim, or name the accepted issuers in the policy."
+                yield Found(path, problem, fix, on_key=path[-1] != "policy")
+            elif issuer.accepts_any_tenant and policy.conditions != NONE:
+                problem = f"the administrator of any tenant of {issuer.alias} can meet the conditions of {policy.name}"
+                fix = "Name the tenants in the claim `tid`, or name the accepted issuers in the policy."
                 yield Found(path, problem, fix, on_key=path[-1] != "policy")
 
 
@@ -75,7 +83,7 @@ def owner_by_name(envoy: EnvoyConfig) -> Iterator[Found]:
         if not is_multi_tenant(issuer):
             continue
         for index, grant in enumerate(issuer.grants):
-            if exposure_of_conditions(issuer.profile, grant.when) is Exposure.NAME:
+            if exposure_of_conditions(issuer, grant.when) is Exposure.NAME:
                 path = (*AUTHZ_PATH, "issuers", alias, "grants", index, "when")
                 yield Found(path, f"the grant of {alias} holds for whoever has the name", fix)
         for place, policy in envoy.located_policies:
@@ -83,7 +91,7 @@ def owner_by_name(envoy: EnvoyConfig) -> Iterator[Found]:
             if (
                 policy.reads_token
                 and is_accepted
-                and exposure_of_conditions(issuer.profile, policy.conditions) is Exposure.NAME
+                and exposure_of_conditions(issuer, policy.conditions) is Exposure.NAME
             ):
                 problem = f"{policy.name} holds for whoever has the name at {alias}"
                 yield Found(place, problem, fix, on_key=place[-1] != "policy")
