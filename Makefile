@@ -121,7 +121,7 @@ bench: $(READY) ## measure speed and size with h2load and wrk, 20 minutes (ARGS=
 profile: $(READY) ## what each stage of a check costs (ARGS="--calls known" for the functions in it)
 	@$(BIN)/python -m bench.stages $(ARGS)
 
-image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
+image: ## build the container image, run it in a pod, print its size and start time (Debian, root, no Docker)
 	@bash .ci/containers
 
 lock: $(READY) ## choose the newest versions that fit and lock them with hashes
@@ -129,6 +129,9 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --extra demo -o requirements/demo.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | (cd requirements && $(abspath $(BIN))/uv pip compile --quiet --generate-hashes --no-annotate --python-version 3.11 \
+	  --universal --constraint dev.txt - -o build.txt)
 	@cd requirements && $(abspath $(BIN))/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal clients.in -o clients.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format cyclonedx1.5 | $(BIN)/python requirements/sbom.py
 	@rm uv.lock
