@@ -11,7 +11,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients planes docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients planes cluster docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ planes: $(READY) ## Envoy Gateway and Istio with the files of deploy/, through r
 	@$(BIN)/python -m tests.planes.build
 	@if $(NETNS) true; then $(NETNS) sh -c 'ip link set lo up && exec $(BIN)/python -m pytest -q tests/planes $(ARGS)'; \
 	  else echo "no network namespace can be made here: the tests are skipped"; fi
+
+cluster: $(READY) ## deploy/ and the recipes of docs/ against a real kube-apiserver (needs Go; 11 CPU-minutes to build once)
+	@$(BIN)/python -m tests.cluster.build
+	@$(BIN)/python -m pytest -q tests/cluster $(ARGS)
 
 coverage: $(READY) ## every branch of the deciding core and of the HTTP/2 protocol object is reached by its own tests
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100
