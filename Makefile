@@ -11,7 +11,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients planes docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients planes cluster docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,10 @@ planes: $(READY) ## Envoy Gateway and Istio with the files of deploy/, through r
 	@if $(NETNS) true; then $(NETNS) sh -c 'ip link set lo up && exec $(BIN)/python -m pytest -q tests/planes $(ARGS)'; \
 	  else echo "no network namespace can be made here: the tests are skipped"; fi
 
+cluster: $(READY) ## deploy/ and the recipes of docs/ against a real kube-apiserver (needs Go; 11 CPU-minutes to build once)
+	@$(BIN)/python -m tests.cluster.build
+	@$(BIN)/python -m pytest -q tests/cluster $(ARGS)
+
 coverage: $(READY) ## every branch of the deciding core and of the HTTP/2 protocol object is reached by its own tests
 	@$(BIN)/python -m pytest -q -n auto tests/core --cov=authz.core --cov-branch --cov-fail-under=100
 	@$(BIN)/python -m pytest -q tests/http2 --cov=authz.http2 --cov-branch --cov-fail-under=100
@@ -121,7 +125,7 @@ bench: $(READY) ## measure speed and size with h2load and wrk, 20 minutes (ARGS=
 profile: $(READY) ## what each stage of a check costs (ARGS="--calls known" for the functions in it)
 	@$(BIN)/python -m bench.stages $(ARGS)
 
-image: ## build the container image and run it in a pod, without a Docker daemon (Debian, root)
+image: ## build the container image, run it in a pod, print its size and start time (Debian, root, no Docker)
 	@bash .ci/containers
 
 lock: $(READY) ## choose the newest versions that fit and lock them with hashes
@@ -129,6 +133,9 @@ lock: $(READY) ## choose the newest versions that fit and lock them with hashes
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev -o requirements/runtime.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --extra demo -o requirements/demo.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --all-extras -o requirements/dev.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | (cd requirements && $(abspath $(BIN))/uv pip compile --quiet --generate-hashes --no-annotate --python-version 3.11 \
+	  --universal --constraint dev.txt - -o build.txt)
 	@cd requirements && $(abspath $(BIN))/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --universal clients.in -o clients.txt
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-dev --format cyclonedx1.5 | $(BIN)/python requirements/sbom.py
 	@rm uv.lock

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from authz.tools.init import pages
 from authz.tools.init.answers import Answers, Endpoints
@@ -77,10 +78,24 @@ def written() -> Mapping[str, str]:
 def values_schema(text: str) -> str:
     """The chart's values schema with the current schema of issuers and policies below tier.authz."""
     schema = json.loads(text)
-    section = json.loads(json.dumps(authz_section()))
+    section = _named_by_pattern(json.loads(json.dumps(authz_section())))
     place = schema["properties"]["tier"]["properties"]
     place["authz"] = section | {"description": place["authz"]["description"]}
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _named_by_pattern(schema: Any) -> Any:
+    """The schema with `patternProperties` instead of `propertyNames`: for the latter, Helm names a wrong place."""
+    if isinstance(schema, list):
+        return [_named_by_pattern(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    below = {name: _named_by_pattern(each) for name, each in schema.items()}
+    if set(below.get("propertyNames", ())) == {"pattern"} and isinstance(below.get("additionalProperties"), dict):
+        pattern = below.pop("propertyNames")["pattern"]
+        below["patternProperties"] = {pattern: below["additionalProperties"]}
+        below["additionalProperties"] = False
+    return below
 
 
 def main(*, check: bool) -> int:

@@ -11,10 +11,11 @@ import time
 from typing import Any
 
 from authz import exit_codes
+from authz.cli.health_command import DEFAULT_ADMIN
+from authz.core import strict_json
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style
 
-DEFAULT_ADMIN = "127.0.0.1:9464"
 TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 4 * 1024 * 1024
 MIN_EVERY_SECONDS, MAX_EVERY_SECONDS = 0.2, 3600.0
@@ -115,7 +116,7 @@ def fetch(host: str, port: int) -> dict[str, Any]:
     try:
         connection.request("GET", "/keys")
         response = connection.getresponse()
-        page: dict[str, Any] = json.loads(response.read(MAX_BYTES))
+        page: dict[str, Any] = strict_json.loads(response.read(MAX_BYTES), MAX_BYTES)
     except OSError as error:
         where = f"http://{host}:{port}/keys"
         raise NoAnswer(f"{where} does not answer: {error}. Is the sidecar running, with this --admin?") from error

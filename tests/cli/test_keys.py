@@ -94,7 +94,7 @@ def test_issuer_without_keys_is_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert "never fetched, then timeout" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"workers": 1, "issuers": [1]}', b"\xff"])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"workers": 1, "issuers": [1]}', b"\xff", b"[" * 100_000])
 def test_answer_that_is_none_of_a_sidecars_is_a_sentence_and_1(body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     with KeyServer(body) as server:
         assert main(["keys", "--admin", f"127.0.0.1:{server.port}"]) == 1

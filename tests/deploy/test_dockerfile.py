@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,11 @@ def test_every_file_that_the_dockerfile_copies_gets_past_dockerignore() -> None:
     let_through = {line[1:] for line in (_ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
 
     assert copied == {Path(name).parts[0] if name.startswith("authz") else name for name in let_through}
+
+
+def test_every_pip_of_the_dockerfile_installs_by_hash_or_only_what_was_built_before() -> None:
+    text = (_ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    installs = re.findall(r"/pip (?:--python \S+ )?install ([^&\n]+)", text)
+
+    assert len(installs) == 3
+    assert all("--require-hashes" in options or "--no-index" in options for options in installs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from authz.envoy import document
 from authz.tools.init import pages
 from authz.tools.processes.machine import envoy_command
 from deploy import chart_values, generate
+from tests.deploy import charts
 from tests.deploy.helm import CHART, refusal, run, templated
 from tests.deploy.manifests import (
     NEWEST,
     OLDEST,
-    ROOT,
     Manifest,
     containers,
     kustomized,
@@ -29,17 +28,13 @@ from tests.deploy.manifests import (
     pod_template,
     validate,
 )
-from tests.docs.markdown import blocks
-
-_TIER, _DEPENDENCY, _SIDECAR = (block.text for block in blocks(CHART / "README.md", "yaml"))
-_DEPLOYMENT, _RESOURCES = (block.text for block in blocks(CHART / "README.md", "text"))
 
 
 @pytest.fixture
 def tier_values(tmp_path: Path) -> Path:
     """The values of the README."""
     file = tmp_path / "tier.yaml"
-    file.write_text(_TIER)
+    file.write_text(charts.TIER)
     return file
 
 
@@ -50,19 +45,7 @@ def tier(tier_values: Path) -> list[Manifest]:
 
 @pytest.fixture
 def own_chart(tmp_path: Path) -> Path:
-    """A user's own chart, made of the README's pieces as they stand there."""
-    chart = tmp_path / "orders"
-    (chart / "templates").mkdir(parents=True)
-    (chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: orders\nversion: 1.0.0\n{_DEPENDENCY}")
-    (chart / "values.yaml").write_text(_SIDECAR)
-    (chart / "templates" / "deployment.yaml").write_text(_DEPLOYMENT)
-    (chart / "templates" / "sidecar.yaml").write_text(_RESOURCES)
-    shutil.copy(ROOT / "deploy" / "kubernetes" / "base" / "envoy.yaml", chart)
-    (chart / "other.yaml").write_text("node: {}\n")
-    shutil.copytree(CHART, tmp_path / "envoy-jwt-authz")
-    done = run("dependency", "build", str(chart))
-    assert done.returncode == 0, done.stderr
-    return chart
+    return charts.write_own_chart(tmp_path)
 
 
 def test_helm_lint_finds_nothing(tier_values: Path) -> None:
@@ -190,6 +173,7 @@ def test_changed_policies_start_no_pod_again_but_a_changed_listener_does(tier_va
         ("tier.tls.clients={*.shop}", "does not match pattern"),
         ("tier.authz=null", "got null, want object"),
         ("tier.authz.issuers.cognito.profil=x", "'profil' not allowed"),
+        ("tier.authz.issuers.a b=x", "at '/tier/authz/issuers': additional properties 'a b' not allowed"),
         ("tier.authz.policies.orders-read.scope=x", "'scope' not allowed"),
         ("image.digest=sha256:abc", "does not match pattern"),
         ("image.tag=a\\,b", "does not match pattern"),
@@ -237,13 +221,8 @@ def test_own_chart_gets_policies_and_monitoring_and_no_tier(own_chart: Path) -> 
     } | {"server-certificate.yaml": one(manifests, "ConfigMap")["data"]["server-certificate.yaml"]}
 
 
-def _add_login(chart: Path) -> None:
-    """As the README says: both envoy.yaml and the pages."""
-    shutil.copytree(ROOT / "deploy" / "kubernetes" / "overlays" / "login", chart, dirs_exist_ok=True)
-
-
 def test_own_chart_with_a_login_gets_the_pages_into_its_config_map(own_chart: Path) -> None:
-    _add_login(own_chart)
+    charts.add_login(own_chart)
 
     data = one(templated(own_chart, "--set", "envoy-jwt-authz.sidecar.loginSecret=login"), "ConfigMap")["data"]
 
@@ -251,7 +230,7 @@ def test_own_chart_with_a_login_gets_the_pages_into_its_config_map(own_chart: Pa
 
 
 def test_own_chart_with_a_login_and_a_page_that_is_missing_is_refused(own_chart: Path) -> None:
-    _add_login(own_chart)
+    charts.add_login(own_chart)
     (own_chart / "pages" / "sign-in.ja.html").unlink()
 
     said = refusal(own_chart, "--set", "envoy-jwt-authz.sidecar.loginSecret=login")
@@ -262,7 +241,7 @@ def test_own_chart_with_a_login_and_a_page_that_is_missing_is_refused(own_chart:
 def test_own_charts_name_host_and_port_are_written_into_its_envoy_yaml(own_chart: Path) -> None:
     settings = ["name=shop", "host=shop.example.org", "port=3000", "loginSecret=shop-login"]
     flags = [word for setting in settings for word in ("--set", f"envoy-jwt-authz.sidecar.{setting}")]
-    _add_login(own_chart)
+    charts.add_login(own_chart)
 
     data = one(templated(own_chart, *flags, name="shop"), "ConfigMap")["data"]
 
@@ -279,19 +258,23 @@ def test_own_charts_name_host_and_port_are_written_into_its_envoy_yaml(own_chart
     ("setting", "sentence"),
     [
         ("sidecar.host=", "envoy-jwt-authz.sidecar.host is missing. Write the host that clients call."),
-        ("sidecar.selector=null", "envoy-jwt-authz.sidecar.selector is missing."),
+        ("sidecar.tlsSecret=", "envoy-jwt-authz.sidecar.tlsSecret is missing."),
+        ("sidecar.selector=null", "missing property 'selector'"),
         ("sidecar.configFile=none.yaml", "The file none.yaml of your chart is missing."),
         ("sidecar.configFile=other.yaml", "other.yaml has no line `name: &name"),
         ("sidecar.prot=3000", "'prot' not allowed"),
         ("sidecar.host=a b", "does not match pattern"),
+        ("sidecar.port=9464", "Let the application listen on another, such as 8080."),
     ],
 )
 def test_own_chart_with_a_wrong_value_is_refused_with_a_sentence(own_chart: Path, setting: str, sentence: str) -> None:
+    (own_chart / "other.yaml").write_text("node: {}\n")
+
     assert sentence in refusal(own_chart, "--set", f"envoy-jwt-authz.{setting}")
 
 
 def test_own_chart_with_a_login_and_no_secret_for_it_is_refused(own_chart: Path) -> None:
-    _add_login(own_chart)
+    charts.add_login(own_chart)
 
     assert "envoy.yaml has a login. Set envoy-jwt-authz.sidecar.loginSecret" in refusal(own_chart)
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Program:
     folder: Path
     package: str
     cost: str
+    ldflags: str = ""
 
     @property
     def path(self) -> Path:
@@ -40,7 +42,8 @@ class Program:
         """Build it with low priority. Raises CalledProcessError."""
         cache().mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".new")
-        command = ["nice", "go", "build", "-ldflags=-s -w", "-o", str(unfinished), self.package]
+        flags = f"-ldflags=-s -w {self.ldflags}"
+        command = ["nice", "-n", "19", "go", "build", flags, "-o", str(unfinished), self.package]
         environment = os.environ | {"GOFLAGS": "-buildvcs=false -mod=readonly"}
         subprocess.run(command, check=True, cwd=self.folder, env=environment)
         unfinished.replace(self.path)
@@ -57,19 +60,20 @@ def cache() -> Path:
     return Path(os.environ.get("PLANES_CACHE") or Path.home() / ".cache" / "envoy-jwt-authz")
 
 
-def why_not() -> str:
+def why_not(programs: Sequence[Program] = (ENVOY_GATEWAY, ISTIO)) -> str:
     """Why the programs cannot be built here; empty if they can or if they are there."""
-    if all(program.path.is_file() for program in (ENVOY_GATEWAY, ISTIO)) or shutil.which("go"):
+    if all(program.path.is_file() for program in programs) or shutil.which("go"):
         return ""
-    return "no `go` on PATH: Envoy Gateway and Istio are built from their Go modules. Install Go 1.26 or newer"
+    names = " and ".join(program.name for program in programs)
+    return f"no `go` on PATH: {names} are built from their Go modules. Install Go 1.26 or newer"
 
 
-def main() -> int:
+def main(programs: Sequence[Program] = (ENVOY_GATEWAY, ISTIO)) -> int:
     """Build what is missing, and say what happens."""
-    if why_not():
-        sys.stdout.write(f"{why_not()}; their tests are skipped\n")
+    if why_not(programs):
+        sys.stdout.write(f"{why_not(programs)}; their tests are skipped\n")
         return 0
-    for program in (ENVOY_GATEWAY, ISTIO):
+    for program in programs:
         if program.path.is_file():
             sys.stdout.write(f"{program.path} is built\n")
             continue

@@ -11,7 +11,6 @@ from authz.core.bearer import MAX_TOKEN_CHARACTERS, MAX_TOKEN_LIMIT
 from authz.core.configuration import MIN_TOKEN_LIMIT
 from authz.core.egress_proxy import DIRECT, FROM_ENVIRONMENT
 from authz.core.forward import DEFAULT, OWN_VALUES
-from authz.core.keyset import ALGORITHMS
 from authz.core.metadata_fields import METADATA_FIELDS, NO_FIELDS
 from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES

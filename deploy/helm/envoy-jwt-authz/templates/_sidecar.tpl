@@ -6,6 +6,9 @@
 {{- range $name, $fix := dict "name" "Write the application's name." "host" "Write the host that clients call." "selector" "Write the labels of the application's pods." "tlsSecret" "Write the name of a Secret with tls.crt and tls.key." -}}
 {{- include "envoy-jwt-authz.required" (dict "value" (index $values.sidecar $name) "name" (printf "envoy-jwt-authz.sidecar.%s" $name) "fix" $fix) -}}
 {{- end -}}
+{{- if has (int $values.sidecar.port) (list 8443 9464 9901 9902) -}}
+{{- fail (printf "envoy-jwt-authz.sidecar.port %d is used by Envoy or authz in the same pod. Let the application listen on another, such as 8080." (int $values.sidecar.port)) -}}
+{{- end -}}
 {{- toYaml $values -}}
 {{- end }}
 
