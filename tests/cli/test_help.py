@@ -12,7 +12,7 @@ from authz.cli.main import main
 from authz.terminal import Style, patience
 from tests.fakes.waiting import until
 
-_TOOLS = ("explain", "test", "keys", "schema", "completion")
+_TOOLS = ("check", "explain", "test", "keys", "schema", "completion")
 
 
 @pytest.mark.parametrize("tool", _TOOLS)
