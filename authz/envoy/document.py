@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -44,6 +45,9 @@ _TAG = re.compile(r"(?:&\S+\s+)?(?P<tag>!\S*)")
 
 IGNORED_TAG = "!ignore"
 """Envoy drops a field whose key has this tag. Operators use such fields to define anchors."""
+
+_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$/]|\w+\b)[^{}\n]{0,200}-?\}\}|\{%-?\s*\w[^{}\n]{0,200}-?%\}")
+"""An action of a Go template (Helm), or a Jinja expression or statement."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -76,10 +80,11 @@ class YamlDocument:
 def read(text: str, file: str) -> YamlDocument:
     """Read one YAML document. Raises only ConfigurationError, for any text."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    first, *more = _nodes(text, file)
-    if more:
-        raise second_document(_location(file, more[0].start_mark))
-    return _Builder(text, file).build(first)
+    with _templates_named(text, file):
+        first, *more = _nodes(text, file)
+        if more:
+            raise second_document(_location(file, more[0].start_mark))
+        return _Builder(text, file).build(first)
 
 
 def second_document(place: Location) -> ConfigurationError:
@@ -93,7 +98,23 @@ def read_all(text: str, file: str) -> tuple[YamlDocument, ...]:
     Raises only ConfigurationError.
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+    with _templates_named(text, file):
+        return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+
+
+@contextmanager
+def _templates_named(text: str, file: str) -> Iterator[None]:
+    """If the text cannot be read and is a template, say so instead: the position in YAML would explain nothing."""
+    try:
+        yield
+    except ConfigurationError as error:
+        found = _TEMPLATE.search(text)
+        if found is None:
+            raise
+        line_start = text.rfind("\n", 0, found.start()) + 1
+        place = Location(file, text.count("\n", 0, found.start()) + 1, found.start() - line_start + 1)
+        fix = "Render first: `helm template RELEASE CHART | authz lint -`, or with the tool that reads the template."
+        raise ConfigurationError.because("this is a template, not YAML", fix, place) from error
 
 
 def _nodes(text: str, file: str) -> list[yaml.Node]:
@@ -166,7 +187,7 @@ class _Builder:
         return path
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
-        seen = set()
+        seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._refuse(key_node, "a key is a list or a mapping", "Write a plain key.")
@@ -176,10 +197,18 @@ class _Builder:
             if key == "<<" and not key_node.style:
                 raise self._refuse(key_node, "Envoy does not merge keys (`<<`)", "Write the fields out.")
             if key in seen:
-                raise self._refuse(key_node, f"duplicate key {key!r:.80}", "Keep one of them.")
-            seen.add(key)
+                problem = f"duplicate key {key!r:.80}, first {_above(key_node.start_mark.line - seen[key])}"
+                raise self._refuse(key_node, problem, "Keep one of them.")
+            seen[key] = key_node.start_mark.line
             self._positions[*path, key] = (value_node.start_mark, key_node.start_mark)
             yield key, value_node
+
+
+def _above(lines: int) -> str:
+    """Say where an earlier line is. Relative, because a document can be inside of another file (a ConfigMap)."""
+    if not lines:
+        return "in the same line"
+    return f"{lines} line{'s' if lines != 1 else ''} above"
 
 
 def _scalar(text: str, tag: str, *, is_plain: bool) -> Any:
