@@ -13,7 +13,7 @@ from authz.tools.processes.machine import LOOPBACK
 from tests.fakes.waiting import until
 from tests.planes.scene import Document, Scene
 
-APPLY_SECONDS = 30.0
+APPLY_SECONDS = 120.0
 """The bound of every wait for a configuration: translation and delivery take about a second."""
 
 
