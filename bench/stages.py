@@ -110,7 +110,7 @@ class Path:
             "parse the CheckRequest": lambda: wire.parse(message),
             "find the policy": lambda: rules.policies.find(request.policy),
             "find the bearer token": lambda: bearer.find(request.authorization),
-            "recall a known token": lambda: rules.recall(credential, now),
+            "get a known token from the cache": lambda: rules.cached_identity(credential, now),
             "judge it by the policy": lambda: judge(identity, policy, now),
             "render the answer": lambda: rules.renderer.render(decision),
             "count and log": lambda: self.observe(decision, 2e-5, self.call),

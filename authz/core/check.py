@@ -53,7 +53,7 @@ class Rules:
     revocations: RevocationSource
     userinfo: UserinfoLookup
 
-    def recall(self, credential: str, now: float) -> Identity | None:
+    def cached_identity(self, credential: str, now: float) -> Identity | None:
         """Return the cached identity of a token, None if its key set is no longer in force."""
         identity = self.token_cache.get(credential, now)
         if identity is None or identity.key_set is not self.keys.current(identity.issuer.alias):
@@ -83,7 +83,7 @@ def decide(
         credential = seen.credential = bearer.find(request.authorization) if policy.reads_token else None
         if credential is None:
             return Decision(policy.decide_without_token(), request, policy)
-        identity = rules.recall(credential, now)
+        identity = rules.cached_identity(credential, now)
         remembered = seen.remembered = identity is not None
         if identity is None:
             unverified = seen.unverified = token.parse(

@@ -32,7 +32,7 @@ _TENANT_CLAIMS = (OwnerClaim("tid", immutable=True), OwnerClaim("iss", immutable
 """The verified claims that name the tenant of an issuer with `tenants: any`: `tid` agrees with `iss` in every token."""
 
 
-def is_shared(issuer: Issuer) -> bool:
+def admits_strangers(issuer: Issuer) -> bool:
     """Whether strangers can get tokens from this issuer and choose what is in them."""
     return is_multi_tenant(issuer) or issuer.accepts_any_tenant
 

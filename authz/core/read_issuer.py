@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authz.core.claims import ClaimName
 from authz.core.egress_proxy import read_proxy
-from authz.core.exposure import Exposure, exposure_of_conditions, is_impossible, is_shared
+from authz.core.exposure import Exposure, admits_strangers, exposure_of_conditions, is_impossible
 from authz.core.issuers import TENANT, Grant, Issuer, KeyLocation, UserinfoLocation, is_tenant
 from authz.core.mapping_reader import MappingReader, describe, listed
 from authz.core.profiles import PROFILES, Profile, cognito_fallbacks, cognito_issuers
@@ -56,7 +56,7 @@ def read_issuer(reader: MappingReader, alias: str, proxy: str = "") -> Issuer | 
         grants=tuple(_grant(grant, profile) for grant in reader.each("grants")),
         userinfo=_userinfo_location(reader, keys) if not profile.is_workload else None,
     )
-    if is_shared(issuer):
+    if admits_strangers(issuer):
         _refuse_grants_to_strangers(reader, issuer)
     reader.finish()
     return issuer
