@@ -33,7 +33,7 @@ _TENANT_CLAIMS = (OwnerClaim("tid", immutable=True), OwnerClaim("iss", immutable
 
 
 def admits_strangers(issuer: Issuer) -> bool:
-    """Whether strangers can get tokens from this issuer and choose what is in them."""
+    """Whether strangers can get tokens from this issuer and choose their groups or audience."""
     return is_multi_tenant(issuer) or issuer.accepts_any_tenant
 
 

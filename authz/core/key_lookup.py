@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from authz.core.issuers import Issuer
-from authz.core.keyset import Key, KeySet
+from authz.core.keyset import MAX_KEYS_COMPARED, Key, KeySet
 from authz.core.reasons import Denied, Reason
 
 if TYPE_CHECKING:
@@ -63,4 +63,5 @@ class KeyLookup:
 
 def _without_kid(key_set: KeySet, algorithm: str) -> str:
     fitting = len(key_set.fitting.get(algorithm, ()))
-    return f"there is no kid, and {fitting or 'no'} keys of the set fit {algorithm}"
+    count = "no" if not fitting else f"at least {fitting}" if fitting == MAX_KEYS_COMPARED else str(fitting)
+    return f"there is no kid, and {count} keys of the set fit {algorithm}"

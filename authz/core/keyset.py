@@ -40,6 +40,10 @@ MAX_KEY_ID_CHARACTERS = 256
 MAX_KEYS_TRIED = 4
 """The most keys of one `kid` and algorithm. A token can cost one verification for each."""
 
+MAX_KEYS_COMPARED = 5
+"""The most keys that are kept for tokens without `kid`: one is used, and more are only counted in the log. Comparing
+100 keys with each other took 15 ms."""
+
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
 
@@ -92,7 +96,7 @@ class KeySet:
     """By `kid`. Keys without one are under the empty text."""
     dropped: tuple[DroppedKey, ...] = ()
     fitting: Mapping[str, tuple[Key, ...]] = field(init=False, repr=False, compare=False)
-    """By `alg`, the different keys of the set that fit it, with and without `kid`."""
+    """By `alg`, different keys of the set that fit it, with and without `kid`. At most `MAX_KEYS_COMPARED`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fitting", MappingProxyType(_by_algorithm(self.keys.values())))
@@ -113,8 +117,9 @@ def _by_algorithm(keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
     found: dict[str, tuple[Key, ...]] = {}
     for key in (each for first in keys for each in (first, *first.others)):
         for name in key.algorithms:
-            if all(key.public_key != other.public_key for other in found.get(name, ())):
-                found[name] = (*found.get(name, ()), key)
+            different = found.get(name, ())
+            if len(different) < MAX_KEYS_COMPARED and all(key.public_key != each.public_key for each in different):
+                found[name] = (*different, key)
     return found
 
 

@@ -72,7 +72,7 @@ IMPLEMENTATIONS: Mapping[str, Implementation] = MappingProxyType(
 
 
 def public_key(jwk: Mapping[str, Any], algorithm: str) -> Any:
-    """Return the public key of a JWK. Raises what PyJWT and cryptography raise for one that is not valid."""
+    """Return the public key of a JWK. Raises the errors of PyJWT and cryptography if it is not valid."""
     if algorithm in _ML_DSA_KEYS:
         return _ML_DSA_KEYS[algorithm].from_public_bytes(_decoded(jwk["pub"]))
     return PyJWK(dict(jwk), algorithm=_PYJWT_NAMES.get(algorithm, algorithm)).key

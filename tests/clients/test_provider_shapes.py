@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from authz.core.issuers import TENANT
 from tests.fakes.keys import jwk, jwks, rsa_key, sign
 from tests.fakes.sidecar import Sidecar, bootstrap, sidecar
 
@@ -37,28 +38,33 @@ SHAPES: Mapping[str, Shape] = {
         "https://shop.eu.auth0.com/",
         {"aud": ["orders", "https://shop.eu.auth0.com/userinfo"], "azp": "cl1", "scope": "openid orders/read"}
         | {"permissions": ["read:orders"], "https://shop.example/roles": ["staff"]},
-        {"scopes": ["orders/read"], "claims": {"permissions": "read:orders", "https://shop.example/roles": "staff"}},
+        {"scopes": ["orders/read"], "groups": ["read:orders"], "claims": {"https://shop.example/roles": "staff"}},
         typ="at+jwt",
+        fields={"profile": "auth0"},
     ),
     "entra-v2": Shape(
         f"https://login.microsoftonline.com/{_TENANT}/v2.0",
         {"aud": "orders", "azp": "cl1", "ver": "2.0", "tid": _TENANT, "oid": "o1", "roles": ["Orders.Read"]},
-        {"claims": {"roles": "Orders.Read", "tid": _TENANT}},
+        {"groups": ["Orders.Read"], "claims": {"tid": _TENANT}},
+        fields={"profile": "entra", "issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "tenants": [_TENANT]},
     ),
     "entra-v1": Shape(
         f"https://sts.windows.net/{_TENANT}/",
         {"aud": "orders", "appid": "cl1", "ver": "1.0", "tid": _TENANT, "roles": ["Orders.Read"]},
-        {"claims": {"roles": "Orders.Read", "appid": "cl1"}},
+        {"groups": ["Orders.Read"], "claims": {"appid": "cl1"}},
+        fields={"profile": "entra", "issuer": f"https://sts.windows.net/{TENANT}/", "tenants": "any"},
     ),
     "google": Shape(
         "https://accounts.google.com",
         {"aud": "orders", "azp": "orders", "email": "alice@example.com", "email_verified": True, "hd": "example.com"},
         {"claims": {"hd": "example.com", "email_verified": True}},
+        fields={"profile": "google"},
     ),
     "okta": Shape(
         "https://example.okta.com/oauth2/aus1",
         {"aud": "orders", "cid": "0oa1", "scp": ["openid", "orders/read"], "ver": 1, "groups": ["staff"]},
         {"scopes": ["orders/read"], "groups": ["staff"]},
+        fields={"profile": "okta"},
     ),
     "entra-scp": Shape(
         "https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111/v2.0",
@@ -67,8 +73,9 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "adfs": Shape(
         "http://adfs.example.com/adfs/services/trust",
-        {"aud": "orders", "appid": "app1", "auth_time": "2026-11-25T17:36:54.191Z", "scp": "openid"},
-        {"scopes": ["openid"]},
+        {"aud": "orders", "appid": "app1", "auth_time": "2026-11-25T17:36:54.191Z", "scp": "openid", "group": "staff"},
+        {"scopes": ["openid"], "groups": ["staff"]},
+        fields={"profile": "adfs"},
     ),
     "uaa": Shape(
         "https://uaa.example.com/oauth/token",

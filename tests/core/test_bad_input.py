@@ -91,6 +91,15 @@ ROWS: dict[str, Row] = {
     "no kid and two keys without kid": Row(
         {}, "authenticated", Reason.KEY_UNKNOWN, "no kid, and 2 keys", keys=(0, 1), kids=(None, None), kid=None
     ),
+    "no kid and six keys": Row(
+        {},
+        "authenticated",
+        Reason.KEY_UNKNOWN,
+        "no kid, and at least 5 keys",
+        keys=tuple(range(6)),
+        kids=tuple("abcdef"),
+        kid=None,
+    ),
     "no kid and two keys of one kid": Row(
         {}, "authenticated", Reason.KEY_UNKNOWN, "no kid, and 2 keys", keys=(0, 1), kid=None
     ),

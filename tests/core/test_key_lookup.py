@@ -44,6 +44,13 @@ def test_unknown_key_without_a_fetch_is_unknown() -> None:
     assert refused(FixedKeys(SNAPSHOT)).reason is Reason.KEY_UNKNOWN
 
 
+def test_a_token_without_kid_that_no_key_fits_is_unknown() -> None:
+    with pytest.raises(Denied) as caught:
+        KeyLookup({"cognito": FixedKeys(SNAPSHOT)}).find(ISSUER, "", "ES256", may_wait=False)
+
+    assert caught.value.detail == "there is no kid, and no keys of the set fit ES256"
+
+
 def test_no_snapshot_and_no_fetch_is_unavailable() -> None:
     assert refused(FixedKeys(None)).reason is Reason.KEYS_UNAVAILABLE
 
