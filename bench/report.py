@@ -60,7 +60,12 @@ JAPANESE = Words(
         "authz with 2 workers, known token": "authz、ワーカー 2 つ、検証済みのトークン",
     },
 )
-DOCUMENTS = {"README.md": ENGLISH, "README.ja.md": JAPANESE, "docs/performance.md": ENGLISH}
+DOCUMENTS = {
+    "README.md": ENGLISH,
+    "README.ja.md": JAPANESE,
+    "docs/performance.md": ENGLISH,
+    "docs/scale.md": ENGLISH,
+}
 
 _COLUMNS = {
     "per_second": "per second",
@@ -172,9 +177,28 @@ def parts(tables: Tables, words: Words) -> dict[str, str]:
         ratios = markdown_table(ratio_cells(tables[name], others))
         found[f"bench-{name}-ratios"] = f"{ratio_title(name)}\n\n{ratios}\n"
     found["bench-peers"] = f"The peers of this run: {about.get('peers', 'none')}.\n"
+    found["bench-load"] = f"{markdown_table(load_cells(tables))}\n\n{described}\n"
     for name, table in tables.items():
         found[f"bench-{name}"] = f"{table.title}.\n\n{markdown_table(cells(table))}\n"
     return found
+
+
+_LOADS = (
+    ("Envoy with its own jwt_authn + rbac", "envoy", through.OWN),
+    ("authz, known token", "straight", straight.KNOWN),
+    ("authz, every token new", "straight", straight.NEW),
+    ("Envoy and authz, known token", "envoy", through.KNOWN),
+    ("Envoy and authz, every token new", "envoy", through.NEW),
+)
+
+
+def load_cells(tables: Tables) -> list[list[str]]:
+    """CPU for planning: what 1,000 requests/s cost, and what one core carries."""
+    lines = [["", "cores for 1,000 requests/s", "requests/s of one core"]]
+    for words, name, subject in _LOADS:
+        cost = median(tables[name].samples(subject, "cpu_microseconds"))
+        lines.append([words, f"{cost / 1000:.3f}", f"{1_000_000 / cost:,.0f}"])
+    return lines
 
 
 def _beside(tables: Tables, words: Words) -> list[list[str]]:

@@ -27,6 +27,7 @@ from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
 from authz.core.reasons import Reason
 from deploy import chart_values
+from drills import fleet
 from drills import run as drills
 from fuzz import run as executions
 from tests.differential import record
@@ -211,6 +212,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "fuzzing": fuzzing,
     "mutants": mutants,
     "drills": drilled,
+    "fleet": fleet.markdown,
     "chart-values": values_of_the_chart,
 }
 

@@ -19,6 +19,7 @@ from authz.tools.processes.children import child_environment
 from tests.cluster.build import module
 from tests.cluster.control_plane import KUBECTL, ControlPlane
 from tests.deploy.charts import write_own_chart
+from tests.deploy.foreign import checked_overlay, foreign
 from tests.deploy.helm import CHART, helm
 from tests.deploy.manifests import ROOT
 from tests.deploy.test_helm_values import LARGEST, with_values
@@ -64,8 +65,12 @@ def _copy_writable(source: Path, target: Path) -> None:
             path.chmod(0o755)
 
 
-def _run(cluster: ControlPlane, desk: Path, commands: str) -> str:
-    """Run shell commands as the document has them. Fails at the first that fails."""
+def _run(cluster: ControlPlane, desk: Path, commands: str, namespace: str, **variables: str) -> str:
+    """Run shell commands as the document has them, in a new namespace. Fails at the first that fails."""
+    cluster.namespace(namespace)
+    config = json.loads(cluster.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = namespace
+    (desk / "kubeconfig").write_text(json.dumps(config))
     tools = desk / "tools"
     tools.mkdir(exist_ok=True)
     for name, program in (("kubectl", KUBECTL), ("helm", Path(helm()))):
@@ -73,7 +78,7 @@ def _run(cluster: ControlPlane, desk: Path, commands: str) -> str:
             (tools / name).symlink_to(program)
     for written, replaced in _REPLACED.items():
         commands = commands.replace(written, replaced)
-    settings = {"KUBECONFIG": str(cluster.kubeconfig), "HOME": str(desk), "PATH": f"{tools}:/usr/bin:/bin"}
+    settings = {**variables, "KUBECONFIG": f"{desk}/kubeconfig", "HOME": str(desk), "PATH": f"{tools}:/usr/bin:/bin"}
     command = ["/bin/sh", "-eu", "-c", commands]
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=200, cwd=desk, env=child_environment(**settings)
@@ -83,8 +88,8 @@ def _run(cluster: ControlPlane, desk: Path, commands: str) -> str:
 
 
 def _commands(document: str, word: str) -> str:
-    """The one block of shell commands that has this word."""
-    (block,) = (each for each in blocks(ROOT / "docs" / document, "sh") if word in each.text)
+    """The block of shell commands that has this word."""
+    block = next(each for each in blocks(ROOT / document, "sh") if word in each.text)
     return block.text
 
 
@@ -93,27 +98,66 @@ def _names(cluster: ControlPlane, namespace: str, kind: str) -> set[str]:
 
 
 def test_recipe_for_api_clients(cluster: ControlPlane, desk: Path) -> None:
-    said = _run(cluster, desk, _commands("kubernetes.md", "overlays/api-only"))
+    said = _run(cluster, desk, _commands("docs/kubernetes.md", "overlays/api-only"), "api-only")
 
     assert "would violate PodSecurity" not in said
-    assert "orders-api" in _names(cluster, "default", "deployments")
-    assert "orders-api-tls" in _names(cluster, "default", "secrets")
+    assert _names(cluster, "api-only", "deployments") == {"orders-api"}
+    assert "orders-api-tls" in _names(cluster, "api-only", "secrets")
 
 
-def test_recipe_of_the_shared_tier(cluster: ControlPlane, desk: Path) -> None:
-    cluster.namespace("shared")
-    (values,) = blocks(ROOT / "docs" / "shared-tier.md", "yaml")
+@pytest.mark.parametrize("document", ["README.md", "README.ja.md"])
+def test_recipe_with_a_login(cluster: ControlPlane, desk: Path, document: str) -> None:
+    place = f"login-{document.count('.')}"
+    commands = _commands(document, "kubectl create secret") + _commands(document, "kubectl apply -k")
+
+    said = _run(cluster, desk, commands, place, CLIENT_SECRET="s3cret")
+
+    assert "would violate PodSecurity" not in said
+    assert {"orders-api-login", "orders-api-tls"} <= _names(cluster, place, "secrets")
+    (pod,) = (each["spec"]["template"]["spec"] for each in cluster.get(place, "deployments"))
+    volume = next(each for each in pod["volumes"] if each["name"] == "envoy-secrets")
+    mounted = {each["secret"]["name"] for each in volume["projected"]["sources"] if "secret" in each}
+    assert mounted <= _names(cluster, place, "secrets")
+
+
+def test_recipe_of_a_check_before_the_start(cluster: ControlPlane, desk: Path) -> None:
+    overlay = checked_overlay(desk / "checkout")
+
+    said = _run(cluster, desk, f"kubectl apply -k {overlay}", "checked")
+
+    assert "would violate PodSecurity" not in said
+    (pod,) = (each["spec"]["template"]["spec"] for each in cluster.get("checked", "deployments"))
+    assert [each["name"] for each in pod["initContainers"]] == ["authz-check", "authz"]
+
+
+@pytest.mark.parametrize("words", [("kind: Kustomization",), ("kind: Kustomization", "$patch: delete")], ids=len)
+def test_recipe_for_a_deployment_that_you_have(cluster: ControlPlane, desk: Path, words: tuple[str, ...]) -> None:
+    """The kustomizations of the page, beside manifests of somebody else's."""
+    place = f"mine-{len(words)}"
+    folder = foreign(desk / "checkout", *words)
+
+    _run(cluster, desk, f"kubectl apply -k {folder}", place)
+
+    assert _names(cluster, place, "deployments") == {"legacy"}
+    assert len(_names(cluster, place, "podmonitors")) == 2 - len(words)
+
+
+@pytest.mark.parametrize(
+    ("document", "place"), [("docs/shared-tier.md", "shared"), ("deploy/helm/envoy-jwt-authz/README.md", "readme")]
+)
+def test_recipe_of_the_shared_tier(cluster: ControlPlane, desk: Path, document: str, place: str) -> None:
+    values = next(block for block in blocks(ROOT / document, "yaml") if block.text.startswith("tier:"))
     (desk / "tier.yaml").write_text(values.text)
 
-    said = _run(cluster, desk, _commands("shared-tier.md", "helm install"))
+    said = _run(cluster, desk, _commands(document, "helm install"), place)
 
     assert "STATUS: deployed" in said
-    assert _names(cluster, "shared", "services") == {"authz", "authz-zone-a", "authz-zone-b"}
-    assert _names(cluster, "shared", "horizontalpodautoscalers") == {"authz"}
+    zones = {"authz-zone-a", "authz-zone-b"} if "zones" in values.text else set()
+    assert _names(cluster, place, "services") == {"authz"} | zones
+    assert _names(cluster, place, "horizontalpodautoscalers") == {"authz"}
 
 
 def test_tier_with_the_largest_values_is_accepted_by_the_server(cluster: ControlPlane, desk: Path) -> None:
-    cluster.namespace("largest")
     (values,) = blocks(ROOT / "docs" / "shared-tier.md", "yaml")
     (desk / "tier.yaml").write_text(values.text)
     flags = " ".join(f"'{word}'" if word.startswith("--") else _quoted(word) for word in with_values(LARGEST))
@@ -123,6 +167,7 @@ def test_tier_with_the_largest_values_is_accepted_by_the_server(cluster: Control
         desk,
         f"helm install a{'b' * 40} {CHART} --dry-run=server --namespace largest --values tier.yaml {flags} >rendered\n"
         "sed '1,/^---/d; /^NOTES/,$d' rendered | kubectl apply --server-side --namespace largest -f -",
+        "largest",
     )
 
     assert _names(cluster, "largest", "deployments") == {"a" + "b" * 40}
@@ -134,18 +179,17 @@ def _quoted(word: str) -> str:
 
 
 def test_recipe_of_the_sidecar_in_a_chart_of_ones_own(cluster: ControlPlane, desk: Path) -> None:
-    cluster.namespace("own")
     chart = write_own_chart(desk / "mine")
 
-    _run(cluster, desk, f"helm install orders {chart} --namespace own")
+    _run(cluster, desk, f"helm install orders {chart} --namespace own", "own")
 
     assert _names(cluster, "own", "deployments") == {"orders-api"}
 
 
 def test_recipe_of_envoy_gateway(cluster: ControlPlane, desk: Path) -> None:
-    _run(cluster, desk, _commands("envoy-gateway.md", "helm upgrade"))
+    _run(cluster, desk, _commands("docs/envoy-gateway.md", "helm upgrade"), "gateway")
 
-    assert _names(cluster, "default", "securitypolicies") >= {"closed", "orders-read", "orders-write"}
+    assert _names(cluster, "gateway", "securitypolicies") >= {"closed", "orders-read", "orders-write"}
     assert "orders-authz" in _names(cluster, "envoy-gateway-system", "configmaps")
     assert "envoy-gateway" in _names(cluster, "envoy-gateway-system", "deployments")
 
@@ -153,7 +197,7 @@ def test_recipe_of_envoy_gateway(cluster: ControlPlane, desk: Path) -> None:
 def test_recipe_of_istio(cluster: ControlPlane, desk: Path) -> None:
     cluster.namespace("istio-system")
 
-    _run(cluster, desk, _commands("istio.md", "helm upgrade"))
+    _run(cluster, desk, _commands("docs/istio.md", "helm upgrade"), "mesh")
 
     (gateway,) = (each for each in cluster.get("istio-ingress", "deployments"))
     assert gateway["metadata"]["name"] == "orders-gateway"
@@ -164,6 +208,8 @@ def test_recipe_of_istio(cluster: ControlPlane, desk: Path) -> None:
 
 
 def test_every_replacement_is_of_something_that_a_document_says() -> None:
-    text: Mapping[str, str] = {name: _commands(name, "helm upgrade") for name in ("envoy-gateway.md", "istio.md")}
+    text: Mapping[str, str] = {
+        name: _commands(name, "helm upgrade") for name in ("docs/envoy-gateway.md", "docs/istio.md")
+    }
 
     assert [written for written in _REPLACED if not any(written in each for each in text.values())] == []

@@ -16,6 +16,7 @@ from authz.envoy import document
 from authz.tools.init import pages
 from authz.tools.processes.machine import envoy_command
 from deploy import copies, generate
+from tests.deploy.foreign import FOREIGN, checked_overlay, copy_of_base, foreign
 from tests.deploy.manifests import (
     NEWEST,
     OLDEST,
@@ -28,7 +29,6 @@ from tests.deploy.manifests import (
     pod_template,
     validate,
 )
-from tests.docs.markdown import blocks
 
 _FOLDER = ROOT / "deploy" / "kubernetes"
 _SHIPPED = ["base", "overlays/api-only", "overlays/login"]
@@ -279,7 +279,7 @@ def test_pod_gets_more_time_to_end_than_its_parts_take_one_after_the_other(pod: 
 
 
 def test_another_name_host_and_port_are_written_everywhere_from_one_place_each(tmp_path: Path) -> None:
-    changed = _copy_of_base(tmp_path, {"name: orders-api ": "name: shop ", "=orders.example.com": "=shop.example.org"})
+    changed = copy_of_base(tmp_path, {"name: orders-api ": "name: shop ", "=orders.example.com": "=shop.example.org"})
     (changed / "kustomization.yaml").write_text(
         (changed / "kustomization.yaml").read_text().replace("port=8080", "port=3000").replace("=monitoring", "=prom")
     )
@@ -301,7 +301,7 @@ def test_another_name_host_and_port_are_written_everywhere_from_one_place_each(t
 
 
 def test_login_overlay_writes_the_host_into_both_urls_of_the_login(tmp_path: Path) -> None:
-    _copy_of_base(tmp_path, {})
+    copy_of_base(tmp_path, {})
     overlay = tmp_path / "deploy" / "kubernetes" / "overlays" / "login" / "kustomization.yaml"
     overlay.write_text(overlay.read_text().replace("=orders.example.com", "=shop.example.org"))
 
@@ -314,7 +314,7 @@ def test_login_overlay_writes_the_host_into_both_urls_of_the_login(tmp_path: Pat
 
 def test_component_adds_envoy_and_authz_to_a_deployment_with_labels_of_its_own(tmp_path: Path) -> None:
     """The kustomization is the one of docs/kubernetes.md, as it stands there."""
-    rendered = kustomized(_foreign(tmp_path, "kind: Kustomization"))
+    rendered = kustomized(foreign(tmp_path, "kind: Kustomization"))
 
     validate(rendered, NEWEST)
     pod = pod_template(rendered)["spec"]
@@ -328,48 +328,21 @@ def test_component_adds_envoy_and_authz_to_a_deployment_with_labels_of_its_own(t
     assert 'name: &name "legacy"' in one(rendered, "ConfigMap")["data"]["envoy.yaml"]
 
 
-_FOREIGN = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: legacy }
-spec:
-  selector: { matchLabels: { app: web, tier: front } }
-  template:
-    metadata: { labels: { app: web, tier: front } }
-    spec:
-      initContainers: [{ name: migrate, image: registry.example.com/migrate:1 }]
-      containers: [{ name: web, image: registry.example.com/web:1 }]
-"""
-_SERVICE = """\
-apiVersion: v1
-kind: Service
-metadata: { name: legacy }
-spec: { selector: { app: web }, ports: [{ port: 443, targetPort: https }] }
-"""
+def test_documented_check_runs_before_authz_as_authz_does(tmp_path: Path) -> None:
+    rendered = kustomized(checked_overlay(tmp_path))
 
-
-def _foreign(tmp_path: Path, *recipes: str) -> Path:
-    """A directory with manifests of somebody else's, and the recipes of docs/kubernetes.md with these words in them."""
-    base = _copy_of_base(tmp_path, {})
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for name in ("envoy.yaml", "server-certificate.yaml"):
-        (folder / name).write_text((base / name).read_text())
-    (folder / "deployment.yaml").write_text(_FOREIGN)
-    (folder / "service.yaml").write_text(_SERVICE)
-    found = [
-        block.text
-        for block in blocks(ROOT / "docs" / "kubernetes.md", "yaml")
-        for word in recipes
-        if word in block.text
-    ]
-    assert len(found) == len(recipes)
-    (folder / "kustomization.yaml").write_text("".join(found))
-    return folder
+    validate(rendered, OLDEST)
+    pod = pod_template(rendered)["spec"]
+    check, authz = pod["initContainers"]
+    assert (check["name"], authz["name"]) == ("authz-check", "authz")
+    assert "restartPolicy" not in check
+    assert check["args"][0] == "check"
+    assert {mount["name"] for mount in check["volumeMounts"]} <= {volume["name"] for volume in pod["volumes"]}
+    assert list(not_restricted(pod)) == []
 
 
 def test_pod_monitor_is_removed_by_the_documented_patch(tmp_path: Path) -> None:
-    rendered = kustomized(_foreign(tmp_path, "kind: Kustomization", "$patch: delete"))
+    rendered = kustomized(foreign(tmp_path, "kind: Kustomization", "$patch: delete"))
 
     assert "PodMonitor" not in {each["kind"] for each in rendered}
     assert "Service" in {each["kind"] for each in rendered}
@@ -377,25 +350,12 @@ def test_pod_monitor_is_removed_by_the_documented_patch(tmp_path: Path) -> None:
 
 def test_two_deployments_in_one_kustomization_are_refused(tmp_path: Path) -> None:
     """Which of them would be protected?"""
-    folder = _foreign(tmp_path, "kind: Kustomization")
-    other = _FOREIGN.replace("legacy", "other")
-    (folder / "deployment.yaml").write_text(f"{_FOREIGN}---\n{other}")
+    folder = foreign(tmp_path, "kind: Kustomization")
+    other = FOREIGN.replace("legacy", "other")
+    (folder / "deployment.yaml").write_text(f"{FOREIGN}---\n{other}")
 
     with pytest.raises(AssertionError, match="multiple matches"):
         kustomized(folder)
-
-
-def _copy_of_base(tmp_path: Path, changes: dict[str, str]) -> Path:
-    """deploy/kubernetes below another directory, with texts of base replaced. Returns base."""
-    for file in (each for each in _FOLDER.rglob("*") if each.is_file()):
-        text = file.read_text(encoding="utf-8")
-        if file.is_relative_to(_FOLDER / "base"):
-            for old, new in changes.items():
-                text = text.replace(old, new)
-        copied = tmp_path / "deploy" / "kubernetes" / file.relative_to(_FOLDER)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        copied.write_text(text, encoding="utf-8")
-    return tmp_path / "deploy" / "kubernetes" / "base"
 
 
 def test_every_line_with_a_name_of_the_readers_own_is_marked() -> None:
