@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from authz.core.problems import ConfigurationError
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.profiles import PROFILES
+from authz.core.url import refusal
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -123,10 +124,22 @@ def _endpoints(options: argparse.Namespace) -> Endpoints | None:
     from authz.tools.init.discover import endpoints_of  # noqa: PLC0415
 
     if options.authorization_endpoint and options.token_endpoint:
+        _require_fetchable(options, "authorization_endpoint", "token_endpoint", "end_session_endpoint")
         return Endpoints(options.authorization_endpoint, options.token_endpoint, options.end_session_endpoint)
     if options.login and options.issuer:
         return endpoints_of(options.issuer)
     return None
+
+
+def _require_fetchable(options: argparse.Namespace, *names: str) -> None:
+    """Refuse endpoints that are not https URLs, as those of a discovery document are refused."""
+    problems = tuple(
+        Problem((), f"--{name.replace('_', '-')}: {text!r:.200} cannot be used: {why}", "Write an https URL.")
+        for name in names
+        if (text := getattr(options, name)) and (why := refusal(text))
+    )
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _answers(options: argparse.Namespace, endpoints: Endpoints | None) -> Answers:

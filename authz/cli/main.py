@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from authz import __version__, exit_codes
 from authz.cli import (
+    check_command,
     completion_command,
     demo_command,
     explain_command,
@@ -36,6 +37,7 @@ def build() -> argparse.ArgumentParser:
         serve_command,
         init_command,
         lint_command,
+        check_command,
         metadata_command,
         explain_command,
         policy_test_command,

@@ -66,14 +66,14 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def require_free(address: str) -> None:
-    """Check that the address is free. Remove a stale socket file.
+def require_free(address: str, *, remove_stale: bool = True) -> None:
+    """Check that the address is free. Remove a stale socket file, unless told otherwise.
 
     Raises CannotListen with the process that listens, or with the problem.
     """
     path = socket_path(address)
     if path is not None:
-        _require_free_path(path)
+        _require_free_path(path, remove_stale=remove_stale)
     else:
         _require_free_port(*require_tcp(address))
 
@@ -98,7 +98,7 @@ def require_directory(path: Path) -> None:
         raise CannotListen(f"uid {os.getuid()} cannot write to the directory of the socket: {path.parent}")
 
 
-def _require_free_path(path: Path) -> None:
+def _require_free_path(path: Path, *, remove_stale: bool) -> None:
     require_directory(path)
     try:
         mode = path.lstat().st_mode
@@ -109,7 +109,8 @@ def _require_free_path(path: Path) -> None:
     owner = _owner_of_socket(path)
     if owner is not None:
         raise CannotListen(f"{owner} listens on {path}. Stop it, or choose another path")
-    path.unlink(missing_ok=True)
+    if remove_stale:
+        path.unlink(missing_ok=True)
 
 
 def _owner_of_socket(path: Path) -> str | None:

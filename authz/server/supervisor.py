@@ -29,7 +29,7 @@ from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
 from authz.server.engine import CannotListen
 from authz.server.messages import WorkerOptions
-from authz.server.unused_proxy import unused_proxy
+from authz.server.unused_proxy import FIX, in_words, unused_proxy
 from authz.server.worker_pool import WorkerPool
 from authz.sources.source_status import KeyStatus
 
@@ -134,9 +134,8 @@ class Supervisor:
         """Say once that fetches go around the proxy of the environment: behind it, they usually fail."""
         settings = self._settings
         if name := unused_proxy(settings.authz, settings.configuration, os.environ):
-            problem = f"{name} is set, and authz does not use it: no `proxy` is configured"
-            fix = "Write `proxy: environment` under node.metadata.authz, or `proxy: none` to fetch directly."
-            self._log.event("warning", "proxy_not_used", {"variable": name, "problem": problem, "fix": fix})
+            fields = {"variable": name, "problem": in_words(name), "fix": FIX}
+            self._log.event("warning", "proxy_not_used", fields)
 
     async def _watch(self) -> None:
         """Reload after SIGHUP or a change of the file."""

@@ -12,6 +12,8 @@ from authz.core.url import discovery_url
 from authz.sources.fetch_result import FetchFailed, fetchable
 from authz.sources.proxy_choice import https_proxy, proxy_for
 
+FIX = "Write `proxy: environment` under node.metadata.authz, or `proxy: none` to fetch directly."
+
 
 def unused_proxy(authz: Mapping[str, Any], configuration: Configuration, variables: Mapping[str, str]) -> str:
     """Return the name of the variable with a proxy that no field mentions and that fetches would use. Else empty."""
@@ -21,6 +23,11 @@ def unused_proxy(authz: Mapping[str, Any], configuration: Configuration, variabl
         return ""
     urls = [url for issuer in configuration.issuers.by_alias.values() for url in _fetched(issuer)]
     return name if any(_would_use_proxy(url, variables) for url in urls) else ""
+
+
+def in_words(name: str) -> str:
+    """Return the warning for the variable that `unused_proxy` returned."""
+    return f"{name} is set, and authz does not use it: no `proxy` is configured"
 
 
 def _fetched(issuer: Issuer) -> Iterator[str]:

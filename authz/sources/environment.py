@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from authz.sources.response_facts import Observe, ignore
+
 COOL_DOWN_SECONDS = 5.0
 """Minimum time between the starts of two fetches of an issuer, also after a failure. A flood of tokens with invented
 key ids does not load the issuer, and a rotated key is accepted within this time."""
@@ -75,6 +77,7 @@ class Environment:
     look_up: Lookup = look_up
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """Environment variables, for `proxy: environment`."""
+    observe: Observe = ignore
     cool_down_seconds: float = COOL_DOWN_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
     file_poll_seconds: float = FILE_POLL_SECONDS

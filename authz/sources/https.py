@@ -20,6 +20,7 @@ from authz.core.url import Url, fixed_addresses
 from authz.sources.content_coding import BodyDecoder
 from authz.sources.fetch_result import FetchFailed, FetchResult
 from authz.sources.proxy_tunnel import cannot_reach, open_tunnel, start_tls
+from authz.sources.response_facts import Observe, facts_of, ignore
 
 MAX_HEAD_BYTES = 32 * 1024
 """Everything except the body: status line, header fields, interim responses, chunk framing. Real responses have 1 to
@@ -40,7 +41,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the IP addresses of a host, given with its port. Raises OSError, UnicodeError or FetchFailed."""
 
 
-async def get(
+async def get(  # noqa: PLR0913 - the settings of one fetch, all by name
     url: Url,
     *,
     context: ssl.SSLContext,
@@ -49,22 +50,30 @@ async def get(
     bearer: str = "",
     deadline_seconds: float,
     max_bytes: int,
+    observe: Observe = ignore,
 ) -> bytes:
     """Return the body of a 200 response. Raises FetchFailed for everything else, at the deadline at the latest.
 
     `bearer` must be a b64token (RFC 6750 section 2.1). `context` is not used for an http URL. Through a proxy, only
     https URLs are fetched, and the proxy looks the host up.
     """
+
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        def note(response: h11.Response) -> None:
+            observe(url, facts_of(response.headers, writer.get_extra_info("ssl_object")))
+
+        return await _exchange(reader, writer, _request(url, bearer), max_bytes, note)
+
     try:
         async with asyncio.timeout(deadline_seconds):
             reader, writer = await _open(url, context, resolve, proxy, deadline_seconds)
             with _aborted_at_end(writer):
                 if proxy is None:
-                    return await _exchange(reader, writer, _request(url, bearer), max_bytes)
+                    return await exchange(reader, writer)
                 await open_tunnel(reader, writer, url, proxy)
                 reader_inside, writer_inside = await start_tls(writer, context, url.host)
                 with _aborted_at_end(writer_inside):
-                    return await _exchange(reader_inside, writer_inside, _request(url, bearer), max_bytes)
+                    return await exchange(reader_inside, writer_inside)
     except TimeoutError as error:
         raise FetchFailed(FetchResult.TIMEOUT, f"no complete response within {deadline_seconds:g} s") from error
     except ssl.SSLError as error:
@@ -160,7 +169,11 @@ def _request(url: Url, bearer: str) -> h11.Request:
 
 
 async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: h11.Request, max_bytes: int
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    request: h11.Request,
+    max_bytes: int,
+    note: Callable[[h11.Response], None],
 ) -> bytes:
     # h11 has a limit as well. It is set above MAX_HEAD_BYTES, so that the check below always applies first.
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES + _READ_BYTES)
@@ -178,6 +191,7 @@ async def _exchange(
             received += len(data)
             connection.receive_data(data)
         elif isinstance(event, h11.Response):
+            note(event)
             _require_good(event, max_bytes)
             decoder = BodyDecoder(_content_coding(event))
         elif isinstance(event, h11.Data):

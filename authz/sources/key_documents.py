@@ -50,6 +50,7 @@ class HttpsClient:
             bearer=bearer,
             deadline_seconds=self._environment.deadline_seconds,
             max_bytes=max_bytes,
+            observe=self._environment.observe,
         )
         return body.removeprefix(BOM_UTF8)
 

@@ -12,7 +12,7 @@ from authz.cli.main import main
 from authz.terminal import Style, patience
 from tests.fakes.waiting import until
 
-_TOOLS = ("explain", "test", "health", "keys", "schema", "completion")
+_TOOLS = ("check", "explain", "test", "health", "keys", "schema", "completion")
 
 
 @pytest.mark.parametrize("tool", _TOOLS)

@@ -48,6 +48,20 @@ def test_an_issuer_that_does_not_answer_is_named_with_the_options_that_replace_i
     assert not (tmp_path / "e.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    "url", ["http://idp.example.com/token", "https://user@idp.example.com/", "ftp://idp.example.com", "idp.example.com"]
+)
+def test_an_endpoint_given_as_an_option_must_be_an_https_url(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*GOOD, "--login", "--client-id", "web", "--output", str(tmp_path / "e.yaml")]
+    options += ["--authorization-endpoint", "https://idp.example.com/authorize", "--token-endpoint", url]
+
+    assert main(["init", *options]) == 2
+
+    assert f"--token-endpoint: {url!r} cannot be used" in capsys.readouterr().err
+
+
 def test_all_problems_are_named_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--profile", "oidc", "--api-only", "--output", "-"]) == 2
 

@@ -28,9 +28,11 @@ def authority_pem(number: int = 0) -> bytes:
     return _authority(number).public_bytes(Encoding.PEM)
 
 
-def server_context(*, host: str = "127.0.0.1", expired: bool = False, self_signed: bool = False) -> ssl.SSLContext:
-    """A server's TLS context with a certificate for `host`."""
-    certificate = _certificate(host, expired=expired, self_signed=self_signed)
+def server_context(
+    *, host: str = "127.0.0.1", expired: bool = False, self_signed: bool = False, days: int = 1
+) -> ssl.SSLContext:
+    """A server's TLS context with a certificate for `host` that ends in so many days."""
+    certificate = _certificate(host, days=-1 if expired else days, self_signed=self_signed)
     key = ec_key(_SERVER).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,10 +42,10 @@ def server_context(*, host: str = "127.0.0.1", expired: bool = False, self_signe
     return context
 
 
-def server_pem(host: str) -> tuple[bytes, bytes]:
+def server_pem(host: str, *, days: int = 1) -> tuple[bytes, bytes]:
     """A server's certificate for `host` and its private key, as a Kubernetes TLS Secret holds them."""
     key = ec_key(_SERVER).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return _certificate(host, expired=False, self_signed=False).public_bytes(Encoding.PEM), key
+    return _certificate(host, days=days, self_signed=False).public_bytes(Encoding.PEM), key
 
 
 def old_server_context() -> ssl.SSLContext:
@@ -65,18 +67,19 @@ def _authority(number: int = 0) -> x509.Certificate:
     return builder.sign(key, SHA256())
 
 
-def _certificate(host: str, *, expired: bool, self_signed: bool) -> x509.Certificate:
+def _certificate(host: str, *, days: int, self_signed: bool) -> x509.Certificate:
     issuer = _name(host) if self_signed else _authority().subject
-    builder = _builder(_name(host), issuer, expired=expired).public_key(ec_key(_SERVER).public_key())
+    builder = _builder(_name(host), issuer, days=days).public_key(ec_key(_SERVER).public_key())
     builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
     return builder.sign(ec_key(_SERVER if self_signed else _AUTHORITY), SHA256())
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, *, expired: bool = False) -> x509.CertificateBuilder:
-    end = datetime.now(UTC) + timedelta(days=-1 if expired else 1)
+def _builder(subject: x509.Name, issuer: x509.Name, *, days: int = 1) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    end = now + timedelta(days=days)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(end - timedelta(days=9)).not_valid_after(end)
+    return builder.not_valid_before(min(now, end) - timedelta(days=8)).not_valid_after(end)
 
 
 def _name(text: str) -> x509.Name:

@@ -70,6 +70,8 @@ class KeyServer:
         self.discovery: dict[str, Any] = {}
         """Members of the discovery document that differ from the true ones."""
         self.redirect_to = ""
+        self.fields: tuple[str, ...] = ()
+        """Further header fields of good answers, such as `date: …`."""
         self.heads: list[str] = []
         """The head of every request seen, in order."""
         self.connections = 0
@@ -233,12 +235,16 @@ def _redirect(server: KeyServer, stream: socket.socket, _body: bytes) -> None:
     stream.sendall(_whole(b"", f"location: {server.redirect_to}", status="302 Found"))
 
 
+def _serve(server: KeyServer, stream: socket.socket, body: bytes) -> None:
+    stream.sendall(_whole(body, *server.fields))
+
+
 def _fixed(answer: Callable[[bytes], bytes]) -> Callable[[KeyServer, socket.socket, bytes], None]:
     return lambda _server, stream, body: stream.sendall(answer(body))
 
 
 _ANSWERS: dict[Mode, Callable[[KeyServer, socket.socket, bytes], None]] = {
-    Mode.SERVE: _fixed(_whole),
+    Mode.SERVE: _serve,
     Mode.HANG: _hang,
     Mode.DRIP_HEAD: lambda server, stream, body: server.drip(stream, _whole(body)),
     Mode.DRIP_BODY: _drip_body,

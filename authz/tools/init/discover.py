@@ -7,6 +7,7 @@ from typing import Any
 
 from authz.core.egress_proxy import FROM_ENVIRONMENT
 from authz.core.problems import ConfigurationError
+from authz.core.url import refusal
 from authz.sources.blocking_worker import BlockingWorker
 from authz.sources.discovery import described, find
 from authz.sources.environment import Environment
@@ -39,6 +40,6 @@ async def _fetch(issuer: str) -> bytes:
 
 def _https(members: dict[str, Any], name: str) -> str:
     value = members.get(name)
-    if not isinstance(value, str) or not value.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+    if not isinstance(value, str) or refusal(value):
         raise ConfigurationError.because(f"the discovery document has no https {name}", _FIX)
     return value

@@ -1,0 +1,1 @@
+"""What `authz check` looks at: everything that `authz serve` and Envoy need before they listen."""
