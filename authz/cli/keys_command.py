@@ -9,20 +9,24 @@ import os
 import sys
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from authz import exit_codes
 from authz.cli.health_command import DEFAULT_ADMIN
 from authz.core import strict_json
 from authz.core.problems import ConfigurationError
+from authz.core.url import bracketed, is_host_and_port
 from authz.terminal import Style
 
 TIMEOUT_SECONDS = 5.0
+_HTTP_PORT = 80
 MAX_BYTES = 4 * 1024 * 1024
 MIN_EVERY_SECONDS, MAX_EVERY_SECONDS = 0.2, 3600.0
 
 _EXAMPLES = """\
 examples:
   authz keys                       every issuer's keys, since when, and when they were last fetched
+  authz keys --admin http://10.0.0.7:9464       of another sidecar
   authz keys --watch               the same, and a line for each change, until Ctrl-C
   authz keys --output json | jq -r '.issuers[].keys[].kid'
 
@@ -47,7 +51,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     default = os.environ.get("AUTHZ_ADMIN") or DEFAULT_ADMIN
-    parser.add_argument("--admin", metavar="HOST:PORT", default=default, help="its admin address (default %(default)s)")
+    parser.add_argument(
+        "--admin",
+        metavar="ADDRESS",
+        default=default,
+        help="its admin address, HOST:PORT or an http URL (default %(default)s)",
+    )
     parser.add_argument("--watch", action="store_true", help="keep running, and print each change")
     parser.add_argument("--every", metavar="SECONDS", type=float, default=1.0, help="how often (default %(default)s)")
     parser.add_argument(
@@ -74,12 +83,25 @@ def run(options: argparse.Namespace) -> int:
 def _address(options: argparse.Namespace) -> tuple[str, int]:
     from authz.server.address import parse_tcp  # noqa: PLC0415 - leads to the whole server
 
-    address = parse_tcp(options.admin)
+    address = _of_url(options.admin) if "://" in options.admin else parse_tcp(options.admin)
     if address is None:
-        raise ConfigurationError.because(f"--admin {options.admin!r:.80}: write HOST:PORT, such as {DEFAULT_ADMIN}")
+        fix = f"write HOST:PORT or a URL, such as {DEFAULT_ADMIN} or http://{DEFAULT_ADMIN}"
+        raise ConfigurationError.because(f"--admin {options.admin!r:.80}: {fix}")
     if not MIN_EVERY_SECONDS <= options.every <= MAX_EVERY_SECONDS:
         raise ConfigurationError.because(f"--every: write from {MIN_EVERY_SECONDS:g} to {MAX_EVERY_SECONDS:g} seconds")
     return address
+
+
+def _of_url(text: str) -> tuple[str, int] | None:
+    """Host and port of `http://HOST:PORT`, with or without `/keys`. None for anything else."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme != "http" or parts.path not in {"", "/", "/keys"} or parts.query or parts.fragment:
+        return None
+    return (host, _HTTP_PORT if port is None else port) if is_host_and_port(parts.netloc, host) else None
 
 
 def _once(host: str, port: int, options: argparse.Namespace) -> int:
@@ -118,14 +140,18 @@ def fetch(host: str, port: int) -> dict[str, Any]:
         response = connection.getresponse()
         page: dict[str, Any] = strict_json.loads(response.read(MAX_BYTES), MAX_BYTES)
     except OSError as error:
-        where = f"http://{host}:{port}/keys"
+        where = f"http://{bracketed(host)}:{port}/keys"
         raise NoAnswer(f"{where} does not answer: {error}. Is the sidecar running, with this --admin?") from error
     except (http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"http://{host}:{port} is not the admin address of a sidecar. See its --admin") from error
+        raise NoAnswer(
+            f"http://{bracketed(host)}:{port} is not the admin address of a sidecar. See its --admin"
+        ) from error
     finally:
         connection.close()
     if not _is_page(page):
-        raise NoAnswer(f"http://{host}:{port}/keys is not a list of keys. Is that the sidecar's --admin address?")
+        raise NoAnswer(
+            f"http://{bracketed(host)}:{port}/keys is not a list of keys. Is that the sidecar's --admin address?"
+        )
     return page
 
 

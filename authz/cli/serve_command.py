@@ -61,19 +61,26 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     _option(parser, "--drain", metavar="TIME", default="20s", help="drain time after SIGTERM")
     _option(parser, "--engine", choices=("h2", "grpc"), default="h2", help="the gRPC data plane")
     _option(parser, "--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    _option(parser, "--log-format", choices=("json", "console"), default="json")
+    _option(
+        parser,
+        "--log-format",
+        choices=("json", "console"),
+        default="console" if sys.stderr.isatty() else "json",
+        shown="console on a terminal, else json",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
-def _option(parser: argparse.ArgumentParser, name: str, **details: object) -> None:
+def _option(parser: argparse.ArgumentParser, name: str, *, shown: str = "", **details: object) -> None:
+    """Declare an option whose default can come from the environment. `shown` describes a default that can vary."""
     variable = "AUTHZ_" + name.strip("-").replace("-", "_").upper()
     default = os.environ.get(variable) or details.pop("default", None)
     details.pop("default", None)
     choices = details.get("choices")
     if isinstance(choices, tuple) and default not in choices:  # argparse does not check a default
         parser.error(f"{variable}={default!s:.60}: write one of {', '.join(choices)}")
-    shown = "" if default is None else f" (default {default})"
-    details["help"] = f"{details.get('help', '')}{shown}".strip() or None
+    said = "" if default is None else f" (default {shown or default})"
+    details["help"] = f"{details.get('help', '')}{said}".strip() or None
     parser.add_argument(name, default=default, **details)  # type: ignore[arg-type]
 
 
@@ -132,7 +139,7 @@ def _serve_options(options: argparse.Namespace) -> ServeOptions:
             parser.error(f"--admin-host {host!r:.80}: write a name without port, such as authz.internal.example")
     drain = parse_seconds(options.drain)
     if drain is None or not 0 <= drain <= MAX_DRAIN_SECONDS:
-        parser.error(f"--drain {options.drain!r}: write a time such as 20s")
+        parser.error(f"--drain {options.drain!r:.40}: write seconds from 0s to {MAX_DRAIN_SECONDS:.0f}s, such as 20s")
     return ServeOptions(
         file=Path(options.envoy_config),
         listen=tuple(dict.fromkeys(listen)),

@@ -166,7 +166,7 @@ class _Builder:
         return path
 
     def _members(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
-        seen = set()
+        seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._refuse(key_node, "a key is a list or a mapping", "Write a plain key.")
@@ -176,10 +176,18 @@ class _Builder:
             if key == "<<" and not key_node.style:
                 raise self._refuse(key_node, "Envoy does not merge keys (`<<`)", "Write the fields out.")
             if key in seen:
-                raise self._refuse(key_node, f"duplicate key {key!r:.80}", "Keep one of them.")
-            seen.add(key)
+                problem = f"duplicate key {key!r:.80}, first {_above(key_node.start_mark.line - seen[key])}"
+                raise self._refuse(key_node, problem, "Keep one of them.")
+            seen[key] = key_node.start_mark.line
             self._positions[*path, key] = (value_node.start_mark, key_node.start_mark)
             yield key, value_node
+
+
+def _above(lines: int) -> str:
+    """Say where an earlier line is. Relative, because a document can be inside of another file (a ConfigMap)."""
+    if not lines:
+        return "in the same line"
+    return f"{lines} line{'s' if lines != 1 else ''} above"
 
 
 def _scalar(text: str, tag: str, *, is_plain: bool) -> Any:

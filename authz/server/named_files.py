@@ -39,7 +39,7 @@ def _reads(configuration: Configuration) -> Iterator[tuple[tuple[str, ...], Call
         for name, read in _reads_of(issuer).items():
             named = getattr(issuer.keys, name)
             if named:
-                yield ("issuers", alias, name), read, f"Check the path {named!r:.200} and who may read the file."
+                yield ("issuers", alias, name), read, "Check the path, and who may read the file."
 
 
 def _reads_of(issuer: Issuer) -> dict[str, Callable[[], object]]:
@@ -55,4 +55,4 @@ def _read_keys(issuer: Issuer) -> None:
     try:
         keyset.parse(document, issuer.algorithms, distinct_kids=issuer.keys.distinct_kids)
     except UnusableKeySet as error:
-        raise FetchFailed(FetchResult.NO_USABLE_KEY, f"jwks_file: {error}") from error
+        raise FetchFailed(FetchResult.NO_USABLE_KEY, f"jwks_file {issuer.keys.jwks_file!r:.200}: {error}") from error

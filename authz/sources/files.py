@@ -19,17 +19,18 @@ def read(path: str, field: str, max_bytes: int) -> bytes:
     `field` is its configuration field, for messages. Blocks.
     Raises FetchFailed(FILE_UNREADABLE | TOO_LARGE).
     """
+    shown = f"{field} {path!r:.200}"
     try:
         # O_NONBLOCK: opening a FIFO would wait for a writer.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{field}: not a regular file")
+                raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{shown}: not a regular file")
             content = file.read(max_bytes + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a valid path"
-        raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{field}: {why}") from error
+        raise FetchFailed(FetchResult.FILE_UNREADABLE, f"{shown}: {why}") from error
     if len(content) > max_bytes:
-        raise FetchFailed(FetchResult.TOO_LARGE, f"{field}: more than {max_bytes} bytes")
+        raise FetchFailed(FetchResult.TOO_LARGE, f"{shown}: more than {max_bytes} bytes")
     return content.removeprefix(BOM_UTF8)
 
 
@@ -43,7 +44,8 @@ def read_bearer(path: str) -> str:
     text = read(path, "bearer_token_file", MAX_BEARER_BYTES).decode("latin-1").strip()
     if not is_b64token(text):
         raise FetchFailed(
-            FetchResult.FILE_UNREADABLE, "bearer_token_file: it does not contain exactly one bearer token"
+            FetchResult.FILE_UNREADABLE,
+            f"bearer_token_file {path!r:.200}: it does not contain exactly one bearer token",
         )
     return text
 

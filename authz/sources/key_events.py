@@ -66,4 +66,5 @@ def unforeseen(error: Exception) -> FetchFailed:
 
 
 def _shown(kids: Iterable[str]) -> list[str]:
-    return [repr(kid[:MAX_SHOWN_CHARACTERS]) for kid in list(kids)[:MAX_SHOWN]]
+    """Key ids as plain text: the log quotes and escapes every value."""
+    return [kid[:MAX_SHOWN_CHARACTERS] for kid in list(kids)[:MAX_SHOWN]]

@@ -20,10 +20,12 @@ def context(ca_file: str) -> ssl.SSLContext:
     try:
         made.load_verify_locations(cafile=ca_file)
     except ssl.SSLError as error:
-        raise FetchFailed(FetchResult.FILE_UNREADABLE, "ca_file: it contains no PEM certificate") from error
+        raise FetchFailed(
+            FetchResult.FILE_UNREADABLE, f"ca_file {ca_file!r:.200}: it contains no PEM certificate"
+        ) from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a valid path"
-        raise FetchFailed(FetchResult.FILE_UNREADABLE, f"ca_file: {why}") from error
+        raise FetchFailed(FetchResult.FILE_UNREADABLE, f"ca_file {ca_file!r:.200}: {why}") from error
     return made
 
 

@@ -41,6 +41,23 @@ def test_help_loads_neither_yaml_nor_grpc_nor_keys(tool: str) -> None:
     assert not loaded & {"yaml", "grpc", "google", "jwt", "cryptography", "envoy_data_plane", "prometheus_client"}
 
 
+def test_authz_alone_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+
+    assert "lint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("lnit", "Did you mean `authz lint`?"), ("chek", "`authz check`"), ("zzz", "The commands are")]
+)
+def test_a_mistyped_command_names_the_nearest(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([word, "envoy.yaml"])
+
+    assert ended.value.code == 2
+    assert meant in capsys.readouterr().err
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

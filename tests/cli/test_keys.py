@@ -83,6 +83,23 @@ def test_watching_tells_a_rotation_as_it_happens(sidecar: Sidecar) -> None:
     assert len(lines) == len(set(lines))
 
 
+@pytest.mark.parametrize("path", ["", "/", "/keys"])
+def test_the_admin_address_can_be_a_url(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with KeyServer(b'{"workers": 1, "issuers": []}') as server:
+        assert main(["keys", "--admin", f"{server.origin}{path}"]) == 1
+
+    assert "1 worker" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1:9464", "http://127.0.0.1:9464/metrics", "http://u@127.0.0.1", "http://", "http://a:b"]
+)
+def test_a_url_that_is_no_admin_address_is_refused(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "--admin", url]) == 2
+
+    assert "write HOST:PORT or a URL" in capsys.readouterr().err
+
+
 def test_issuer_without_keys_is_1(capsys: pytest.CaptureFixture[str]) -> None:
     page = {
         "workers": 1,

@@ -28,7 +28,7 @@ def test_serve_begins_with_a_good_revocation_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "revocations_file: No such file or directory"),
+        (None, "/revocations.json': No such file or directory"),
         ("", "not JSON"),
         ('{"revoked": [{"jtii": "a"}]}', "revoked.0.jtii: unknown field 'jtii'. Did you mean `jti`?"),
     ],

@@ -376,7 +376,7 @@ def test_all_mistakes_are_reported_at_once_with_their_places(directory: Path) ->
         (("--listen", "unix:relative"), {}, "unix:/run/authz/authz.sock"),
         (("--admin", "nowhere"), {}, "--admin 'nowhere'"),
         (("--drain", "soon"), {}, "--drain 'soon'"),
-        (("--drain", "2h"), {}, "--drain '2h'"),
+        (("--drain", "5h"), {}, "--drain '5h': write seconds from 0s to 3600s, such as 20s"),
         (("--engine", "turbo"), {}, "invalid choice: 'turbo'"),
         ((), {"AUTHZ_ENGINE": "turbo"}, "AUTHZ_ENGINE=turbo: write one of h2, grpc"),
         ((), {"AUTHZ_LOG_LEVEL": "loud"}, "AUTHZ_LOG_LEVEL=loud"),

@@ -12,7 +12,7 @@ from authz.sources.fetch_result import FetchFailed, FetchResult
 def _result(path: Path) -> FetchResult:
     with pytest.raises(FetchFailed) as failed:
         files.read(str(path), "jwks_file", 100)
-    assert failed.value.detail.startswith("jwks_file: ")
+    assert failed.value.detail.startswith("jwks_file '")
     return failed.value.result
 
 
@@ -47,7 +47,10 @@ def test_a_file_without_one_bearer_token_is_refused_and_never_quoted(tmp_path: P
     with pytest.raises(FetchFailed) as failed:
         files.read_bearer(str(tmp_path / "token"))
 
-    assert failed.value.detail == "bearer_token_file: it does not contain exactly one bearer token"
+    assert (
+        failed.value.detail
+        == f"bearer_token_file {str(tmp_path / 'token')!r}: it does not contain exactly one bearer token"
+    )
 
 
 def test_the_signature_differs_after_writing_replacing_and_switching_a_symlink(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_another_key_under_the_same_kid_replaces_the_old_one(
         now = {key.kid: key.first_seen for key in source.report().keys}
         assert now == {"a": seen["a"] + 301, "b": seen["b"]}
         until(lambda: len(events) == 2)
-        assert events[1][1]["added"] == ["'a'"]
+        assert events[1][1]["added"] == ["a"]
 
 
 def test_down_at_start_then_up_recovers_within_half_a_minute_and_leaves_other_issuers_alone(
@@ -269,13 +269,13 @@ def test_the_log_has_one_event_per_change_and_none_for_an_unchanged_refresh(
     first, failed, changed, dropped = events
     assert first == (
         "jwks_refreshed",
-        {"issuer": "partner", "keys": 1, "added": ["'a'"], "removed": [], "recovered": False},
+        {"issuer": "partner", "keys": 1, "added": ["a"], "removed": [], "recovered": False},
     )
     assert failed == (
         "jwks_failed",
         {"issuer": "partner", "result": "http_status", "detail": "status 500 instead of 200", "serving": True},
     )
-    assert changed[1] == {"issuer": "partner", "keys": 1, "added": ["'b'"], "removed": ["'a'"], "recovered": True}
+    assert changed[1] == {"issuer": "partner", "keys": 1, "added": ["b"], "removed": ["a"], "recovered": True}
     assert dropped == (
         "jwks_key_dropped",
         {"issuer": "partner", "count": 1, "dropped": [r"'n\n': its use is not sig"]},

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 
+import pytest
+
 from authz.core.keyset import DroppedKey, KeySet, parse
-from authz.sources.key_events import MAX_SHOWN, KeyEvents
+from authz.observe.log import Format, Log
+from authz.sources.key_events import MAX_SHOWN, MAX_SHOWN_CHARACTERS, KeyEvents
 from tests.fakes.keys import ec_key, jwk, jwks
 
 
@@ -14,7 +18,8 @@ def _logged(before: KeySet | None, now: KeySet) -> list[tuple[str, Mapping[str, 
     return events
 
 
-def test_strange_and_many_key_ids_are_shown_escaped_short_and_few() -> None:
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_strange_and_many_key_ids_are_shown_escaped_once_short_and_few(form: Format) -> None:
     key_set = parse(jwks(*(jwk(ec_key(), f"{n}\x1b[31m\n" + "x" * 240) for n in range(50))), {"ES256"})
 
     ((_, fields),) = _logged(None, key_set)
@@ -23,7 +28,13 @@ def test_strange_and_many_key_ids_are_shown_escaped_short_and_few() -> None:
     assert isinstance(added, list)
     assert fields["keys"] == 50
     assert len(added) == MAX_SHOWN
-    assert all(len(one) < 100 and one.isprintable() for one in added)
+    assert all(len(one) <= MAX_SHOWN_CHARACTERS for one in added)
+    stream = io.StringIO()
+    log = Log("info", form, stream)
+    log.event("info", "jwks_refreshed", fields)
+    log.close()
+    assert stream.getvalue().removesuffix("\n").isprintable()
+    assert r'["0\u001b[31m\nxxx' in stream.getvalue()
 
 
 def test_many_dropped_keys_are_counted_and_few_are_shown() -> None:

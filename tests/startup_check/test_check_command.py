@@ -237,7 +237,7 @@ def test_a_missing_ca_file_is_reported_once_with_its_line(
     assert code == 1
     assert "issuer partner" not in found
     assert found["file ca_file"]["line"] == _ISSUER_LINE + 2
-    assert "nowhere.pem" in found["file ca_file"]["fix"]
+    assert "nowhere.pem" in found["file ca_file"]["detail"]
 
 
 def test_a_socket_that_is_served_already_names_its_process_and_line(

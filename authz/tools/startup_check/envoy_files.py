@@ -73,7 +73,7 @@ def _from_file(place: _Place) -> tuple[Entry, _Place | None]:
     if not path:
         return Entry(subject, Level.OK, "comes from a control plane, not checked"), None
     try:
-        document = read(files.read(path, path, MAX_FILE_BYTES).decode("utf-8"), path)
+        document = read(files.read(path, "file", MAX_FILE_BYTES).decode("utf-8"), path)
     except FetchFailed as failed:
         return Entry(subject, Level.FAILURE, problem=place.problem(failed.detail, _MISSING, "sds_config")), None
     except UnicodeDecodeError:
@@ -133,7 +133,7 @@ def _secret_entries(place: _Place) -> Iterator[Entry]:
 def _value(holder: Fields) -> bytes:
     """The bytes of a DataSource. Raises FetchFailed if it is a file that cannot be read."""
     if path := holder.text("filename"):
-        return files.read(path, path, MAX_FILE_BYTES)
+        return files.read(path, "file", MAX_FILE_BYTES)
     try:
         return base64.b64decode(holder.text("inline_bytes")) or holder.text("inline_string").encode()
     except binascii.Error:
@@ -148,7 +148,7 @@ def _named_files(whole: _Place) -> Iterator[Entry]:
         if not path:
             continue
         try:
-            files.read(path, path, MAX_FILE_BYTES)
+            files.read(path, "file", MAX_FILE_BYTES)
             good += 1
         except FetchFailed as failed:
             problem = _Place(fields, whole.document).problem(failed.detail, _MISSING, fields.key("filename"))
