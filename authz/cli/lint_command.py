@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +27,12 @@ _EPILOG = """\
 A finding can be allowed, with a reason, by a comment beside its line or above it:
   # authz-lint: allow AUTHZ304 because the health checker of the cloud sends no token
 Exit codes: 0 no problem (notes do not count), 1 findings, 2 a file cannot be read.
-Every code is explained in docs/lint.md.
+`authz lint --explain CODE` says what a code means; docs/lint.md has the examples.
+
+Helm: `helm template RELEASE CHART | authz lint -`
 """
 
+_NAME_ONE = "Name an Envoy YAML."
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -40,9 +45,16 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a file, or a folder; `-` reads standard input")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a file, or a folder; `-` reads standard input")
+    parser.add_argument("--explain", metavar="CODE", help="say what a code means, and read no file")
+    parser.add_argument(
+        "--docs-url",
+        metavar="URL",
+        default=os.environ.get("AUTHZ_DOCS_URL", ""),
+        help="where your copy of docs/ is published: SARIF gets a helpUri for each code",
+    )
     parser.add_argument("--output", choices=("text", "json", "sarif", "github"), default="text")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,27 +71,46 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     # Only this command loads the rules and Envoy's types.
     from authz.tools.lint.examine import is_clean, rules  # noqa: PLC0415
-    from authz.tools.lint.output import FORMATS  # noqa: PLC0415
+    from authz.tools.lint.output import FORMATS, Report, Unreadable  # noqa: PLC0415
 
+    if options.explain:
+        return _explain(options.explain)
+    if not options.files:
+        options.parser.error("name a FILE or a folder, or `--explain CODE`")
     found: list[Finding] = []
-    unreadable = 0
+    unreadable: list[Unreadable] = []
+    read = 0
     for name in options.files:
         try:
             found += _examine(name)
-        except _CannotReadError as error:
-            unreadable += 1
-            sys.stderr.write(f"{error}\n")
-    sys.stdout.write(FORMATS[options.output](found, len(options.files) - unreadable, rules()))
+            read += 1
+        except ConfigurationError as error:
+            shown = [Unreadable("<stdin>" if name == "-" else name, problem) for problem in error.problems]
+            unreadable += shown
+            sys.stderr.write("".join(f"{each}\n" for each in shown))
+    report = Report(found, read, rules(), unreadable, options.docs_url)
+    sys.stdout.write(FORMATS[options.output](report))
     if unreadable:
         return exit_codes.OPERATOR_ERROR
     return exit_codes.OK if is_clean(found) else exit_codes.FINDINGS
 
 
-class _CannotReadError(Exception):
-    """A file contains no readable Envoy configuration. The message is one sentence with file and line."""
+def _explain(code: str) -> int:
+    from authz.tools.lint.examine import rules  # noqa: PLC0415 - see above
+    from authz.tools.lint.output import explained  # noqa: PLC0415
+
+    known = rules()
+    if code.upper() in known:
+        sys.stdout.write(explained(known[code.upper()]))
+        return exit_codes.OK
+    close = get_close_matches(code.upper(), known, n=1)
+    meant = f"Did you mean {close[0]}?" if close else "A code is AUTHZ and three digits."
+    sys.stderr.write(f"{code!r:.40} is not a code of authz lint. {meant}\n")
+    return exit_codes.OPERATOR_ERROR
 
 
 def _examine(name: str) -> tuple[Finding, ...]:
+    """Every finding in a file or folder. Raises ConfigurationError if it has no readable Envoy configuration."""
     from authz.tools.lint.examine import examine_files  # noqa: PLC0415 - see above
 
     shown = "<stdin>" if name == "-" else name
@@ -87,16 +118,14 @@ def _examine(name: str) -> tuple[Finding, ...]:
         if Path(name).is_dir():
             texts = {str(each): _read(str(each)) for each in _files_of(Path(name))}
             if not texts:
-                raise _CannotReadError(f"{shown}: no YAML or JSON file is in this folder. Name an Envoy YAML.")
+                raise ConfigurationError.because("no YAML or JSON file is in this folder", _NAME_ONE)
         else:
             texts = {shown: _read(name)}
         return examine_files(texts)
     except OSError as error:
-        raise _CannotReadError(f"{shown}: cannot be read: {error.strerror}. Name an Envoy YAML.") from error
+        raise ConfigurationError.because(f"cannot be read: {error.strerror}", _NAME_ONE) from error
     except UnicodeDecodeError as error:
-        raise _CannotReadError(f"{shown}: it is not UTF-8 text. Name an Envoy YAML.") from error
-    except ConfigurationError as unreadable:
-        raise _CannotReadError(str(unreadable)) from unreadable
+        raise ConfigurationError.because("it is not UTF-8 text", _NAME_ONE) from error
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -44,6 +45,9 @@ _TAG = re.compile(r"(?:&\S+\s+)?(?P<tag>!\S*)")
 
 IGNORED_TAG = "!ignore"
 """Envoy drops a field whose key has this tag. Operators use such fields to define anchors."""
+
+_TEMPLATE = re.compile(r"\{\{-?\s*(?:[.$/]|\w+\b)[^{}\n]{0,200}-?\}\}|\{%-?\s*\w[^{}\n]{0,200}-?%\}")
+"""An action of a Go template (Helm), or a Jinja expression or statement."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -76,10 +80,11 @@ class YamlDocument:
 def read(text: str, file: str) -> YamlDocument:
     """Read one YAML document. Raises only ConfigurationError, for any text."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    first, *more = _nodes(text, file)
-    if more:
-        raise second_document(_location(file, more[0].start_mark))
-    return _Builder(text, file).build(first)
+    with _templates_named(text, file):
+        first, *more = _nodes(text, file)
+        if more:
+            raise second_document(_location(file, more[0].start_mark))
+        return _Builder(text, file).build(first)
 
 
 def second_document(place: Location) -> ConfigurationError:
@@ -93,7 +98,23 @@ def read_all(text: str, file: str) -> tuple[YamlDocument, ...]:
     Raises only ConfigurationError.
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+    with _templates_named(text, file):
+        return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+
+
+@contextmanager
+def _templates_named(text: str, file: str) -> Iterator[None]:
+    """If the text cannot be read and is a template, say so instead: the position in YAML would explain nothing."""
+    try:
+        yield
+    except ConfigurationError as error:
+        found = _TEMPLATE.search(text)
+        if found is None:
+            raise
+        line_start = text.rfind("\n", 0, found.start()) + 1
+        place = Location(file, text.count("\n", 0, found.start()) + 1, found.start() - line_start + 1)
+        fix = "Render first: `helm template RELEASE CHART | authz lint -`, or with the tool that reads the template."
+        raise ConfigurationError.because("this is a template, not YAML", fix, place) from error
 
 
 def _nodes(text: str, file: str) -> list[yaml.Node]:

@@ -83,6 +83,62 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["findings"][0]["file"] == "<stdin>"
 
 
+def test_helm_output_on_standard_input_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = "".join(f"    {line}\n" for line in _FAILING.splitlines())
+    text = (
+        "---\n# Source: shop/templates/deployment.yaml\napiVersion: apps/v1\nkind: Deployment\n"
+        "---\n# Source: shop/templates/envoy.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: envoy }\n"
+        f"data:\n  envoy.yaml: |\n{held}"
+    )
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    assert main(["lint", "-"]) == 1
+    line = text[: text.index("clear_route_cache: true")].count("\n") + 1
+    assert f"<stdin>:{line}:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "node: { cluster: {{ .Values.name }} }\n",
+        "{{- if .Values.envoy }}\nnode: {}\n{{- end }}\n",
+        'data:\n  envoy.yaml: |\n{{ include "envoy" . | indent 4 }}\n',
+        "node:\n  cluster: {{ name }}\n",
+        "{% for each in hosts %}\nnode: {}\n{% endfor %}\n",
+    ],
+)
+def test_a_template_is_named_with_the_command_that_renders_it(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lint", _file(tmp_path, text)]) == 2
+
+    said = capsys.readouterr().err
+    assert "this is a template, not YAML. Render first: `helm template RELEASE CHART | authz lint -`" in said
+
+
+def test_text_in_quotes_that_looks_like_a_template_is_read(tmp_path: Path) -> None:
+    text = CLEAN.replace("stat_prefix: ingress", 'stat_prefix: "{{ .Values.name }}"')
+
+    assert main(["lint", _file(tmp_path, text)]) == 0
+
+
+@pytest.mark.parametrize("code", ["AUTHZ502", "authz502"])
+def test_a_code_is_explained(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--explain", code]) == 0
+
+    out = capsys.readouterr().out
+    assert out.startswith("AUTHZ502 (error): ")
+    assert "# authz-lint: allow AUTHZ502 because REASON" in out
+
+
+def test_an_unknown_code_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--explain", "AUTHZ52"]) == 2
+
+    assert "Did you mean AUTHZ5" in capsys.readouterr().err
+
+
 def test_missing_file_argument_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["lint"])

@@ -109,7 +109,7 @@ def test_reload_that_names_no_list_that_can_be_read_is_refused_and_the_running_o
     served.write(_listing(served.directory, tmp_path / "missing.json"))
 
     until(lambda: served.events("reload_failed"), SECONDS)
-    assert "revocations_file: No such file or directory" in str(served.events("reload_failed")[-1]["problems"])
+    assert "missing.json': No such file or directory" in str(served.events("reload_failed")[-1]["problems"])
     assert _reasons(served, token) == {"token_revoked"}
 
 
@@ -151,4 +151,4 @@ def test_start_without_the_list_ends_with_exit_code_2_and_the_place_where_it_is_
     line = written[: written.index("missing.json")].count("\n") + 1
     assert ended.returncode == 2
     assert f"envoy.yaml:{line}:" in ended.stderr
-    assert "revocations_file: No such file or directory" in ended.stderr
+    assert "missing.json': No such file or directory" in ended.stderr
