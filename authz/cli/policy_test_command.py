@@ -40,7 +40,7 @@ examples:
 
 Tokens are minted with throw-away keys that only the test run trusts. docs/testing.md has every field.
 
-exit codes: 0 all passed, 1 a test failed, 2 an error in the input
+exit codes: 0 all passed, 1 a test failed or the coverage is too low, 2 an error in the input
 """
 
 
@@ -56,6 +56,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("files", metavar="FILE", nargs="+", help="a file of tests")
     parser.add_argument("--envoy-config", metavar="FILE", help="the Envoy YAML, if the tests do not name it")
     parser.add_argument("--envoy", action="store_true", help="send requests through the real Envoy with your routes")
+    parser.add_argument(
+        "--min-coverage",
+        metavar="PERCENT",
+        type=float,
+        default=0.0,
+        help="fail if fewer parts are reached: each policy once forwarded and once refused, with --envoy each route",
+    )
     parser.add_argument("--output", choices=("text", "tap", "junit", "json"), default="text")
     parser.set_defaults(run=run)
 
@@ -71,6 +78,10 @@ def run(options: argparse.Namespace) -> int:
 
     sys.stdout.write(REPORTS[options.output](runs, missing, Style.of(sys.stdout)))
     failed = any(result.problems for each in runs for result in each.results)
+    for config, each in missing.items():
+        if each.percent < options.min_coverage:
+            failed = True
+            print(f"{config}: coverage {each.percent:.1f} % is below {options.min_coverage:g} %", file=sys.stderr)
     return exit_codes.FINDINGS if failed else exit_codes.OK
 
 

@@ -84,6 +84,47 @@ def test_route_that_names_another_policy_than_the_test_fails(failing: Path, caps
     assert "the route names the policy orders-write, the test expects orders-read" in capsys.readouterr().out
 
 
+def test_a_test_without_a_policy_is_skipped_unless_envoy_runs(
+    failing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = failing.with_name("t.yaml")
+    file.write_text(
+        "envoy_config: envoy.yaml\ntests:\n- {name: a, request: GET https://a/, expect: ok}", encoding="utf-8"
+    )
+
+    assert main(["test", str(file)]) == 0
+    assert "1 tests, 0 failed, 1 skipped" in capsys.readouterr().out
+
+
+def test_a_test_can_expect_an_unknown_policy(failing: Path) -> None:
+    file = failing.with_name("t.yaml")
+    file.write_text(
+        "envoy_config: envoy.yaml\ntests:\n- {name: a, policy: gone, expect: policy_invalid}", encoding="utf-8"
+    )
+
+    assert main(["test", str(file)]) == 0
+
+
+@pytest.mark.parametrize(("least", "code"), [("50", 0), ("50.1", 1)])
+def test_coverage_below_the_threshold_is_1(
+    failing: Path, least: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the two policies, each is only refused."""
+    file = failing.with_name("t.yaml")
+    file.write_text(
+        "envoy_config: envoy.yaml\ntests:\n"
+        "- {name: a, policy: orders-read, expect: token_missing}\n"
+        "- {name: b, policy: orders-write, expect: token_missing}\n",
+        encoding="utf-8",
+    )
+
+    assert main(["test", "--min-coverage", least, str(file)]) == code
+
+    shown = capsys.readouterr()
+    assert "coverage 50 %" in shown.out
+    assert ("is below 50.1 %" in shown.err) is bool(code)
+
+
 def test_what_no_test_reaches_is_listed(failing: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["test", "--envoy", str(failing)])
     out = capsys.readouterr().out
@@ -132,8 +173,12 @@ def test_tap_and_junit_are_well_formed(failing: Path, capsys: pytest.CaptureFixt
         ("envoy_config: nowhere.yaml\ntests:\n- {name: a, policy: p, expect: ok}", "nowhere.yaml: cannot be read"),
         ("envoy_config: failing.yaml\ntests:\n- {name: a, policy: p, expect: ok}", "node is missing"),
         (
-            "envoy_config: envoy.yaml\ntests:\n- {name: a, request: GET https://a/, expect: ok}",
-            "t.yaml:3:3: 'a' names a request and no policy. Run with --envoy",
+            "envoy_config: envoy.yaml\ntests:\n- {name: a, policy: ordres-read, expect: ok}",
+            "t.yaml:3:21: no policy is called 'ordres-read'. Did you mean `orders-read`?",
+        ),
+        (
+            'envoy_config: envoy.yaml\ntests:\n- {name: a, policy: "{scpoes: [a]}", expect: ok}',
+            "t.yaml:3:21: ",
         ),
         (
             "envoy_config: envoy.yaml\ntests:\n- {name: a, policy: p, token: {issuer: x}, expect: ok}",

@@ -54,7 +54,9 @@ class Reached:
         asks_userinfo = any(policy.userinfo for policy in self.configuration.policies.values())
         out_of_reach = OUT_OF_REACH if asks_userinfo else OUT_OF_REACH | OF_USERINFO
         labels = [reason.row.label for reason in Reason if reason not in out_of_reach]
+        routes = len(self.routes or ())
         return Missing(
+            parts=2 * len(names) + routes,
             policies=tuple(name for name in names if name not in self.forwarded | self.refused),
             never_forwarded=tuple(name for name in names if name in self.refused - self.forwarded),
             never_refused=tuple(name for name in names if name in self.forwarded - self.refused),
@@ -69,6 +71,9 @@ class Reached:
 class Missing:
     """The parts that no test covers."""
 
+    parts: int
+    """The parts that count for the coverage: each policy once forwarded and once refused, and with --envoy each route.
+    """
     policies: tuple[str, ...]
     never_forwarded: tuple[str, ...]
     """Policies that refused every test: perhaps no token can satisfy them."""
@@ -78,10 +83,17 @@ class Missing:
     routes: tuple[RunRoute, ...] | None
     """None if no test went through Envoy: then coverage is unknown."""
 
+    @property
+    def percent(self) -> float:
+        """The coverage: the share of `parts` that tests reached."""
+        left = 2 * len(self.policies) + len(self.never_forwarded) + len(self.never_refused) + len(self.routes or ())
+        return 100 * (self.parts - left) / self.parts if self.parts else 100.0
+
     def data(self) -> dict[str, Any]:
         """Return the coverage as JSON."""
         routes = None if self.routes is None else [str(route.location) for route in self.routes]
         return {
+            "percent": round(self.percent, 1),
             "policies": list(self.policies),
             "policies_never_forwarded": list(self.never_forwarded),
             "policies_never_refused": list(self.never_refused),

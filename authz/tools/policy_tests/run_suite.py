@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from authz.core.decision import Decision
 from authz.core.keyset import UnusableKeySet
+from authz.core.policy_lookup import PolicyLookup
 from authz.core.problems import ConfigurationError, Problem
+from authz.core.reasons import Denied, Reason
 from authz.envoy.document import YamlDocument, read
+from authz.envoy.inline_policy import parse_inline_policy
 from authz.envoy.settings import Settings
 from authz.server import wire
 from authz.server.conversation import Question
@@ -19,6 +23,8 @@ from authz.tools.policy_tests.checks import Checks, Outcome, UnknownIssuer, outc
 from authz.tools.policy_tests.coverage import Reached
 from authz.tools.policy_tests.suite import Case, Suite
 from authz.tools.processes.machine import CannotRunError
+
+_EXPECTS_WRONG_POLICY = frozenset({Reason.POLICY_MISSING.row.label, Reason.POLICY_INVALID.row.label})
 
 _NOT_ASKED = Outcome("none", "", "", 0, {})
 
@@ -37,7 +43,7 @@ class Result:
     seconds: float
     through_envoy: bool = False
     is_skipped: bool = False
-    """Whether the test was skipped: responses of Envoy without a check can be seen only with --envoy."""
+    """Whether the test was skipped: without a policy, or for a response without a check, it needs --envoy."""
 
 
 @dataclass(slots=True)
@@ -65,7 +71,8 @@ def run(suite: Suite, settings: Settings, config: str, reached: Reached, *, with
     """
     now = suite.now if suite.now is not None else time.time()
     checks = _checks(suite, settings)
-    ready = _ready(suite, checks, now, with_envoy=with_envoy)
+    wrong = tuple(_wrong_policies(suite, settings))
+    ready = _ready(suite, checks, now, wrong, with_envoy=with_envoy)
     done = Run(suite)
     asked = [each for each in ready if with_envoy and each.case.request is not None]
     through_envoy: dict[int, Result] = {}
@@ -80,7 +87,25 @@ def run(suite: Suite, settings: Settings, config: str, reached: Reached, *, with
 
 
 def _needs_envoy(case: Case) -> bool:
-    return case.expected.decision == "none"
+    return case.expected.decision == "none" or case.policy is None
+
+
+def _wrong_policies(suite: Suite, settings: Settings) -> Iterator[Problem]:
+    """Yield a problem for every policy that is neither configured nor valid inline.
+
+    Otherwise a misspelt name would look like a failed test. Tests that expect such a policy are left alone.
+    """
+    references = settings.configuration.references
+    policies = PolicyLookup(references, parse_inline_policy)
+    for case in suite.cases:
+        if case.policy is None or case.expected.reason in _EXPECTS_WRONG_POLICY:
+            continue
+        try:
+            policies.find(case.policy)
+        except Denied as denied:
+            close = get_close_matches(case.policy, references.policies, n=1)
+            fix = f"Did you mean `{close[0]}`?" if close else f"There are {', '.join(references.policies)}."
+            yield Problem((), denied.detail, fix, location=case.policy_location)
 
 
 def _checks(suite: Suite, settings: Settings) -> Checks:
@@ -98,15 +123,11 @@ def _checks(suite: Suite, settings: Settings) -> Checks:
         raise ConfigurationError((_problem(suite, f"jwks: {error}", "Name JWKS files by issuer alias."),)) from error
 
 
-def _ready(suite: Suite, checks: Checks, now: float, *, with_envoy: bool) -> list[_Ready]:
-    """Every test with the token it brings. Raises ConfigurationError with all that cannot be run."""
-    ready, found = [], []
+def _ready(suite: Suite, checks: Checks, now: float, wrong: tuple[Problem, ...], *, with_envoy: bool) -> list[_Ready]:
+    """Every test with the token it brings. Raises ConfigurationError with `wrong` and all that cannot be run."""
+    ready, found = [], list(wrong)
     for case in suite.cases:
         if _needs_envoy(case) and not with_envoy:
-            continue
-        if case.policy is None and not with_envoy:
-            fix = "Run with --envoy, which asks Envoy's own routes, or add `policy: NAME`."
-            found.append(Problem((), f"{case.name!r:.60} names a request and no policy", fix, location=case.location))
             continue
         try:
             ready.append(_Ready(case, dict(case.headers) | _authorization(suite, case, checks, now)))

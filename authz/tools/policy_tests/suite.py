@@ -53,6 +53,8 @@ class Case:
     location: Location
     policy: str | None
     """A policy's name or an inline policy. With `request`, the policy its route must name."""
+    policy_location: Location
+    """The position of `policy`, or of the test if it names none."""
     request: HttpRequest | None
     headers: Mapping[str, str]
     """Request headers beside Authorization, by lower-case name."""
@@ -115,6 +117,7 @@ class _Reading:
             name=section.text("name") or "unnamed",
             location=self._document.locate(section.path),
             policy=policy,
+            policy_location=self._document.locate((*section.path, "policy")),
             request=request,
             headers=_texts(section.section("headers"), lower=True) if "headers" in section else {},
             bearer=self._brought(section, found),

@@ -57,6 +57,7 @@ def _missing(config: str, missing: Missing) -> Iterator[str]:
     if missing.routes is None:
         yield f"{config}: routes are not looked at without --envoy"
     yield from (f"{route.location}: no test reaches this route" for route in missing.routes or ())
+    yield f"{config}: coverage {missing.percent:.0f} %"
     for what, names in (
         ("reaches the policies", missing.policies),
         ("is let through by", missing.never_forwarded),
