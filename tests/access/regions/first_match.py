@@ -19,7 +19,7 @@ _WORDS = ("", "a", "b", "ab", "ba", "A")
 _HOSTS = ("x.test", "y.test", "a.x.test", "b.a.x.test", "x.other", "X.test")
 _DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test")
 _REGEXES = ("/a", "/[ab]+", "/a/.*", "/(a|b)/?", "/a{1,2}b?", "(?i)/a.*", ".*b", "/[^/]*", "^/a$", "/a|/b/.*")
-_TEXT_REGEXES = ("a", "[ab]+", "a.*", "", "(a|b)?", "[^a]")
+_TEXT_REGEXES = ("a", "[ab]+", "a.*", "(b|)", "(a|b)?", "[^a]")
 
 
 @dataclass(frozen=True)

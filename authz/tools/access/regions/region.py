@@ -11,12 +11,12 @@ from authz.envoy.fields import Fields
 from authz.envoy.listeners import ConnectionManager, FilterChain, Listener
 from authz.envoy.resources import Resources
 from authz.envoy.route_table import Route, RouteTable
-from authz.tools.access.regions.conditions import RouteCondition, route_condition
 from authz.tools.access.regions.host_names import HostNames, host_names
 from authz.tools.access.regions.intervals import Intervals, sweep, union
 from authz.tools.access.regions.languages import TooMuchEffort
 from authz.tools.access.regions.request_set import Box, Condition, RequestSet, conjunction, difference
 from authz.tools.access.regions.route_checks import Kind, RouteCheck, filter_doubt, route_check
+from authz.tools.access.regions.route_conditions import RouteCondition, route_condition
 from authz.tools.access.regions.values import HOST, PATH, everything
 
 _READING = (
