@@ -10,6 +10,7 @@ from authz import __version__, exit_codes
 from authz.cli import (
     completion_command,
     demo_command,
+    diff_command,
     explain_command,
     init_command,
     keys_command,
@@ -35,6 +36,7 @@ def build() -> argparse.ArgumentParser:
         serve_command,
         init_command,
         lint_command,
+        diff_command,
         metadata_command,
         explain_command,
         policy_test_command,

@@ -13,7 +13,7 @@ from authz.core.configuration import Configuration, compile_configuration
 from authz.core.issuers import Issuer
 from authz.core.policy import Policy
 from authz.tools.access.compared_fields import CONFIGURATION_FIELDS, ISSUER_FIELDS, POLICY_FIELDS
-from authz.tools.access.relation import Change, PolicyComparison, Example
+from authz.tools.access.relation import Change, Example, PolicyComparison
 from authz.tools.access.sample_token import NOW, SampleToken, admits
 
 POOL = {"profile": "cognito", "user_pool_id": "ap-northeast-1_AbCdEfGhI", "client_ids": ["c1", "c2"]}
