@@ -1,0 +1,186 @@
+"""Format the difference of two files as text, JSON, Markdown, GitHub workflow commands or SARIF 2.1.0."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from authz import __version__
+from authz.tools.access.example_words import claims_of, example_in_words, request_in_words
+from authz.tools.access.region_changes import RegionChange
+from authz.tools.access.regions.region import Region
+from authz.tools.access.relation import Change, Example
+
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_RULE = "AUTHZ-WIDER"
+
+
+def as_text(found: Sequence[RegionChange], file: str) -> str:
+    """Each change with its example, then the counts."""
+    del file
+    return "".join(map(_paragraph, _changed(found))) + _summary(found) + "\n"
+
+
+def as_json(found: Sequence[RegionChange], file: str) -> str:
+    """Every region, the equal ones included."""
+    return json.dumps({"file": file, "summary": _counts(found), "regions": list(map(_object, found))}, indent=2) + "\n"
+
+
+def as_markdown(found: Sequence[RegionChange], file: str) -> str:
+    """A table for a pull request, without the equal regions."""
+    lines = [f"### Access: {file}", "", _summary(found), ""]
+    changed = _changed(found)
+    if changed:
+        lines += ["| change | requests | before | after | example |", "|---|---|---|---|---|"]
+    for each in changed:
+        word = f"**{_word(each)}**" if each.is_refused else _word(each)
+        cells = (word, each.requests.describe(), each.old_policy, each.new_policy, _proof(each))
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_github(found: Sequence[RegionChange], file: str) -> str:
+    """One workflow command for each widening."""
+    lines = []
+    for each in _wider(found):
+        level = "error" if each.is_refused else "notice"
+        line = each.new.route.line if each.new is not None else 1
+        message = _escaped(f"{_word(each)}: {_proof(each)}")
+        lines.append(f"::{level} file={_property(file)},line={line},title={_RULE}::{message}\n")
+    return "".join(lines) + _summary(found) + "\n"
+
+
+def as_sarif(found: Sequence[RegionChange], file: str) -> str:
+    """One result for each widening."""
+    rule = {"id": _RULE, "shortDescription": {"text": "A request is admitted that was refused before."}}
+    results = []
+    for each in _wider(found):
+        region = {"startLine": each.new.route.line if each.new is not None else 1}
+        place = {"physicalLocation": {"artifactLocation": {"uri": file}, "region": region}}
+        result: dict[str, object] = {"ruleId": _RULE, "level": "error" if each.is_refused else "note"}
+        result |= {"message": {"text": f"{_word(each)}: {_proof(each)}"}, "locations": [place]}
+        if each.accepted:
+            result["suppressions"] = [{"kind": "inSource", "justification": each.accepted}]
+        results.append(result)
+    driver = {"name": "authz diff", "version": __version__, "rules": [rule]}
+    run = {"tool": {"driver": driver}, "results": results}
+    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _changed(found: Sequence[RegionChange]) -> list[RegionChange]:
+    changed = [each for each in found if each.change is not Change.EQUAL]
+    return sorted(changed, key=lambda each: (not each.is_refused, not each.change.is_wider))
+
+
+def _wider(found: Sequence[RegionChange]) -> list[RegionChange]:
+    return [each for each in _changed(found) if each.change.is_wider]
+
+
+def _word(change: RegionChange) -> str:
+    word = f"{change.change.value}, undecided" if change.relation.undecided else change.change.value
+    return f"{word}, accepted" if change.accepted else word
+
+
+def _paragraph(change: RegionChange) -> str:
+    lines = [f"{_word(change)}: {_indented(change.requests.describe())}"]
+    lines.append(f"  old: {change.old_policy}{_place(change.old)}")
+    lines.append(f"  new: {change.new_policy}{_place(change.new)}")
+    relation = change.relation
+    if relation.undecided:
+        lines.append(f"  undecided: {relation.undecided}")
+    if relation.wider is not None:
+        lines += [
+            "  admitted now:",
+            f"    {request_in_words(change.example())}",
+            f"    {example_in_words(relation.wider)}",
+        ]
+    if relation.narrower is not None:
+        lines += ["  refused now:", f"    {request_in_words(change.example())}"]
+        lines.append(f"    {example_in_words(relation.narrower)}")
+    if change.accepted:
+        lines.append(f"  accepted because {change.accepted}")
+    return "\n".join(lines) + "\n"
+
+
+def _place(region: Region | None) -> str:
+    return (
+        "" if region is None else f" ({region.route.file}:{region.route.line} {region.route.name})".replace(" )", ")")
+    )
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def _proof(change: RegionChange) -> str:
+    relation = change.relation
+    parts = [f"undecided: {relation.undecided}"] if relation.undecided else []
+    if relation.wider is not None:
+        parts.append(f"{request_in_words(change.example())} with {example_in_words(relation.wider)} is admitted now")
+    elif relation.narrower is not None and not parts:
+        parts.append(f"{request_in_words(change.example())} with {example_in_words(relation.narrower)} is refused now")
+    if change.accepted:
+        parts.append(f"accepted because {change.accepted}")
+    return "; ".join(parts)
+
+
+def _counts(found: Sequence[RegionChange]) -> dict[str, int]:
+    counts = Counter(each.change.value for each in found)
+    return {
+        **{each.value: counts[each.value] for each in Change},
+        "undecided": sum(bool(each.relation.undecided) for each in found),
+        "accepted": sum(bool(each.accepted) for each in found),
+    }
+
+
+def _summary(found: Sequence[RegionChange]) -> str:
+    counts = _counts(found)
+    refused = sum(each.is_refused for each in found)
+    verdict = "nothing is wider" if not refused else f"{refused} wider without an accepted reason"
+    shown = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(found)} regions: {shown or 'none'}. Result: {verdict}."
+
+
+def _object(change: RegionChange) -> dict[str, object]:
+    request = change.example()
+    return {
+        "change": change.change.value,
+        "requests": change.requests.describe().split("\n"),
+        "old": _side(change.old, change.old_policy),
+        "new": _side(change.new, change.new_policy),
+        "undecided": change.relation.undecided or None,
+        "accepted": change.accepted or None,
+        "request": None if request is None else request_in_words(request),
+        "admitted_now": _credentials(change.relation.wider),
+        "refused_now": _credentials(change.relation.narrower),
+    }
+
+
+def _side(region: Region | None, policy: str) -> dict[str, object]:
+    if region is None:
+        return {"policy": policy}
+    return {"policy": policy, "route": region.route.name, "file": region.route.file, "line": region.route.line}
+
+
+def _credentials(example: Example | None) -> dict[str, object] | None:
+    if example is None:
+        return None
+    if example.token is None:
+        return {"kind": example.kind}
+    return {"kind": example.kind, "claims": claims_of(example), "typ": example.token.type}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+FORMATS = {"text": as_text, "json": as_json, "markdown": as_markdown, "github": as_github, "sarif": as_sarif}

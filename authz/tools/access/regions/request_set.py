@@ -1,0 +1,192 @@
+"""Sets of requests: unions of disjoint boxes, each a product of the values of every part of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from authz.tools.access.regions.in_text import interval_words, value_words
+from authz.tools.access.regions.intervals import Intervals, both, complement
+from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.values import HOST, METHOD, PATH, Values, everything, has, is_empty, member
+
+Condition = tuple[tuple[str, Values], ...]
+"""The parts with a condition, sorted by name. `host` and `path` have regular languages here, never intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRequest:
+    """One request of a set."""
+
+    method: str
+    scheme: str
+    host: str
+    path: str
+    """With its query."""
+    headers: Mapping[str, str]
+    entrance: str = ""
+    """The listener and filter chain that receive it."""
+
+
+def values_of(condition: Condition, part: str) -> Values:
+    """The values that a condition allows for a part."""
+    return next((values for name, values in condition if name == part), _unrestricted(part))
+
+
+def _unrestricted(part: str) -> Values:
+    return Values() if part in {HOST, PATH} else everything(part)
+
+
+def conjunction(one: Condition, other: Condition) -> Condition:
+    """Both conditions."""
+    if not one or one == other:
+        return other
+    found = dict(one)
+    for part, values in other:
+        found[part] = found[part] & values if part in found else values
+    return tuple(sorted(found.items(), key=lambda item: item[0]))
+
+
+def difference(one: Condition, other: Condition) -> Iterator[Condition]:
+    """Disjoint conditions that together are the first without the second."""
+    inside = dict(one)
+    for part, values in other:
+        current = inside.get(part, _unrestricted(part))
+        for outside in current.without(values):
+            yield tuple(sorted({**inside, part: outside}.items(), key=lambda item: item[0]))
+        inside[part] = current & values
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The requests of one entrance with certain hosts and paths that meet a condition."""
+
+    entrance: str
+    host: Intervals
+    """Of reversed names: `*.example.com` is a prefix then."""
+    path: Intervals
+    condition: Condition = ()
+
+    def part(self, name: str) -> Values:
+        """The values of one part."""
+        values = values_of(self.condition, name)
+        ends = {HOST: self.host, PATH: self.path}.get(name)
+        return values if ends is None else replace(values, intervals=both(ends, values.intervals))
+
+    def is_empty(self) -> bool:
+        """Whether no request is in it. Raises TooMuchEffort."""
+        names = dict.fromkeys((HOST, PATH, *(name for name, _values in self.condition)))
+        return any(is_empty(name, self.part(name)) for name in names)
+
+    def __and__(self, other: Box) -> Box | None:
+        """The requests in both. None if there is none for certain."""
+        host, path = both(self.host, other.host), both(self.path, other.path)
+        if self.entrance != other.entrance or not host or not path:
+            return None
+        return Box(self.entrance, host, path, conjunction(self.condition, other.condition))
+
+    def __sub__(self, other: Box) -> Iterator[Box]:
+        """Disjoint boxes that together are the first without the second."""
+        common = self & other
+        if common is None:
+            yield self
+            return
+        outside = both(self.host, complement(other.host))
+        if outside:
+            yield replace(self, host=outside)
+        outside = both(self.path, complement(other.path))
+        if outside:
+            yield replace(self, host=common.host, path=outside)
+        for condition in difference(self.condition, other.condition):
+            yield replace(common, condition=condition)
+
+
+class RequestSet:
+    """An immutable set of requests."""
+
+    __slots__ = ("boxes", "undecided")
+
+    def __init__(self, boxes: Iterable[Box]) -> None:
+        kept = []
+        self.undecided: str | None = None
+        """Why some box may be empty or not. None if the set is exact."""
+        for box in boxes:
+            try:
+                if not box.is_empty():
+                    kept.append(box)
+            except TooMuchEffort as error:
+                self.undecided = str(error)
+                kept.append(box)
+        self.boxes = tuple(kept)
+        """Disjoint, and not empty as far as is known."""
+
+    def is_empty(self) -> bool:
+        """Whether no request is in the set."""
+        return not self.boxes
+
+    def __bool__(self) -> bool:
+        return bool(self.boxes)
+
+    def __and__(self, other: RequestSet) -> RequestSet:
+        """The requests in both sets."""
+        pairs = (one & another for one in self.boxes for another in other.boxes)
+        return RequestSet(box for box in pairs if box is not None)
+
+    def __sub__(self, other: RequestSet) -> RequestSet:
+        """The requests in the first set only."""
+        left = list(self.boxes)
+        for box in other.boxes:
+            left = [piece for each in left for piece in each - box]
+        return RequestSet(left)
+
+    def __or__(self, other: RequestSet) -> RequestSet:
+        """The requests in any of the sets."""
+        return RequestSet((*self.boxes, *(other - self).boxes))
+
+    def __contains__(self, request: Mapping[str, str | None]) -> bool:
+        """Whether a request is in the set, given as its parts. Parts that are not named are absent."""
+        return any(_has(box, request) for box in self.boxes)
+
+    def example(self) -> ExampleRequest:
+        """One request of the set, as short as possible. Raises ValueError if the set is empty or undecided."""
+        for box in self.boxes:
+            try:
+                return _example(box)
+            except TooMuchEffort:
+                continue
+        raise ValueError("no request is known to be in the set")
+
+    def describe(self) -> str:
+        """The set in words, one line for each box."""
+        return "\n".join(map(_described, self.boxes)) or "no request"
+
+
+def _has(box: Box, request: Mapping[str, str | None]) -> bool:
+    names = dict.fromkeys((HOST, PATH, *(name for name, _values in box.condition)))
+    return request.get("entrance", box.entrance) == box.entrance and all(
+        has(box.part(name), request.get(name)) for name in names
+    )
+
+
+def _example(box: Box) -> ExampleRequest:
+    present = {}
+    for part in dict.fromkeys((HOST, PATH, METHOD, *(name for name, _values in box.condition))):
+        values = box.part(part)
+        if not values.absent:
+            present[part] = member(part, values) or ""
+    host = present.pop(HOST)[::-1]
+    path, method = present.pop(PATH), present.pop(METHOD)
+    scheme = present.pop(":scheme", "https" if "tls" in box.entrance else "http")
+    query = "&".join(f"{name[1:]}={present.pop(name)}" for name in tuple(present) if name.startswith("?"))
+    return ExampleRequest(method, scheme, host, f"{path}?{query}" if query else path, present, box.entrance)
+
+
+def _described(box: Box) -> str:
+    method = box.part(METHOD)
+    words = [
+        interval_words(method.intervals, "any method") if not method.languages else value_words("method", method),
+        interval_words(box.host, "any host", is_reversed=True),
+        interval_words(box.path, "any path"),
+    ]
+    words += [value_words(name, values) for name, values in box.condition if name != METHOD]
+    return " ".join(words)

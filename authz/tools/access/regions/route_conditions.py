@@ -1,0 +1,145 @@
+"""Read `match` of a route: which paths, and which conditions on the other parts of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from authz.envoy.fields import Fields, field_name
+from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, exactly, starting_with, union
+from authz.tools.access.regions.languages import Language, TooMuchEffort
+from authz.tools.access.regions.re2_syntax import NotModelled
+from authz.tools.access.regions.request_set import Condition, conjunction
+from authz.tools.access.regions.values import PATH, Values, everything, has
+
+_PATHS = ("prefix", "path", "path_separated_prefix", "safe_regex")
+_MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"})
+_TEXTS = ("exact", "prefix", "suffix", "contains")
+_HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_match", "treat_missing_header_as_empty"})
+_OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
+_OTHER_VIEWS = frozenset({"host", ":authority", ":path"})
+"""Headers whose text is not the one that hosts and paths are compared with: with case, port and query."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCondition:
+    """What a route matches. Its unknown conditions can only make it match less."""
+
+    path: Intervals
+    condition: Condition
+    unknown: tuple[str, ...]
+    """The conditions that are not modelled."""
+
+
+def route_condition(match: Fields) -> RouteCondition:
+    """Read a `match`. Never raises: a matcher that is not modelled is named in `unknown`."""
+    unknown = [f"the condition {key}" for key in sorted(map(field_name, match.value)) if key not in _MODELLED]
+    path: Intervals = everything(PATH).intervals
+    condition: Condition = ()
+    try:
+        path, languages = _path(match)
+        condition = ((PATH, Values(ALL, languages)),) if languages else ()
+    except (NotModelled, TooMuchEffort) as error:
+        unknown.append(f"the path: {error}")
+    for part, values in _parts(match, unknown):
+        condition = conjunction(condition, ((part, values),))
+    return RouteCondition(path, condition, tuple(unknown))
+
+
+def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
+    kinds = [kind for kind in _PATHS if match.raw(kind) is not None]
+    if len(kinds) != 1:
+        raise NotModelled("no path matcher that is known")
+    kind = kinds[0]
+    universe = everything(PATH).intervals
+    if kind == "safe_regex":
+        language = _regex(match.get(kind))
+        return both(universe, starting_with(language.literal_prefix())), frozenset({(True, language)})
+    text = match.text(kind)
+    if match.raw("case_sensitive") is False and text.lower() != text.upper():
+        names = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "separated"}
+        stem = text[: next(index for index, each in enumerate(text) if each.isalpha())]
+        language = Language(names[kind], text.lower(), ignore_case=True)
+        return both(universe, starting_with(stem)), frozenset({(True, language)})
+    intervals = {
+        "prefix": starting_with(text),
+        "path": exactly(text),
+        "path_separated_prefix": union((*exactly(text), *starting_with(f"{text}/"))),
+    }[kind]
+    return both(universe, intervals), frozenset()
+
+
+def _regex(fields: Fields) -> Language:
+    language = Language("regex", fields.text("regex"))
+    language.automaton()
+    return language
+
+
+def _parts(match: Fields, unknown: list[str]) -> Iterator[tuple[str, Values]]:
+    for kind, read in (("headers", _header), ("query_parameters", _query)):
+        for each in match.each(kind):
+            name = each.text("name")
+            try:
+                yield read(name, each)
+            except (NotModelled, TooMuchEffort) as error:
+                unknown.append(f"{kind} {name:.40}: {error}")
+
+
+def _header(name: str, fields: Fields) -> tuple[str, Values]:
+    name = name.lower()
+    keys = set(map(field_name, fields.value))
+    kinds = keys & (_OLD_FIELDS.keys() | {"string_match", "present_match"})
+    if name in _OTHER_VIEWS or keys - _HEADER_FIELDS - _OLD_FIELDS.keys() or len(kinds) > 1:
+        raise NotModelled("a matcher that is not modelled")
+    domain = everything(name)
+    is_inverted = fields.raw("invert_match") is True
+    is_empty_text = fields.raw("treat_missing_header_as_empty") is True
+    if not kinds or "present_match" in kinds:
+        if is_empty_text:
+            raise NotModelled("a presence whose absence counts as a text")
+        is_present = (fields.raw("present_match") is not False) is not is_inverted
+        return name, Values(domain.intervals) if is_present else Values(NONE, absent=domain.absent)
+    values = _text(fields.get("string_match") if "string_match" in kinds else _as_string_match(fields, kinds.pop()))
+    absent = domain.absent and is_empty_text and (_has_empty(values) is not is_inverted)
+    if not is_inverted:
+        return name, Values(both(domain.intervals, values.intervals), values.languages, absent)
+    outside = list(Values(domain.intervals).without(values))
+    if len(outside) > 1:
+        raise NotModelled("an inverted matcher of several conditions")
+    found = outside[0] if outside else Values(NONE)
+    return name, Values(found.intervals, found.languages, absent)
+
+
+def _as_string_match(fields: Fields, kind: str) -> Fields:
+    return Fields({_OLD_FIELDS[kind]: fields.raw(kind)}, fields.path)
+
+
+def _has_empty(values: Values) -> bool:
+    return has(values, "")
+
+
+def _text(matcher: Fields) -> Values:
+    """The texts that a string matcher accepts."""
+    keys = set(map(field_name, matcher.value))
+    ignore_case = matcher.raw("ignore_case") is True
+    kinds = keys - {"ignore_case"}
+    if len(kinds) != 1 or not kinds <= {*_TEXTS, "safe_regex"}:
+        raise NotModelled("a matcher that is not modelled")
+    kind = kinds.pop()
+    if kind == "safe_regex":
+        return Values(ALL, frozenset({(True, _regex(matcher.get(kind)))}))
+    text = matcher.text(kind)
+    if kind in {"exact", "prefix"} and (not ignore_case or text.lower() == text.upper()):
+        return Values(exactly(text) if kind == "exact" else starting_with(text))
+    return Values(ALL, frozenset({(True, Language(kind, text, ignore_case=ignore_case))}))
+
+
+def _query(name: str, fields: Fields) -> tuple[str, Values]:
+    keys = set(map(field_name, fields.value)) - {"name"}
+    if not name or set(name) & set("&=#?+% ") or len(keys) > 1 or not keys <= {"string_match", "present_match"}:
+        raise NotModelled("a matcher that is not modelled")
+    if keys == {"string_match"}:
+        return f"?{name}", _text(fields.get("string_match"))
+    if fields.raw("present_match") is False:
+        raise NotModelled("an absence")
+    return f"?{name}", Values()

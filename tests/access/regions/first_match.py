@@ -1,0 +1,203 @@
+"""A straight first-match interpreter of route tables, and random tables and requests for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from authz.envoy.document import YamlDocument
+from authz.envoy.resources import Resources
+
+HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+_SEGMENTS = ("a", "b", "ab", "A", "a-b")
+_WORDS = ("", "a", "b", "ab", "ba", "A")
+_HOSTS = ("x.test", "y.test", "a.x.test", "b.a.x.test", "x.other", "X.test")
+_DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test")
+_REGEXES = ("/a", "/[ab]+", "/a/.*", "/(a|b)/?", "/a{1,2}b?", "(?i)/a.*", ".*b", "/[^/]*", "^/a$", "/a|/b/.*")
+_TEXT_REGEXES = ("a", "[ab]+", "a.*", "(b|)", "(a|b)?", "[^a]")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as Envoy's route table sees it."""
+
+    host: str
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+
+    def parts(self) -> dict[str, str | None]:
+        """The parts as a RequestSet names them."""
+        query = {f"?{name}": value for name, value in self.query.items()}
+        return {"host": self.host.lower()[::-1], "path": self.path, ":method": self.method, **self.headers, **query}
+
+
+def _texts(words: tuple[str, ...], patterns: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    word = st.sampled_from(words[1:])
+    plain = st.one_of(*(st.fixed_dictionaries({kind: word}) for kind in ("exact", "prefix", "suffix", "contains")))
+    cased = st.builds(lambda one, is_any: {**one, "ignore_case": is_any}, plain, st.booleans())
+    return cased | st.builds(lambda regex: {"safe_regex": {"regex": regex}}, st.sampled_from(patterns))
+
+
+_PATHS = st.lists(st.sampled_from(_SEGMENTS), max_size=3).map(lambda parts: "/" + "/".join(parts))
+_PATH_MATCHES = st.one_of(
+    st.builds(lambda text, cased: {"path": text, **cased}, _PATHS, st.sampled_from([{}, {"case_sensitive": False}])),
+    st.builds(lambda text, cased: {"prefix": text, **cased}, _PATHS, st.sampled_from([{}, {"case_sensitive": False}])),
+    _PATHS.filter(lambda text: text != "/").map(lambda text: {"path_separated_prefix": text}),
+    st.sampled_from(_REGEXES).map(lambda text: {"safe_regex": {"regex": text}}),
+)
+_METHODS = st.sampled_from(["GET", "POST"]).map(lambda text: {"name": ":method", "string_match": {"exact": text}})
+
+
+def _header(name: str, match: dict[str, Any], inverted: bool, empty: bool) -> dict[str, Any]:  # noqa: FBT001
+    found: dict[str, Any] = {"name": name, **match}
+    if inverted:
+        found["invert_match"] = True
+    if empty and "string_match" in match:
+        found["treat_missing_header_as_empty"] = True
+    return found
+
+
+_HEADERS = _METHODS | st.builds(
+    _header,
+    st.sampled_from(["x-one", "x-two"]),
+    _texts(_WORDS, _TEXT_REGEXES).map(lambda text: {"string_match": text})
+    | st.booleans().map(lambda flag: {"present_match": flag}),
+    st.booleans(),
+    st.booleans(),
+)
+_QUERY = st.builds(
+    lambda name, match: {"name": name, **match},
+    st.sampled_from(["q", "r"]),
+    _texts(_WORDS, _TEXT_REGEXES).map(lambda text: {"string_match": text}) | st.just({"present_match": True}),
+)
+MATCHES = st.builds(
+    lambda path, headers, query: {
+        **path,
+        **({"headers": headers} if headers else {}),
+        **({"query_parameters": query} if query else {}),
+    },
+    _PATH_MATCHES,
+    st.lists(_HEADERS, max_size=2),
+    st.lists(_QUERY, max_size=1),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Virtual hosts with routes. Every route has another name."""
+    domains = draw(st.lists(st.sampled_from(_DOMAINS), min_size=1, max_size=5, unique=True))
+    cut = draw(st.integers(0, len(domains)))
+    hosts = []
+    for number, names in enumerate(each for each in (domains[:cut], domains[cut:]) if each):
+        routes = [
+            {"name": f"{number}-{index}", "match": match, "direct_response": {"status": 200}}
+            for index, match in enumerate(draw(st.lists(MATCHES, min_size=1, max_size=6)))
+        ]
+        hosts.append({"name": f"host-{number}", "domains": names, "routes": routes})
+    return hosts
+
+
+def _optional(names: list[str]) -> st.SearchStrategy[dict[str, str]]:
+    return st.dictionaries(st.sampled_from(names), st.sampled_from(_WORDS), max_size=2)
+
+
+REQUESTS = st.builds(
+    Request,
+    st.sampled_from(_HOSTS),
+    st.sampled_from(["GET", "POST", "PUT"]),
+    st.lists(st.sampled_from((*_SEGMENTS, "", "B", "aab")), max_size=3).map(lambda parts: "/" + "/".join(parts)),
+    _optional(["x-one", "x-two"]),
+    _optional(["q", "r"]),
+)
+
+
+def configuration(hosts: list[dict[str, Any]], port: int = 8080) -> dict[str, Any]:
+    """A bootstrap with one listener and these virtual hosts."""
+    manager = {
+        "@type": HTTP,
+        "stat_prefix": "http",
+        "route_config": {"virtual_hosts": hosts},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
+    }
+    chain = {"filters": [{"name": "http", "typed_config": manager}]}
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    return {"static_resources": {"listeners": [{"name": "in", "address": address, "filter_chains": [chain]}]}}
+
+
+def resources(hosts: list[dict[str, Any]]) -> Resources:
+    """The model of a configuration with these virtual hosts."""
+    return Resources(YamlDocument(configuration(hosts), {}, "envoy.yaml"))
+
+
+def first_match(hosts: list[dict[str, Any]], request: Request) -> str | None:
+    """The name of the route that takes a request. None if none does."""
+    host = _virtual_host(hosts, request.host.lower())
+    routes = host["routes"] if host is not None else []
+    return next((each["name"] for each in routes if _matches(each["match"], request)), None)
+
+
+def _virtual_host(hosts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    known = {domain.lower(): host for host in hosts for domain in host["domains"]}
+    if name in known:
+        return known[name]
+    by_length = sorted(known, key=len, reverse=True)
+    for domain in by_length:
+        if domain != "*" and domain.startswith("*") and name.endswith(domain[1:]) and len(name) >= len(domain):
+            return known[domain]
+    for domain in by_length:
+        if domain != "*" and domain.endswith("*") and name.startswith(domain[:-1]) and len(name) >= len(domain):
+            return known[domain]
+    return known.get("*")
+
+
+def _matches(match: dict[str, Any], request: Request) -> bool:
+    return (
+        _path(match, request.path)
+        and all(_header_matches(each, request) for each in match.get("headers", ()))
+        and all(_query_matches(each, request) for each in match.get("query_parameters", ()))
+    )
+
+
+def _path(match: dict[str, Any], path: str) -> bool:
+    if "safe_regex" in match:
+        return re.fullmatch(match["safe_regex"]["regex"], path) is not None
+    ((kind, text),) = ((kind, match[kind]) for kind in ("path", "prefix", "path_separated_prefix") if kind in match)
+    if match.get("case_sensitive") is False:
+        text, path = text.lower(), path.lower()
+    if kind == "path":
+        return bool(path == text)
+    return path.startswith(text) if kind == "prefix" else path == text or path.startswith(f"{text}/")
+
+
+def _header_matches(matcher: dict[str, Any], request: Request) -> bool:
+    value = request.method if matcher["name"] == ":method" else request.headers.get(matcher["name"])
+    is_inverted = matcher.get("invert_match", False)
+    if "present_match" in matcher:
+        return ((value is not None) is matcher["present_match"]) is not is_inverted
+    if value is None and matcher.get("treat_missing_header_as_empty"):
+        value = ""
+    if value is None:
+        return False
+    return _text(matcher["string_match"], value) is not is_inverted
+
+
+def _query_matches(matcher: dict[str, Any], request: Request) -> bool:
+    value = request.query.get(matcher["name"])
+    return value is not None and ("string_match" not in matcher or _text(matcher["string_match"], value))
+
+
+def _text(matcher: dict[str, Any], value: str) -> bool:
+    if "safe_regex" in matcher:
+        return re.fullmatch(matcher["safe_regex"]["regex"], value) is not None
+    ((kind, text),) = ((kind, each) for kind, each in matcher.items() if kind != "ignore_case")
+    if matcher.get("ignore_case"):
+        text, value = text.lower(), value.lower()
+    tests = {"exact": value == text, "prefix": value.startswith(text), "suffix": value.endswith(text)}
+    return bool(tests.get(kind, text in value))
