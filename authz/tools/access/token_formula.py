@@ -163,9 +163,8 @@ class TokenFormula:
     def _typing(self) -> list[int]:
         """What every token of the issuer keeps: types of claims, and one reading of the groups claim."""
         diagram, issuer = self._diagram, self._issuer
-        always_text: set[tuple[str, ...]] = {(each,) for each in (*_ALWAYS_TEXT, *issuer.profile.typed_claims)} - {
-            ("auth_time",)
-        }
+        always_text: set[tuple[str, ...]] = {(each,) for each in (*_ALWAYS_TEXT, *issuer.profile.typed_claims)}
+        always_text.discard(("auth_time",))
         always_text |= {name.tokens for name in issuer.profile.required_claims}
         parts = [diagram.negate(diagram.all_of((self._answered, self._refused)))]
         for (from_userinfo, tokens), values in self._claims.items():
