@@ -1,4 +1,4 @@
-"""Rows T14 to T22: tokens of the right key that are too late, for somebody else, or say something odd."""
+"""Rows T14 to T22: tokens signed by the right key that are expired, for another audience, or have odd claims."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ OTHERS = [
 def test_another_client_or_audience_is_refused_by_one_character(name: str) -> None:
     ours = name.replace(CLIENT, AUDIENCE).replace(CLIENT[:-1], AUDIENCE[:-1]).replace(CLIENT.upper(), AUDIENCE.upper())
 
-    # A client is forwarded, and a blank at its end or a NUL cannot stand in a header: that is found first.
+    # The client is forwarded, and a header cannot contain a trailing blank or a NUL: that is found first.
     assert refused(access_token(client_id=name)) in {Reason.AUDIENCE_MISMATCH, Reason.TOKEN_MALFORMED}
     assert refused(access_token(aud=name)) is Reason.AUDIENCE_MISMATCH
     assert refused(id_token(aud=name), "identity") in {Reason.AUDIENCE_MISMATCH, Reason.TOKEN_MALFORMED}

@@ -1,4 +1,4 @@
-"""Rows T1 to T6: tokens that nobody signed, or somebody else, or in some other way."""
+"""Rows T1 to T6: tokens without a signature, signed by another key, or signed in another way."""
 
 from __future__ import annotations
 

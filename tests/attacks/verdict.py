@@ -25,7 +25,7 @@ LOOKED_AT = 20_000
 """The part of a token that is looked for in the answer: all of those that are not refused for their size."""
 
 ECHO_CHARACTERS = 16
-"""So many characters of a token in an answer are no accident."""
+"""If an answer contains this many characters of a token, it is no accident."""
 
 RIG = Rig(authz_with(cognito={"algorithms": ["RS256", "PS256", "RS384"]}, partner={"algorithms": ["ES256", "EdDSA"]}))
 

@@ -1,4 +1,4 @@
-"""`authz metadata`: the route is accepted by Envoy and serves the document to anybody, without a login or a token."""
+"""`authz metadata`: the route is accepted by Envoy and serves the document to any client, without login or token."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def set_up(address: str, region: str) -> Directory:
 
 
 def federate(directory: Directory, openid: str, saml: str) -> None:
-    """Let the users of an OpenID provider, where there is one, and of a SAML provider sign in to the pool."""
+    """Let the users of a SAML provider, and of an OpenID provider if there is one, sign in to the pool."""
     create = directory.admin().create_identity_provider
     mapping = {"username": "sub"}
     create(

@@ -105,7 +105,7 @@ class Keycloak:
         return f"{self.address}/realms/{REALM}"
 
     def token(self, client: str = "portal", *, dpop: bool = False, certificate: bool = False) -> str:
-        """Return an access token of alice, bound to a DPoP key or to a client certificate if told."""
+        """Return an access token of alice, bound to a DPoP key or to a client certificate on request."""
         form = {
             "grant_type": "password",
             "client_id": client,

@@ -1,4 +1,4 @@
-"""Which flow gives which token, what is in it, and what it may do: the rows of the table in docs/tokens.md.
+"""For each flow, its tokens, their claims and their access: the rows of the table in docs/tokens.md.
 
 A test that gets a token from a real client asks the example routes with it and puts down what came. The rows that all
 tests put down must be those of matrix.json, which the document shows.
@@ -55,7 +55,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def holds(token: str, names: Mapping[str, str]) -> str:
-    """What in a token matters for decisions, in words. `names` replaces what is different in every run."""
+    """The parts of a token that matter for decisions, in words. `names` replaces what is different in every run."""
     if token.count(".") != 2:
         return "not a JWT"
     header = claims_of(f".{token}")

@@ -14,7 +14,7 @@ from authz.tools.demo.client import Exchange, HttpClient
 
 MAX_STEPS = 20
 CALLBACK = "https://app.example.com/callback"
-"""Nobody answers there: the application's part of the flow is this test."""
+"""No server answers there: the application's part of the flow is this test."""
 
 _BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
 _FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -1,4 +1,4 @@
-"""OpenID providers that are found by discovery: a certified one, and one that rotates its keys under traffic."""
+"""OpenID providers found by discovery: a certified one, and one that rotates its keys under traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two user pools in two regions behind one Envoy: neither can stand in for the other."""
+"""Two user pools in two regions behind one Envoy: neither is accepted for the other."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TRAP = {
     "/profile": "401 token_use_mismatch",
     "/deploy": "403 scope_insufficient",
 }
-"""What an access token of the API may do, where no grant helps."""
+"""The access of a user pools API token without a grant."""
 
 GRANTED = TRAP | {"/orders": "200"}
 STAFF = TRAP | {"/staff": "200"}

@@ -1,4 +1,4 @@
-"""Jobs and pods, through real Envoy. Their tokens have the documented shapes and local keys: nobody can ask the real
+"""Jobs and pods, through real Envoy. Their tokens have the documented shapes and local keys: no test can ask the real
 providers for one here.
 """
 

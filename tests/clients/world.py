@@ -61,13 +61,13 @@ users:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where everything is."""
+    """The addresses of everything."""
 
     place: Place
     people: Directory
     partners: Directory
     provider: str
-    """The certified OpenID provider; empty where there is no node to run it."""
+    """The certified OpenID provider; empty if there is no node to run it."""
     campus: str
     """The OpenID and SAML provider, which rotates its keys on command."""
     api_server: KeyServer
@@ -118,7 +118,7 @@ class World:
 
 
 def node() -> str:
-    """The path of node, where it and its packages are there; else empty."""
+    """The path of node, if it and its packages are installed; else empty."""
     found = shutil.which("node")
     return found if found and (FOLDER / "node_modules" / "oidc-provider").is_dir() else ""
 

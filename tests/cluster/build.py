@@ -31,7 +31,7 @@ _DEFINITIONS = (
     ("../planes/envoy-gateway", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds"),
     ("../planes/istio", "istio.io/istio", "manifests/charts/base/files"),
 )
-"""The go.mod that pins the module, the module, and where its custom resource definitions are."""
+"""The go.mod that pins the module, the module, and the folder of its custom resource definitions."""
 
 
 def module(folder: str, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The commands of the documents, run as they stand there, against a real API server.
+"""The commands of the documents, run unchanged against a real API server.
 
 What cannot be had here is replaced, and named in `_REPLACED`: chart repositories by the same charts in the Go modules;
 `--wait`, and the hook that makes Envoy Gateway's certificates, because no kubelet runs a pod.

@@ -1,4 +1,4 @@
-"""Where the token is: one Authorization header, one scheme, one b64token."""
+"""The place of the token: one Authorization header, one scheme, one b64token."""
 
 from __future__ import annotations
 

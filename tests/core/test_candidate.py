@@ -1,4 +1,4 @@
-"""Candidates as operators write them: which policies can be one, and what is said of the others."""
+"""Candidates as operators write them: which policies can be one, and the problem of each other policy."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_one_issuer_may_say_its_name_twice() -> None:
 
 
 def test_all_mistakes_are_found_in_one_reading() -> None:
-    """An issuer that cannot be read does not hide what is wrong with the others, the policies and the headers."""
+    """An issuer that cannot be read does not hide the problems of other issuers, of policies and of headers."""
     authz = {
         "issuers": {"a": {"profile": "x"}, "b": {"profile": "oidc"}},
         "policies": {"p": {"issuers": ["c"]}, "q": {"scopes": []}},

@@ -1,4 +1,4 @@
-"""How a candidate's answer relates to the one that was given; what a decision knows when little was reached."""
+"""How a candidate's answer relates to the decision; the contents of a decision that ended early."""
 
 from __future__ import annotations
 

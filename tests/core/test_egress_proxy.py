@@ -1,4 +1,4 @@
-"""The field `proxy`, of an issuer and at the top, and the addresses that can stand in it."""
+"""The field `proxy`, of an issuer and at the top, and the addresses it accepts."""
 
 from __future__ import annotations
 

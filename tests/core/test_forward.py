@@ -1,4 +1,4 @@
-"""Which verified values the upstream is told, and how they are written."""
+"""The verified values that the upstream receives, and their encoding."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _rsa(n: int, e: int = 65537) -> dict[str, Any]:
 
 
 def _why(bad: object) -> str:
-    """Why this key is dropped, standing beside a good one that stays."""
+    """The reason why this key is dropped while a good key beside it stays."""
     kept = parse(json.dumps({"keys": [bad, GOOD]}).encode(), ALGORITHMS)
     assert set(kept.keys) == {"good"}
     return kept.dropped[0].why

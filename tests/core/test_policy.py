@@ -45,13 +45,13 @@ def _policy(**fields: Any) -> Policy:
 
 
 def _admin(**changes: Any) -> str:
-    """An access token of somebody in the group `admins`."""
+    """An access token of a user in the group `admins`."""
     claims = access_claims(**{"cognito:groups": ["admins"]}, **changes)
     return sign(COGNITO_KEY, claims, kid=COGNITO_KID)
 
 
 def _denied(token: str, policy: Policy = BUILT_IN["authenticated"], now: float = NOW) -> Denied | None:
-    """How the policy refuses the token, or None where it does not."""
+    """How the policy refuses the token, or None if it does not."""
     decision = Rig().decide(token, "any-use", now=NOW)
     assert decision.identity is not None, decision
     try:

@@ -1,4 +1,4 @@
-"""Policies by name and written in place: found, refused, and bounded."""
+"""Named and inline policies: found, refused, and bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every input, not only for those that somebody thought of. The same examples in every run."""
+"""Properties of every input, not only of the examples in other tests. The same examples in every run."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_none_of_only_ever_narrows(
     st.lists(st.integers(-100, 2200), min_size=2, max_size=20),
 )
 def test_time_is_monotone(times: dict[str, int], moments: list[int]) -> None:
-    """Expired stays expired, recent only ever ends, and what is not yet valid becomes so by waiting alone."""
+    """An expired token stays expired, a recent token only gets older, and waiting makes a future token valid."""
     identity = _identity_at(tuple(sorted({"exp": 1000, **times}.items())))
     reasons = [_reason_at(identity, moment) for moment in sorted(moments)]
     order = {Reason.TOKEN_NOT_YET_VALID: 0, Reason.OK: 1, Reason.TOKEN_EXPIRED: 2}

@@ -1,4 +1,4 @@
-"""An issuer as operators write it: what each field means, and what is said where it is wrong."""
+"""An issuer as operators write it: the meaning of each field, and the problem reported if it is wrong."""
 
 from __future__ import annotations
 

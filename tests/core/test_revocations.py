@@ -15,7 +15,7 @@ from tests.fakes.checks import AUTHZ, CLIENT, NOW, Rig, access_token, id_token, 
 
 
 class Listed:
-    """A revocation source whose list stands still. Implements authz.core.check.RevocationSource."""
+    """A revocation source with a fixed list. Implements authz.core.check.RevocationSource."""
 
     def __init__(self, current: Revocations) -> None:
         self.current = current

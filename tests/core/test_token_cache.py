@@ -111,7 +111,7 @@ def test_keeping_the_same_token_again_counts_its_text_once() -> None:
 
 @pytest.mark.parametrize("forgotten", range(1, 6))
 def test_forgetting_makes_room(forgotten: int) -> None:
-    """Each half holds five tokens of ten characters: what was forgotten must not count among them."""
+    """Each half holds five tokens of ten characters: forgotten tokens must not count."""
     memory = _memory(characters=100)
     for _ in range(forgotten):
         memory.put("forgotten.", IDENTITY)

@@ -250,7 +250,7 @@ def test_answer_about_another_subject_is_never_used(answer: dict[str, Any], subj
         parse(json.dumps(answer).encode(), subject)
 
 
-# --- what it changes
+# --- effects
 
 
 def test_claims_of_the_answer_meet_the_conditions_that_name_it_and_no_others() -> None:
@@ -313,7 +313,7 @@ def test_answer_that_is_not_safe_in_a_header_is_refused() -> None:
     assert denied.value.reason is Reason.TOKEN_MALFORMED
 
 
-# --- what is said of mistakes
+# --- problems
 
 
 @pytest.mark.parametrize(

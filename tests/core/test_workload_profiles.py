@@ -1,4 +1,4 @@
-"""What each workload profile takes for granted and what it demands, on tokens of the documented shapes."""
+"""The defaults and the demands of each workload profile, on tokens of the documented shapes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _LOGIN = ROOT / "deploy" / "kubernetes" / "overlays" / "login"
 
 
 def write_own_chart(folder: Path) -> Path:
-    """Write a user's own chart below the folder, made of the README's pieces as they stand there."""
+    """Write a user's own chart below the folder, made of the README's examples, unchanged."""
     chart = folder / "orders"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: orders\nversion: 1.0.0\n{_DEPENDENCY}")

@@ -313,7 +313,7 @@ def test_login_overlay_writes_the_host_into_both_urls_of_the_login(tmp_path: Pat
 
 
 def test_component_adds_envoy_and_authz_to_a_deployment_with_labels_of_its_own(tmp_path: Path) -> None:
-    """The kustomization is the one of docs/kubernetes.md, as it stands there."""
+    """The kustomization is that of docs/kubernetes.md, unchanged."""
     rendered = kustomized(foreign(tmp_path, "kind: Kustomization"))
 
     validate(rendered, NEWEST)

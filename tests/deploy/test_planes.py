@@ -121,7 +121,7 @@ def _patches(documents: list[Document]) -> list[Any]:
 
 
 def _pod(folder: str) -> Document:
-    """What the control plane's chart or controller is told about Envoy's pod."""
+    """What the control plane's chart or controller knows about Envoy's pod."""
     if folder == "istio":
         text = (ROOT / "deploy" / "istio" / "gateway-values.yaml").read_text(encoding="utf-8")
         return dict(yaml.safe_load(text))

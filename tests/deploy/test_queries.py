@@ -1,4 +1,4 @@
-"""The check of queries finds what is wrong with them."""
+"""The check of queries finds wrong queries."""
 
 from __future__ import annotations
 

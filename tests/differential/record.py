@@ -42,7 +42,7 @@ def table() -> str:
 
 
 def main() -> None:
-    """Ask everybody and write down what they said."""
+    """Ask every library and write down its verdicts."""
     now = int(time.time())
     bad = bad_tokens(now)
     verdicts = judges.node_verdicts(bad)

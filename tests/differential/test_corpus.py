@@ -1,7 +1,7 @@
 """This product accepts every good token and no bad one; what other libraries say of the same tokens is on record.
 
 accepted.json says which bad tokens each library accepts; docs/security.md shows it. A new version that judges otherwise
-fails here, so that the document stays true: `python -m tests.differential.record` writes the file anew.
+fails here, so that the document stays true: `python -m tests.differential.record` writes the file again.
 """
 
 from __future__ import annotations

@@ -145,17 +145,17 @@ _ROUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Handwritten:
-    """Where the second Envoy is, and what runs for it."""
+    """The second Envoy's address and processes."""
 
     place: Place
     children: Children
     sidecar: Child
     admin: str
-    """Where the sidecar's metrics are, `http://host:port`."""
+    """The address of the sidecar's metrics, `http://host:port`."""
 
     @property
     def revocations(self) -> Path:
-        """The list that the sidecar watches. It names nobody."""
+        """The list that the sidecar watches. It is empty."""
         return self.place.directory / "revocations.json"
 
     @property

@@ -22,7 +22,7 @@ class RawAnswer:
 
     @property
     def path(self) -> str:
-        """The path that the service behind Envoy saw; empty where the request did not get there."""
+        """The path that the service behind Envoy saw; empty if the request did not get there."""
         return str(self._json().get("path", ""))
 
     def _json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a token may be, and where it does not count (RFC 6750 section 2.1 only)."""
+"""The accepted place of a token, and the ignored places (RFC 6750 section 2.1 only)."""
 
 from __future__ import annotations
 

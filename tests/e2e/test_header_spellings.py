@@ -1,7 +1,7 @@
 """No client header reaches an application under the name of an identity or override header, however it is spelt.
 
 CGI, WSGI, PHP and Rack fold several header names into one variable. Each spelling goes through the shipped Envoy file
-to a real PHP and a real WSGI server, which say what they received.
+to a real PHP and a real WSGI server, which return the headers they received.
 """
 
 from __future__ import annotations

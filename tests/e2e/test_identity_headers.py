@@ -1,4 +1,4 @@
-"""What the service behind Envoy learns of the caller, and what nobody can make it believe."""
+"""The verified facts about the caller that the service receives, and forged ones that it must not."""
 
 from __future__ import annotations
 

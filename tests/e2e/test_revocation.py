@@ -36,7 +36,7 @@ def cognito(stack: Stack) -> CognitoIdentityProviderClient:
 
 @pytest.fixture
 def listed(handwritten: Handwritten) -> Iterator[Any]:
-    """Puts entries on the list, as a whole new file; in the end it names nobody again."""
+    """Puts entries on the list, as a whole new file; in the end it is empty again."""
 
     def put(*entries: dict[str, Any]) -> None:
         new = handwritten.revocations.with_suffix(".new")
@@ -50,7 +50,7 @@ def listed(handwritten: Handwritten) -> Iterator[Any]:
 
 
 def _read_as_empty(handwritten: Handwritten) -> int:
-    """How often a worker has read a list that names nobody."""
+    """How often a worker has read an empty list."""
     lines = logged(handwritten.sidecar.log)
     return sum(line["event"] == "revocations_loaded" and line["entries"] == 0 for line in lines)
 

@@ -13,7 +13,7 @@ from authz.tools.init import pages
 from authz.tools.processes.machine import envoy_command
 
 _OURS = ("order", "AbCdEfGhI", "5onexampleclientid", "staff")
-"""What stands for the reader's own names in the shipped file."""
+"""The placeholders for the reader's own names in the shipped file."""
 
 
 def test_envoy_accepts_the_shipped_file(tmp_path: Path) -> None:

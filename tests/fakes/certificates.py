@@ -31,7 +31,7 @@ def authority_pem(number: int = 0) -> bytes:
 def server_context(
     *, host: str = "127.0.0.1", expired: bool = False, self_signed: bool = False, days: int = 1
 ) -> ssl.SSLContext:
-    """A server's TLS context with a certificate for `host` that ends in so many days."""
+    """A server's TLS context with a certificate for `host` that ends after this number of days."""
     certificate = _certificate(host, days=-1 if expired else days, self_signed=self_signed)
     key = ec_key(_SERVER).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,6 +1,6 @@
 """Checks without a server: a configuration, real keys and tokens, and the bytes of a CheckRequest in one hand.
 
-`Rig().decide(token)` is one check of the product's own `decide`, at a time that stands still.
+`Rig().decide(token)` is one check of the product's own `decide`, at a fixed time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ AUTHZ: Mapping[str, Any] = {
 
 
 class FixedKeys:
-    """A key source that has what it was given. Implements authz.core.key_lookup.KeySource."""
+    """A key source with fixed keys. Implements authz.core.key_lookup.KeySource."""
 
     def __init__(self, current: KeySet | None, fetch: Future[None] | None = None) -> None:
         self.current = current

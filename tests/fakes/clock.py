@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it. Implements authz.sources.environment.Clock."""
+"""A clock that only a test moves. Implements authz.sources.environment.Clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FakeClock:
         return self._wall
 
     def jump(self, seconds: float) -> None:
-        """Somebody set the machine's clock."""
+        """The machine's clock was set."""
         self._wall += seconds
 
     def advance(self, seconds: float) -> None:

@@ -36,7 +36,7 @@ class ProxyMode(StrEnum):
 _PAGE = b"<html>secret sign-in page</html>"
 _OPEN = b"HTTP/1.1 200 Connection established\r\nx-pad: "
 _INJECTED = _OPEN + b"y" * (4096 - len(_OPEN) - 4) + b"\r\n\r\n" + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"
-"""A head of exactly the 4 KiB that are read at a time, and behind it what is meant to look like the endpoint's body."""
+"""A head of exactly the 4 KiB that are read at a time, followed by bytes that look like the endpoint's body."""
 
 _FIXED = {
     ProxyMode.HTML: b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 32\r\n\r\n" + _PAGE,

@@ -32,7 +32,7 @@ class Court:
         return identify(unverified, claims, issuer, key_set, self.configuration.forward)
 
     def denied(self, text: str, policy: str) -> Denied | None:
-        """The refusal, or None where the token is let in."""
+        """The refusal, or None if the token is accepted."""
         try:
             judge(self.identity(text), self.configuration.policies[policy], time.time())
         except Denied as denied:
@@ -40,6 +40,6 @@ class Court:
         return None
 
     def reason(self, text: str, policy: str) -> str:
-        """The reason's label; `ok` where the token is let in."""
+        """The reason's label; `ok` if the token is accepted."""
         denied = self.denied(text, policy)
         return denied.reason.row.label if denied else "ok"

@@ -1,4 +1,4 @@
-"""The handler of checks without a data plane: what it answers at once or later, and what it observed."""
+"""The handler of checks without a data plane: its immediate and late answers, and its observations."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def sign(
     typ: str | None = "JWT",
     **headers: Any,
 ) -> str:
-    """A signed token. `kid` and `typ` are left out where None; `alg` is the key's usual one where None."""
+    """A signed token. `kid` and `typ` are left out if None; `alg` is the key's usual one if None."""
     header = {"typ": typ, **headers} | ({} if kid is None else {"kid": kid})
     return jwt.encode(dict(claims), key, algorithm=alg or algorithm(key), headers=header)
 

@@ -66,7 +66,7 @@ class KeyServer:
         self.document = document
         self.mode = Mode.SERVE
         self.modes: dict[str, Mode] = {}
-        """By path, where it differs from `mode`."""
+        """By path, if it differs from `mode`."""
         self.discovery: dict[str, Any] = {}
         """Members of the discovery document that differ from the true ones."""
         self.redirect_to = ""

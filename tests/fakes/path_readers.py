@@ -43,7 +43,7 @@ def servlet(target: str) -> str:
 
 
 def servlet_after_decoding(target: str) -> str:
-    """A servlet filter or framework that decodes first and takes path parameters off what came out."""
+    """A servlet filter or framework that decodes first and then removes path parameters."""
     decoded = _decoded(_before_query(target)).replace("\\", "/")
     return _segments("/".join(segment.partition(";")[0] for segment in decoded.split("/")))
 

@@ -118,7 +118,7 @@ class Sidecar:
         return str(answer.dynamic_metadata.fields["reason"].string_value)
 
     def health(self, worker: int = 0, service: str = "") -> str:
-        """SERVING, NOT_SERVING, or the gRPC status where there is no answer."""
+        """SERVING, NOT_SERVING, or the gRPC status if there is no answer."""
         request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
         try:
             answer = health_pb2.HealthCheckResponse.FromString(self.call(HEALTH_METHOD, request, worker))

@@ -51,12 +51,12 @@ def whole(stream: int) -> bytes:
 
 
 def reset(stream: int) -> bytes:
-    """The end of a call, as somebody who changed his mind."""
+    """The end of a call by a client that no longer wants it."""
     return frame(_RST_STREAM, 0, stream, _CANCEL.to_bytes(4, "big"))
 
 
 def ends_read(connection: socket.socket, wanted: int) -> int:
-    """How many RST_STREAM frames have come, when there are so many or nothing comes any more."""
+    """The number of RST_STREAM frames received: the wanted number, or fewer if no more come."""
     data, at, found = b"", 0, 0
     while found < wanted:
         try:

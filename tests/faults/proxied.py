@@ -1,6 +1,6 @@
 """A sidecar behind real Envoy, with the ext_authz filter and the authz cluster of deploy/envoy.yaml as shipped.
 
-What is around them is as small as can be: one plain listener, one route that Envoy answers itself.
+Their surroundings are minimal: one plain listener, one route that Envoy answers itself.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Proxied:
         until(self.sidecar.is_ready, SECONDS)
 
     def status(self) -> int:
-        """The HTTP status of one request; 0 where there is no answer."""
+        """The HTTP status of one request; 0 if there is no answer."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=SECONDS)
         try:
             connection.request("GET", "/", headers={"authorization": f"Bearer {self.token}"})

@@ -1,4 +1,4 @@
-"""Floods straight at a worker's socket: what it cannot do it refuses at once, and afterwards it is as before."""
+"""Floods straight at a worker's socket: excess work is refused at once, and afterwards the worker is as before."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def has_written_all() -> bool:
 
 
 class GoodCalls:
-    """Somebody who asks properly the whole time, and how long each answer took."""
+    """A client that sends valid calls the whole time, and the time of each answer."""
 
     def __init__(self, one: Sidecar) -> None:
         self._one = one
@@ -99,7 +99,7 @@ class GoodCalls:
 
 @pytest.mark.parametrize("engine", ["h2", "grpc"])
 def test_ten_times_as_many_calls_as_fit_are_each_answered_and_the_next_is_served(engine: str) -> None:
-    """What the core reads of a flood while the loop decides is luck: one that comes apart is sent again."""
+    """How much of a flood arrives at once is luck: a divided flood is sent again."""
     with sidecar(1, "--engine", engine) as one, channels(one, 26) as opened:
         floods = [flood(one, opened, 10 * MAX_IN_FLIGHT)]
         # grpc.server takes calls up one by one, and the core holds the others.
@@ -116,7 +116,7 @@ def test_ten_times_as_many_calls_as_fit_are_each_answered_and_the_next_is_served
 
 
 def flood(one: Sidecar, channels: list[grpc.Channel], wanted: int) -> Counter[str]:
-    """The answers to so many calls. The worker stands still while they arrive, so that it finds them all at once:
+    """The answers to `wanted` calls. The worker is stopped while they arrive, so that it finds them all at once:
     they are small enough for the windows of their connections (RFC 9113 section 6.9), and the client has written all
     of them before it goes on."""
     (worker,) = one.workers()

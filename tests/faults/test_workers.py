@@ -76,7 +76,7 @@ def test_an_envoy_that_stops_and_starts_finds_the_workers_again() -> None:
 
 
 def test_a_sidecar_that_stops_and_starts_is_found_again() -> None:
-    """Envoy refuses while nobody decides, and lets in again once somebody does."""
+    """Envoy refuses without a worker, and forwards again with one."""
     with proxied() as one:
         assert one.sidecar.end() == 0
         assert one.status() == 503

@@ -61,7 +61,7 @@ class Replica:
         self.children.wait_until_ready(self.running["envoy"], f"http://{LOOPBACK}:{self.metrics}/ready", SECONDS)
 
     def end(self, *names: str, number: int = signal.SIGTERM) -> None:
-        """Signal Envoy, then authz, each after the one before has ended; or only those that are named."""
+        """Signal Envoy, then authz, each after the one before has ended; or only the named ones."""
         for name in names or ("envoy", "authz"):
             self.running[name].process.send_signal(number)
             self.running[name].process.wait(SECONDS)
@@ -102,7 +102,7 @@ class Tier:
             connection.close()
 
     def expect(self, healthy: int) -> None:
-        """Wait until the client sees so many healthy replicas."""
+        """Wait until the client sees this number of healthy replicas."""
         until(lambda: self.healthy() == healthy, SECONDS)
 
     def handshake(self, replica: Replica, authority: Authority, certificate: dict[str, bytes] | None) -> str:

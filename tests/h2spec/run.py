@@ -62,7 +62,7 @@ def _program(folder: Path) -> Path | None:
 
 
 def _run(program: Path) -> tuple[dict[tuple[str, str], str], int]:
-    """The tests that failed with what was seen, and the number of all."""
+    """The failed tests with their results, and the number of all tests."""
     setattr(http2_engine, "Connection", partial(Connection, table_size=DEFAULT_TABLE_BYTES))  # noqa: B010 - of this run
     port = free_port()
     engine = http2_engine.Http2Engine(f"{LOOPBACK}:{port}", Service({}, lambda _call: b""))

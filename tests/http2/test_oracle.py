@@ -133,7 +133,7 @@ class Ours:
 
 
 def is_known(raw: bytes, ours: int | None, theirs: int | None) -> bool:
-    """Where h2 differs and RFC 9113 is with us."""
+    """Cases in which h2 differs from RFC 9113 and the engine does not."""
     kind, flags = raw[3], raw[4]
     p, c, s = frames.ErrorCode.PROTOCOL_ERROR, frames.ErrorCode.COMPRESSION_ERROR, frames.ErrorCode.STREAM_CLOSED
     known: set[tuple[int | None, int | None]] = {

@@ -1,4 +1,4 @@
-"""Which header lists and messages are a gRPC call, and what everybody else is told."""
+"""The header lists and messages of a gRPC call, and the answers to all others."""
 
 from __future__ import annotations
 

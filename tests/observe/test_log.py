@@ -1,4 +1,4 @@
-"""One line per event, whatever is in it, and nobody waits for whoever reads it."""
+"""One line per event, whatever its fields; a slow reader of the log delays no check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.fakes.waiting import until
 
 
 def lines_of(*calls: tuple[str, tuple[Any, ...]], level: str = "debug", form: str = "json") -> list[str]:
-    """What is written by these calls of a log."""
+    """The lines written by these calls of a log."""
     stream = io.StringIO()
     log = Log(level, form, stream)  # type: ignore[arg-type]
     for name, arguments in calls:

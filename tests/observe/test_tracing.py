@@ -28,7 +28,7 @@ SAMPLED = f"00-{TRACE}-{PARENT}-01"
 
 
 class Collector:
-    """Takes what exporters send; stands still while `hold` is not set."""
+    """Receives the exporters' data; waits while `hold` is not set."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []

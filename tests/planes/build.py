@@ -31,7 +31,7 @@ class Program:
 
     @property
     def path(self) -> Path:
-        """Where the built program is."""
+        """The path of the built program."""
         return cache() / f"{self.name}-{self._fingerprint()}"
 
     def _fingerprint(self) -> str:
@@ -69,7 +69,7 @@ def why_not(programs: Sequence[Program] = (ENVOY_GATEWAY, ISTIO)) -> str:
 
 
 def main(programs: Sequence[Program] = (ENVOY_GATEWAY, ISTIO)) -> int:
-    """Build what is missing, and say what happens."""
+    """Build the missing programs, and print the progress."""
     if why_not(programs):
         sys.stdout.write(f"{why_not(programs)}; their tests are skipped\n")
         return 0

@@ -15,7 +15,7 @@ from tests.planes.plane import Plane
 
 @pytest.fixture(scope="session")
 def _ready() -> None:
-    """Skips where the programs cannot be had, or where they would listen on a real network."""
+    """Skips if the programs cannot be built, or if they would listen on a real network."""
     if why_not():
         pytest.skip(why_not())
     if not all(program.path.is_file() for program in (ENVOY_GATEWAY, ISTIO)):
@@ -38,13 +38,13 @@ def mesh(_ready: None) -> Iterator[Istio]:
 
 @pytest.fixture(params=["gateway", "mesh"], ids=["envoy-gateway", "istio"])
 def plane(request: pytest.FixtureRequest) -> Plane:
-    """Either control plane, with what is shipped or what the last test left."""
+    """Either control plane, with the shipped files or those of the last test."""
     started: Plane = request.getfixturevalue(request.param)
     return started
 
 
 @pytest.fixture
 def shipped(plane: Plane) -> Plane:
-    """Either control plane with what is shipped."""
+    """Either control plane with the shipped files."""
     plane.restore()
     return plane

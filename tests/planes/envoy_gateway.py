@@ -40,7 +40,7 @@ class EnvoyGateway(Plane):
         )
 
     def write(self, documents: list[Document]) -> None:
-        """Add the TLS Secret and the upstream, and run Envoy on this host in place of a Deployment."""
+        """Add the TLS Secret and the upstream, and run Envoy on this host instead of in a Deployment."""
         resources = copy.deepcopy(documents)
         for each in resources:
             # A changed resource is merged into the old one, so a field that was removed would stay. Under another name
@@ -74,7 +74,7 @@ class EnvoyGateway(Plane):
         return [{"apiVersion": version, "kind": "HTTPRoute", "metadata": metadata, "spec": spec}]
 
     def is_applied(self, path: str) -> bool:
-        """Routes, listeners and clusters arrive apart: wait until Envoy has what they name of each other."""
+        """Routes, listeners and clusters arrive apart: wait until Envoy has everything they refer to."""
         return super().is_applied(path) and _is_complete(self.config_dump())
 
     def name_policy(self, documents: list[Document], route: str, policy: str, *, key: str = "policy") -> None:

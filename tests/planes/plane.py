@@ -83,13 +83,13 @@ class Plane(ABC):
         until(lambda: all(word in self.refusals()[before:] for word in words), APPLY_SECONDS)
 
     def change(self, change: Callable[[list[Document]], Any]) -> None:
-        """Apply what is shipped with a change. It stays until `restore`."""
+        """Apply the shipped files with a change. It stays until `restore`."""
         documents = copy.deepcopy(self.shipped)
         change(documents)
         self.apply(documents)
 
     def restore(self) -> None:
-        """Apply what is shipped, if something else is applied."""
+        """Apply the shipped files, if others are applied."""
         if not self._is_shipped:
             self.apply(self.shipped)
 

@@ -1,4 +1,4 @@
-"""What is around a control plane: the upstream, the sidecar with the file that is shipped, tokens, and a client."""
+"""The surroundings of a control plane: the upstream, the sidecar with the shipped file, tokens, and a client."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Scene:
 
     @property
     def port(self) -> int:
-        """Where Envoy listens. The two planes can run side by side."""
+        """The address on which Envoy listens. The two planes can run side by side."""
         return 443 if self.tls else 80
 
     def start_sidecar(self) -> None:

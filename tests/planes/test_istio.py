@@ -31,7 +31,7 @@ def _narrow(documents: list[Document]) -> None:
 def test_where_the_authorization_policy_does_not_reach_routes_are_open_and_forged_headers_still_go(
     mesh: Istio, change: Callable[[list[Document]], None]
 ) -> None:
-    """Why deploy/istio has one that selects the gateway and has `rules: [{}]`."""
+    """The reason why that of deploy/istio selects the gateway and has `rules: [{}]`."""
     mesh.change(change)
 
     answer = mesh.ask("GET", "/orders", x_auth_subject="root")

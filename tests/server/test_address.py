@@ -1,4 +1,4 @@
-"""Addresses that can be taken, and who has those that cannot."""
+"""Free addresses, and the owners of taken ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The admin port: what it answers, and how little a bad peer costs."""
+"""The admin port: its answers, and the small cost of a bad peer."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ QUOTED = access_token()
 
 
 class Unforeseen(Exception):
-    """Of no kind that anybody catches."""
+    """Of no kind that the code catches."""
 
 
 def _breaks(*_arguments: object, **_named: object) -> Any:

@@ -1,4 +1,4 @@
-"""Answers are written once and used again: what is used again must be what would have been written."""
+"""Encoded answers are cached: a cached answer must equal a fresh one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_every_answer_carries_the_id_of_its_own_request(rig: Rig, request_id: st
 
 
 def test_id_of_another_length_gets_an_answer_of_its_own(rig: Rig) -> None:
-    """The stream id stands in where x-request-id is no UUID; lengths are part of the bytes around an id."""
+    """The stream id is used if x-request-id is no UUID; lengths are part of the bytes around an id."""
     ids = [
         said(pb.CheckResponse.FromString(rig.rules.renderer.render(rig.decide(None, "reading", x_request_id=value))))
         for value in (UUIDS[0], "", UUIDS[1])
@@ -152,7 +152,7 @@ def test_length_before_a_part_is_the_one_that_protobuf_writes(length: int) -> No
 
 
 def test_every_kind_of_verdict_in_turn_is_the_one_a_fresh_renderer_writes(rig: Rig) -> None:
-    """What is kept of one answer goes into others: of another reason, policy, issuer, subject, kind or id."""
+    """Cached parts of one answer are used in others: of another reason, policy, issuer, subject, kind or id."""
     tokens = (GOOD, WITHOUT_SCOPE, access_token(sub="other"), partner_token(), "a.b.c", None)
     kinds: tuple[dict[str, Any], ...] = ({}, {"content_type": "application/grpc"}, {"x_request_id": UUIDS[0]})
     for token, policy, headers in product(tokens, ("reading", "authenticated", "public", "deny"), kinds):

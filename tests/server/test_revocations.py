@@ -1,4 +1,4 @@
-"""The revocation list under `authz serve`: real processes, at the start, when they are told anew, and when one dies."""
+"""The revocation list under `authz serve`: real processes, at the start, after a reload, and when one dies."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def running() -> Iterator[Sidecar]:
 
 @pytest.fixture
 def served(running: Sidecar, path: Path) -> Sidecar:
-    """Two workers that watch the list, which names nobody."""
+    """Two workers that watch the list, which is empty."""
     probe = fresh_token(jti="probe")
     _write(path, {"jti": "probe"})
     running.write(_listing(running.directory, path))

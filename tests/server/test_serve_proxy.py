@@ -1,4 +1,4 @@
-"""`authz serve` behind an egress proxy: what it fetches through it, and what it says if it does not."""
+"""`authz serve` behind an egress proxy: its fetches through the proxy, and its message if it uses none."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_a_socket_that_is_gone_is_noticed_within_seconds_and_bound_again(engine:
         assert one.check(token) == "ok"
 
         path.unlink()
-        if how == "replaced":  # and nobody listens there any more
+        if how == "replaced":  # and no process listens there any more
             other = ListeningSocket(f"unix:{path}")
             other.socket.close()
 

@@ -1,4 +1,4 @@
-"""Policies that ask the issuer, through the whole handler: who waits for what, and what comes of each answer."""
+"""Policies that ask the issuer, through the whole handler: the waiting calls, and the effect of each answer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _headers(answer: bytes) -> dict[str, str]:
     return {option.header.key: option.header.value for option in ok.headers}
 
 
-# --- what comes of an answer
+# --- effects of an answer
 
 
 def test_first_request_waits_for_the_issuer_and_the_next_does_not(handler: Handler, endpoint: KeyServer) -> None:

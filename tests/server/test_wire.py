@@ -348,7 +348,7 @@ def test_remembered_answer_is_the_same_but_for_the_request_id() -> None:
 
 @pytest.mark.parametrize("token", [access_token(), access_token(scope="other"), "a.b.c", None])
 def test_every_part_of_an_answer_stands_in_it_once(token: str | None) -> None:
-    """protobuf's own readers merge what comes twice; others keep the last, and must read the same."""
+    """protobuf's own readers merge repeated fields; others keep the last, and must read the same."""
     rig = Rig()
     answer = rig.rules.renderer.render(rig.decide(token, "reading", x_request_id=UUID))
 

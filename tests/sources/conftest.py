@@ -43,7 +43,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def still(clock: FakeClock) -> Environment:
-    """Time stands still but for real waiting on the network, at most half a second; no jitter."""
+    """Time is fixed except for real waiting on the network, at most half a second; no jitter."""
     return Environment(clock=clock, chance=lambda: 0.5, deadline_seconds=0.5)
 
 

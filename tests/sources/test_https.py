@@ -108,7 +108,7 @@ def test_a_stream_of_200_mib_is_stopped_near_the_limit(fetch: Get) -> None:
 
         _failure(fetch, server.url)
 
-    # What was sent and not read lies in socket buffers of a few MiB at most.
+    # Unread bytes are in socket buffers of a few MiB at most.
     assert server.body_bytes_sent < MAX_BYTES + MAX_HEAD_BYTES + 8 * 1024 * 1024
 
 

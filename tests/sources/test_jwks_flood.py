@@ -24,7 +24,7 @@ def _started(source: JwksSource) -> JwksSource:
 
 
 def _flood(source: JwksSource, times: int = 500) -> int:
-    """Ask that often, from here; wait for the fetch, if there was one. How many were told to wait."""
+    """Ask `times` times; wait for the fetch, if there was one. Return how many had to wait."""
     fetches = [fetch for fetch in (source.ask() for _ in range(times)) if fetch is not None]
     for fetch in fetches:
         fetch.result(3)

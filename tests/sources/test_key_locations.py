@@ -1,4 +1,4 @@
-"""Where key sets are: several hosts, a proxy, OAuth metadata, IPv6, compressed bodies, a private authority."""
+"""The locations of key sets: several hosts, a proxy, OAuth metadata, IPv6, compressed bodies, a private authority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching through an HTTP proxy: what it sees, what it can do, and how each way to refuse is reported."""
+"""Fetching through an HTTP proxy: the bytes it sees, its attacks, and the report of each refusal."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_body_arrives_through_the_tunnel(
 
 
 def test_a_proxy_cannot_slip_a_body_in_before_tls(fetch: Fetch, idp: KeyServer, proxy: ConnectProxy) -> None:
-    """What is sent in plain text before the handshake must never be read as the decrypted response."""
+    """Plain text sent before the handshake must never be read as the decrypted response."""
     proxy.mode = ProxyMode.INJECT
 
     try:

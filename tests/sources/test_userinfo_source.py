@@ -382,7 +382,7 @@ def test_connections_at_the_same_time_are_bounded(
     for number in range(6):
         assert source.ask(str(number), "alice") is not None
     until(lambda: server.connections == 2)
-    time.sleep(0.2)  # whoever is not held back would have come by now
+    time.sleep(0.2)  # a call that is not held back would have arrived by now
 
     assert server.connections == 2
 

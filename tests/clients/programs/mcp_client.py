@@ -23,7 +23,7 @@ PERSON = {"login": "alice", "password": "any"}
 
 
 class Memory:
-    """Where the SDK keeps its tokens and its registration."""
+    """The SDK's store of tokens and of its registration."""
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None

@@ -62,7 +62,7 @@ def good_tokens(now: int) -> dict[str, str]:
 
 
 def bad_tokens(now: int) -> dict[str, str]:
-    """Tokens that nobody should accept."""
+    """Tokens that no library should accept."""
     cases = [case for family in _FAMILIES for case in family(now)]
     assert len(dict(cases)) == len(cases), "two cases have one name"
     assert {name.partition(":")[0] for name, _token in cases} == RULES.keys()
