@@ -21,6 +21,9 @@ from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port, po
 MAX_DIRECTORY_LENGTH = 80
 """Socket paths end at 107 characters; this leaves room for the socket's name."""
 
+READY_SECONDS = 30.0
+"""A sidecar is ready in about two seconds. With ten busy processes on two cores it took more than ten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
@@ -62,7 +65,7 @@ def start_sidecar(children: Children, configuration: Path, name: str = "authz") 
     # The package this runs from, installed or not.
     environment = child_environment(PYTHONPATH=str(Path(__file__).parents[3]))
     sidecar = children.start(name, command, environment)
-    children.wait_until_ready(sidecar, f"http://{admin}/readyz")
+    children.wait_until_ready(sidecar, f"http://{admin}/readyz", READY_SECONDS)
     return sidecar, f"http://{admin}"
 
 

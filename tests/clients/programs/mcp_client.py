@@ -62,7 +62,7 @@ async def main(url: str) -> dict[str, Any]:
     answers: dict[str, str] = {}
     try:
         async with (
-            httpx2.AsyncClient(auth=provider, event_hooks={"response": [note]}, timeout=20) as http,
+            httpx2.AsyncClient(auth=provider, event_hooks={"response": [note]}, timeout=40) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             for name in sorted({tool.name for tool in (await client.list_tools()).tools} & {"whoami", "list_orders"}):
