@@ -34,6 +34,8 @@ class Peer:
     folder: Path
     command: tuple[str, ...]
     binary: Path
+    client: Path
+    """A client on the same gRPC library, for the tests of the engines."""
 
     @property
     def cached(self) -> str:
@@ -65,8 +67,9 @@ GO = Peer(
     "Go",
     "grpc-go + golang-jwt",
     SOURCES / "go",
-    ("go", "build", "-trimpath", "-buildvcs=false", "-o", str(BUILT / "go-peer"), "."),
-    BUILT / "go-peer",
+    ("go", "build", "-trimpath", "-buildvcs=false", "-o", str(BUILT / "go"), "./..."),
+    BUILT / "go" / "peer",
+    BUILT / "go" / "client",
 )
 RUST = Peer(
     "Rust",
@@ -74,6 +77,7 @@ RUST = Peer(
     SOURCES / "rust",
     ("cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(BUILT / "cargo")),
     BUILT / "cargo" / "release" / "peer",
+    BUILT / "cargo" / "release" / "client",
 )
 PEERS = (RUST, GO)
 
@@ -87,7 +91,7 @@ def ready(peer: Peer, *, may_build: bool) -> Path:
         raise NotBuilt(f"`{tool}` is not installed")
     if not may_build:
         raise NotBuilt("it is not built yet: `python -m bench.peers.build` builds it")
-    BUILT.mkdir(parents=True, exist_ok=True)
+    peer.binary.parent.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(
             peer.command, cwd=peer.folder, capture_output=True, text=True, check=False, timeout=BUILD_SECONDS

@@ -1,4 +1,5 @@
-"""The engine and the HTTP/2 clients of others. grpcio is in test_data_plane.py, Envoy in tests/e2e and tests/faults."""
+"""The engine and the HTTP/2 clients of others. grpcio is in test_data_plane.py, tonic and
+grpc-go in test_grpc_clients.py, Envoy in tests/e2e and tests/faults."""
 
 from __future__ import annotations
 
