@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from authz.tools.demo.stack import Stack
 
 DEFAULT_PORT = 8000
+DEFAULT_LOGIN_PORT = 8001
 
 _READY = """\
 
@@ -36,7 +37,11 @@ Or send a bearer token, as an API client does:
 
 Configuration  {place.configuration}   (deploy/envoy.yaml with this demo's addresses)
 Access log     {place.access_log}
+Other logs     {place.directory}/*.log   (authz.log has a line per refusal)
 Metrics, keys  {admin}/metrics   {admin}/keys
+
+From another machine, forward both ports and open the same address there:
+ssh -L {place.port}:127.0.0.1:{place.port} -L {login_port}:127.0.0.1:{login_port} THIS_HOST
 
 Press Ctrl-C to stop.
 """
@@ -51,6 +56,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--once", action="store_true", help="run the tour, check every response, and exit")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="where to listen (default: %(default)s)")
+    parser.add_argument(
+        "--login-port",
+        type=int,
+        default=DEFAULT_LOGIN_PORT,
+        help="of the emulator's login pages (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -65,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        with running(args.port, say=print) as stack:
+        with running(args.port, args.login_port, say=print) as stack:
             return _walk(stack) if args.once else _wait(stack)
     except CannotRunError as error:
         print(f"authz demo: {error}", file=sys.stderr)
@@ -95,6 +106,7 @@ def _wait(stack: Stack) -> int:
             home=stack.place.home,
             place=stack.place,
             cognito=stack.place.cognito,
+            login_port=stack.place.cognito.rpartition(":")[2],
             client=pool.api_client_id,
             staff=pool.staff,
             reader=pool.reader,

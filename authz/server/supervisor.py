@@ -24,6 +24,7 @@ from authz.envoy.settings import Settings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
 from authz.observe.labels import possible_api_refusals, possible_checks, possible_comparisons
 from authz.observe.log import Log
+from authz.observe.process_metrics import ProcessMetrics
 from authz.server import named_files
 from authz.server.address import parse_tcp, require_free
 from authz.server.admin import Admin, Page, json_page
@@ -70,6 +71,7 @@ class Supervisor:
         self._pool = WorkerPool(options.listen or settings.endpoints, options.worker, self._exposition, log)
         self._registry = CollectorRegistry()
         self._registry.register(self._exposition)
+        self._registry.register(ProcessMetrics(self._pool.process_ids))
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._retry_at = float("inf")

@@ -106,6 +106,10 @@ class WorkerPool:
         await asyncio.gather(*self._supervisors, *self._leaving, return_exceptions=True)
         self._sockets.release()
 
+    def process_ids(self) -> dict[int, int]:
+        """Return the process id of each running worker by its number: its slot, or a later number if it leaves."""
+        return {number: process.pid for number, process in self._processes.items() if process.returncode is None}
+
     def stuck(self, patience_seconds: float) -> list[int]:
         """Return the slots whose engine loop has not advanced for this time, according to their status."""
         now = time.monotonic()

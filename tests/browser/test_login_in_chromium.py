@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from authz.tools.demo.stack import running
-
-
-def _chromium() -> str:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    return found or pytest.skip("no chromium on PATH (Debian: apt-get install chromium; or set CHROMIUM)")
-
-
-def _node() -> str:
-    return shutil.which("node") or pytest.skip("no node on PATH: it drives the browser")
-
-
-def _playwright(node: str) -> str:
-    """The entry file of playwright-core, found as node finds it from this folder."""
-    script = "process.stdout.write(require.resolve('playwright-core'))"
-    found = subprocess.run([node, "-e", script], check=False, capture_output=True, text=True, cwd=Path(__file__).parent)
-    if found.returncode:
-        pytest.skip("playwright-core is not installed (npm ci --prefix tests/browser, or set NODE_PATH)")
-    return found.stdout
+from tests.browser import chromium
 
 
 def test_person_signs_in_with_chromium_and_sees_the_verified_identity(tmp_path: Path) -> None:
-    chromium, node = _chromium(), _node()
-    playwright = _playwright(node)
+    browser, node, playwright = chromium.chromium(), chromium.node(), chromium.package("playwright-core")
     screenshot = tmp_path / "signed-in.png"
 
     with running() as stack:
@@ -47,7 +26,7 @@ def test_person_signs_in_with_chromium_and_sees_the_verified_identity(tmp_path: 
             capture_output=True,
             text=True,
             timeout=120,
-            env=os.environ | {"CHROMIUM": chromium},
+            env=os.environ | {"CHROMIUM": browser},
         )
 
     assert result.returncode == 0, result.stderr

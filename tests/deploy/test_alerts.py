@@ -53,6 +53,16 @@ def test_series_of_the_tests_are_ones_that_a_sidecar_has(page: Page) -> None:
 
 
 def test_every_alert_has_a_row_in_the_readme_with_its_severity() -> None:
-    rows = re.findall(r"^\| (Authz\w+) \| (\w+) \|", (_FOLDER / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| <a id=\"\w+\"></a>(Authz\w+) \| (\w+) \|", (_FOLDER / "README.md").read_text(), re.MULTILINE
+    )
 
     assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in _RULES]
+
+
+@pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
+def test_runbook_url_leads_to_the_row_of_the_alert(rule: dict[str, dict[str, str]]) -> None:
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+
+    assert page.endswith("/prometheus/README.md")
+    assert f'| <a id="{anchor}"></a>{rule["alert"]} |' in (_FOLDER / "README.md").read_text()

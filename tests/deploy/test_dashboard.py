@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.deploy.queries import Page
 
 _DASHBOARD: dict[str, Any] = json.loads(
@@ -31,11 +33,16 @@ def test_every_metric_of_the_sidecar_is_shown(page: Page) -> None:
 
     hidden = {name for name in families if name not in shown and not name.endswith(("_sum", "_count", "_created"))}
 
-    assert hidden <= {"authz_check_duration_seconds"}
+    assert hidden <= {
+        "authz_check_duration_seconds",
+        "process_start_time_seconds",
+        "process_virtual_memory_bytes",
+    }
 
 
-def test_every_query_can_be_limited_to_one_job() -> None:
-    unlimited = [target["expr"] for panel in _PANELS for target in panel["targets"] if "$job" not in target["expr"]]
+@pytest.mark.parametrize("variable", ["$job", "$namespace", "$pod"])
+def test_every_query_can_be_limited_to_one_job_namespace_and_pod(variable: str) -> None:
+    unlimited = [target["expr"] for panel in _PANELS for target in panel["targets"] if variable not in target["expr"]]
 
     assert [expression for expression in unlimited if "ALERTS" not in expression] == []
 

@@ -43,7 +43,7 @@ def _short(tmp_path: Path) -> Path:
 
 
 def test_tour_passes_and_shows_every_step(tmp_path: Path) -> None:
-    with _demo(tmp_path, "--once", "--port", "0") as (process, said):
+    with _demo(tmp_path, "--once", "--port", "0", "--login-port", "0") as (process, said):
         assert process.wait(120) == 0, said.read_text()
 
     text = said.read_text()
@@ -55,7 +55,7 @@ def test_tour_passes_and_shows_every_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    with _demo(tmp_path, "--port", "0") as (process, said):
+    with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
         children = _descendants(process.pid)
 
@@ -68,7 +68,7 @@ def test_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_killed_demo_leaves_no_process(tmp_path: Path) -> None:
-    with _demo(tmp_path, "--port", "0") as (process, said):
+    with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
         children = _descendants(process.pid)
 
@@ -79,10 +79,11 @@ def test_killed_demo_leaves_no_process(tmp_path: Path) -> None:
     _wait_until(lambda: not any(map(_is_alive, children)))
 
 
-def test_taken_port_is_named_with_its_owner_and_another_is_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "other"), [("--port", "--login-port"), ("--login-port", "--port")])
+def test_taken_port_is_named_with_its_owner_and_another_is_used(tmp_path: Path, option: str, other: str) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        with _demo(tmp_path, "--port", str(port)) as (_, said):
+        with _demo(tmp_path, option, str(port), other, "0") as (_, said):
             _wait_until(lambda: "Ctrl-C" in said.read_text())
             text = said.read_text()
 
@@ -91,7 +92,7 @@ def test_taken_port_is_named_with_its_owner_and_another_is_used(tmp_path: Path) 
 
 
 def test_printed_commands_work_as_they_are(tmp_path: Path) -> None:
-    with _demo(tmp_path, "--port", str(free_port())) as (_, said):
+    with _demo(tmp_path, "--port", str(free_port()), "--login-port", "0") as (_, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
         script = "\n".join(line for line in said.read_text().splitlines() if line.startswith("  "))
         result = subprocess.run(["bash", "-euc", script], check=True, capture_output=True, text=True, timeout=60)
@@ -100,7 +101,7 @@ def test_printed_commands_work_as_they_are(tmp_path: Path) -> None:
 
 
 def test_every_listening_port_of_the_demo_is_on_loopback(tmp_path: Path) -> None:
-    with _demo(tmp_path, "--port", "0") as (process, said):
+    with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
         addresses = _listening([process.pid, *_descendants(process.pid)])
         home = re.search(r"http://127.0.0.1:\d+/", said.read_text())

@@ -13,9 +13,12 @@ from authz.tools.processes.children import Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, free_port
 
 
-def start_emulator(children: Children, directory: Path) -> str:
-    """Start it and wait for it. Its files go to `directory`. Returns its address, `http://127.0.0.1:PORT`."""
-    port = free_port()
+def start_emulator(children: Children, directory: Path, preferred_port: int = 0) -> str:
+    """Start it and wait for it, on the preferred port if that is free. Returns its `http://127.0.0.1:PORT`.
+
+    Its files go to `directory`.
+    """
+    port = free_port(preferred_port)
     environment = child_environment(
         AUTH="true",  # wrong credentials are refused, as by the real service
         BIND_HOST=LOOPBACK,  # the default is every interface

@@ -8,11 +8,13 @@ from __future__ import annotations
 import html
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from string import Template
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from authz.tools.processes.machine import LOOPBACK
 
@@ -23,10 +25,17 @@ _QUIET = ("accept", "sec-", "upgrade-insecure", "user-agent", "x-envoy-", "x-for
 """Headers left out of the response because the demo does not need them."""
 
 
+def _nothing(_query: str) -> str:
+    return ""
+
+
 @contextmanager
-def upstream(port: int) -> Iterator[None]:
-    """Serve on this loopback port, in a thread, as long as the block lasts."""
-    server = ThreadingHTTPServer((LOOPBACK, port), _EchoHandler)
+def upstream(port: int, more: Callable[[str], str] = _nothing) -> Iterator[None]:
+    """Serve on this loopback port, in a thread, as long as the block lasts.
+
+    `more` returns further HTML of the start page for a query string.
+    """
+    server = ThreadingHTTPServer((LOOPBACK, port), type("_Handler", (_EchoHandler,), {"more": staticmethod(more)}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -42,6 +51,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
     """Responds the same way to every method and path."""
 
     protocol_version = "HTTP/1.1"
+    more: ClassVar[Callable[[str], str]] = staticmethod(_nothing)
 
     def do_GET(self) -> None:
         """Return the received request."""
@@ -50,7 +60,9 @@ class _EchoHandler(BaseHTTPRequestHandler):
         identity = {name: value for name, value in received if name.startswith(IDENTITY_PREFIX)}
         others = {name: value for name, value in received if not name.startswith((IDENTITY_PREFIX, *_QUIET))}
         if "text/html" in self.headers.get("accept", ""):
-            self._answer("text/html; charset=utf-8", _page(identity, others))
+            place = urlsplit(self.path)
+            more = type(self).more(place.query) if place.path == "/" else ""
+            self._answer("text/html; charset=utf-8", _page(identity, others, more))
         else:
             what = {"method": self.command, "path": self.path, "identity": identity, "others": others}
             self._answer("application/json", json.dumps(what, indent=2) + "\n")
@@ -77,7 +89,7 @@ def _shown(name: str, value: str) -> str:
     return value
 
 
-def _page(identity: Mapping[str, str], others: Mapping[str, str]) -> str:
+def _page(identity: Mapping[str, str], others: Mapping[str, str], more: str) -> str:
     name = identity.get("x-auth-username") or identity.get("x-auth-subject")
     return _PAGE.substitute(
         title="Orders",
@@ -88,6 +100,7 @@ def _page(identity: Mapping[str, str], others: Mapping[str, str]) -> str:
             else "No identity headers arrived: this page is open to everybody."
         ),
         identity=_rows(identity.items(), "verified") or "<tr><td>none</td></tr>",
+        more=more,
         others=_rows(others.items(), "") or "<tr><td>nothing</td></tr>",
     )
 

@@ -15,6 +15,7 @@ from authz.tools.demo.echo_service import upstream
 from authz.tools.demo.provision import Pool, provision
 from authz.tools.demo.proxy import Place, start_envoy, write_configuration
 from authz.tools.demo.requirements import require_packages, shipped_envoy_yaml
+from authz.tools.demo.try_out import TryOut
 from authz.tools.processes.children import Child, Children, child_environment
 from authz.tools.processes.machine import LOOPBACK, envoy_command, free_port, port_owner
 
@@ -39,23 +40,33 @@ class Stack:
 
 
 @contextmanager
-def running(preferred_port: int = 0, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
+def running(
+    preferred_port: int = 0, login_port: int = 0, *, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Stack]:
     """Start all processes; stop them when the block ends. Raises CannotRunError if one is missing or fails."""
     require_packages()
     envoy_command()
     with _directory() as directory, Children(directory) as children:
-        port = free_port(preferred_port)
-        if preferred_port not in (0, port):
-            owner = port_owner(preferred_port)
-            say(f"port {preferred_port} is taken{f' by {owner}' if owner else ''}: using {port}")
-        cognito = start_emulator(children, directory)
+        port, emulator_port = _port(preferred_port, say), _port(login_port, say)
+        cognito = start_emulator(children, directory, emulator_port)
         place = Place(directory, cognito, port, admin_port=free_port(), upstream_port=free_port())
         pool = provision(cognito, place.home)
         write_configuration(shipped_envoy_yaml(), place, pool)
-        with upstream(place.upstream_port):
+        try_out = TryOut(place, pool)
+        with upstream(place.upstream_port, try_out.page):
             sidecar, admin = start_sidecar(children, place.configuration)
+            try_out.sidecar = sidecar
             envoy = start_envoy(children, place)
             yield Stack(place, pool, children, envoy, sidecar, admin)
+
+
+def _port(preferred: int, say: Callable[[str], None]) -> int:
+    """The preferred port, or another one if it is taken."""
+    port = free_port(preferred)
+    if preferred not in (0, port):
+        owner = port_owner(preferred)
+        say(f"port {preferred} is taken{f' by {owner}' if owner else ''}: using {port}")
+    return port
 
 
 def start_sidecar(children: Children, configuration: Path, name: str = "authz") -> tuple[Child, str]:

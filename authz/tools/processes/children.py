@@ -102,7 +102,7 @@ class Children:
         for child in self._started:
             child.check()
 
-    def wait_until_ready(self, child: Child, url: str, seconds: float = 10.0) -> None:
+    def wait_until_ready(self, child: Child, url: str, seconds: float = 30.0) -> None:
         """Wait until this loopback URL answers 200. Raises CannotRunError otherwise."""
         deadline = time.monotonic() + seconds
         while not _answers_ok(url):
