@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from authz import __version__, exit_codes
 from authz.cli import (
+    access_command,
     check_command,
     completion_command,
     demo_command,
@@ -39,6 +40,7 @@ def build() -> argparse.ArgumentParser:
         serve_command,
         init_command,
         lint_command,
+        access_command,
         check_command,
         diff_command,
         metadata_command,
