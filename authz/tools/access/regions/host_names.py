@@ -32,8 +32,8 @@ def host_names(table: RouteTable, *, without_port: bool) -> tuple[HostNames, ...
     domains = [
         (domain.lower(), host)
         for host in table.hosts
-        for domain in host.fields.raw("domains") or ()
-        if isinstance(domain, str) and not (without_port and _WITH_PORT.fullmatch(domain))
+        for domain in _domains(host)
+        if not (without_port and _WITH_PORT.fullmatch(domain))
     ]
     rest = everything(HOST).intervals
     exact: dict[VirtualHost, list[tuple[str, str]]] = {}
@@ -47,6 +47,11 @@ def host_names(table: RouteTable, *, without_port: bool) -> tuple[HostNames, ...
     found += (HostNames(host, both(rest, names)) for host, names in wildcards)
     rest = minus(rest, taken)
     return (*found, *_further(domains, rest))
+
+
+def _domains(host: VirtualHost) -> list[str]:
+    domains = host.fields.raw("domains")
+    return [each for each in domains if isinstance(each, str)] if isinstance(domains, list) else []
 
 
 def _suffixes(suffixes: list[tuple[str, VirtualHost]]) -> tuple[Intervals, list[tuple[VirtualHost, Intervals]]]:

@@ -22,6 +22,7 @@ def overlaps(old: list[Region], new: list[Region]) -> Iterator[tuple[RequestSet,
     None means that no route matches: Envoy answers 404. Requests that match no route on both sides are left out.
     """
     before, after = _groups(old), _groups(new)
+    common = {each.listener for each in old} & {each.listener for each in new}
     old_boxes, new_boxes = _boxes(old), _boxes(new)
     found: _Found = {}
     for entrance in dict.fromkeys((*old_boxes, *new_boxes)):
@@ -34,7 +35,7 @@ def overlaps(old: list[Region], new: list[Region]) -> Iterator[tuple[RequestSet,
         one = old[first] if first is not None else None
         other = new[second] if second is not None else None
         entrance = requests.boxes[0].entrance
-        is_moved = before.get(entrance) != after.get(entrance)
+        is_moved = before.get(entrance) != after.get(entrance) and _listener(one or other) in common
         why = requests.undecided or (MOVED if is_moved else None)
         yield requests, _doubted(one, why), _doubted(other, why)
 
@@ -43,6 +44,10 @@ def _doubted(region: Region | None, why: str | None) -> Region | None:
     if region is None or why is None or region.undecided is not None:
         return region
     return replace(region, undecided=why)
+
+
+def _listener(region: Region | None) -> str:
+    return region.listener if region is not None else ""
 
 
 def _groups(regions: list[Region]) -> dict[str, str]:

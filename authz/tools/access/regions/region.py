@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz.core.problems import Path
 from authz.envoy.fields import Fields
@@ -55,6 +55,8 @@ class Region:
     attachment: RouteCheck
     undecided: str | None = None
     """Why it is not known that these requests reach the route, or that the check applies."""
+    listener: str = ""
+    """The address of the listener. It is the same listener in two configurations if this is equal."""
     entrance_group: str = ""
     """The listener with the matches of all its filter chains, and how it reads hosts and paths."""
 
@@ -62,6 +64,7 @@ class Region:
 @dataclass(frozen=True, slots=True)
 class _Entrance:
     name: str
+    listener: str
     group: str
     doubt: str | None
 
@@ -88,14 +91,16 @@ def _of(listener: Listener, resources: Resources) -> Iterator[Region]:
         name = f"{address} {_chain_match(chain)} {is_tls}"
         if len(found) != 1 or len(chain.network_filters) > 1:
             place = _place(chain.fields, "filter chain", resources)
-            yield _undecided(_Entrance(name, group, None), place, "the filter chain is not one HTTP connection manager")
+            yield _undecided(
+                _Entrance(name, address, group, None), place, "the filter chain is not one HTTP connection manager"
+            )
             continue
-        yield from _managed(found[0], name, group, resources)
+        yield from _managed(found[0], _Entrance(name, address, group, None), resources)
 
 
-def _managed(manager: ConnectionManager, name: str, group: str, resources: Resources) -> Iterator[Region]:
+def _managed(manager: ConnectionManager, entrance: _Entrance, resources: Resources) -> Iterator[Region]:
     reading = {key: manager.fields.raw(key) for key in _READING if manager.fields.raw(key)}
-    entrance = _Entrance(name, f"{group} {_text(reading)}", _doubt(manager))
+    entrance = replace(entrance, group=f"{entrance.group} {_text(reading)}", doubt=_doubt(manager))
     table = manager.table
     why = _table_doubt(manager, table)
     if why is not None:
@@ -130,7 +135,9 @@ def _table_doubt(manager: ConnectionManager, table: RouteTable) -> str | None:
 
 def _undecided(entrance: _Entrance, place: RoutePlace, why: str) -> Region:
     box = Box(entrance.name, everything(HOST).intervals, everything(PATH).intervals)
-    return Region(RequestSet([box]), place, RouteCheck(Kind.UNDECIDED, reason=why), why, entrance.group)
+    return Region(
+        RequestSet([box]), place, RouteCheck(Kind.UNDECIDED, reason=why), why, entrance.listener, entrance.group
+    )
 
 
 def _host_regions(
@@ -139,11 +146,13 @@ def _host_regions(
     if not names:
         return
     host = names[0].virtual_host
-    if host.fields.get("matcher") or host.fields.raw("require_tls") not in {None, "NONE", 0}:
+    if host.fields.get("matcher") or host.fields.raw("require_tls") not in (None, "NONE", 0):
         doubt = "the virtual host has a matcher tree, or redirects to TLS"
         boxes = [Box(entrance.name, each.intervals, everything(PATH).intervals, each.condition) for each in names]
         place = _place(host.fields, host.fields.text("name"), resources)
-        yield Region(RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=doubt), doubt, entrance.group)
+        yield Region(
+            RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=doubt), doubt, entrance.listener, entrance.group
+        )
         return
     conditions = [route_condition(route.fields.get("match")) for route in host.routes]
     cells = _first_matches(conditions)
@@ -159,7 +168,7 @@ def _host_regions(
             check = route_check(route, manager, own, resources)
             doubts = (entrance.doubt, *conditions[index].unknown[:1], requests.undecided, _overflow(cells[index]))
             why = next((each for each in doubts if each), check.reason if check.kind is Kind.UNDECIDED else None)
-            yield Region(requests, _route_place(route, resources), check, why, entrance.group)
+            yield Region(requests, _route_place(route, resources), check, why, entrance.listener, entrance.group)
 
 
 _Cells = dict[Condition, Intervals]

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from authz.envoy.document import YamlDocument
+from authz.envoy.resources import Resources
+from authz.tools.access.regions.refinement import overlaps
+from authz.tools.access.regions.region import Region, regions
+from tests.access.regions.first_match import configuration
+
+_LUA = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
+_ALL = {"prefix": "/"}
+
+
+def _hosts(*matches: dict[str, Any]) -> list[dict[str, Any]]:
+    routes = [
+        {"name": f"{index}", "match": match, "direct_response": {"status": 200}} for index, match in enumerate(matches)
+    ]
+    return [{"name": "all", "domains": ["*"], "routes": routes}]
+
+
+def _manager(data: dict[str, Any]) -> Any:
+    return data["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def _regions(data: dict[str, Any]) -> list[Region]:
+    return regions(Resources(YamlDocument(data, {}, "envoy.yaml")))
+
+
+_CONDITIONS: list[dict[str, Any]] = [
+    {"runtime_fraction": {"default_value": {"numerator": 50}}},
+    {"dynamic_metadata": [{"filter": "x"}]},
+    {"grpc": {}},
+    {"tls_context": {"presented": True}},
+    {"a_field_of_tomorrow": 1},
+    {"headers": [{"name": "x", "range_match": {"start": 1, "end": 2}}]},
+    {"headers": [{"name": "x", "string_match": {"custom": {}}}]},
+    {"headers": [{"name": ":path", "string_match": {"prefix": "/a?"}}]},
+    {"query_parameters": [{"name": "x", "present_match": False}]},
+]
+
+
+@pytest.mark.parametrize("condition", _CONDITIONS, ids=lambda each: next(iter(each)))
+def test_a_condition_that_is_not_modelled_makes_the_region_undecided(condition: dict[str, Any]) -> None:
+    (first, second) = _regions(configuration(_hosts({"prefix": "/a", **condition}, _ALL)))
+
+    assert first.undecided
+    assert second.undecided is None
+    assert first.requests.describe() == "any method any host /a*"
+
+
+@pytest.mark.parametrize(
+    "regex", [r"/a\b.*", r"/\pL+", r"/(?m)^a$", r"/[a-z", r"/(a", r"/a**", "/((a{1000}){1000}){9}"]
+)
+def test_an_expression_that_is_not_modelled_makes_the_region_undecided(regex: str) -> None:
+    (region,) = _regions(configuration(_hosts({"safe_regex": {"regex": regex}})))
+
+    assert region.undecided
+
+
+def _no_routes(data: dict[str, Any]) -> None:
+    del _manager(data)["route_config"]
+    _manager(data)["rds"] = {"route_config_name": "elsewhere"}
+
+
+def _lua(data: dict[str, Any]) -> None:
+    _manager(data)["http_filters"].insert(0, {"name": "lua", "typed_config": _LUA})
+
+
+def _discovered(data: dict[str, Any]) -> None:
+    _manager(data)["http_filters"].insert(0, {"name": "x", "config_discovery": {"type_urls": ["a"]}})
+
+
+def _upgrade(data: dict[str, Any]) -> None:
+    lua = {"name": "lua", "typed_config": _LUA}
+    _manager(data)["upgrade_configs"] = [{"upgrade_type": "websocket", "filters": [lua]}]
+
+
+def _matcher(data: dict[str, Any]) -> None:
+    _manager(data)["route_config"]["virtual_hosts"][0]["matcher"] = {"matcher_tree": {}}
+
+
+def _tls(data: dict[str, Any]) -> None:
+    _manager(data)["route_config"]["virtual_hosts"][0]["require_tls"] = "ALL"
+
+
+def _plain_tcp(data: dict[str, Any]) -> None:
+    data["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"] = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "cluster": "a",
+    }
+
+
+_CHANGES = [_no_routes, _lua, _discovered, _upgrade, _matcher, _tls, _plain_tcp]
+
+
+@pytest.mark.parametrize("change", _CHANGES, ids=lambda each: each.__name__)
+def test_what_is_not_in_the_file_or_can_change_a_request_makes_its_regions_undecided(
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    data = configuration(_hosts(_ALL))
+    change(data)
+
+    assert [bool(each.undecided) for each in _regions(data)] == [True]
+
+
+@pytest.mark.parametrize("setting", ["normalize_path", "merge_slashes", "strip_any_host_port"])
+def test_two_configurations_that_read_a_path_or_host_differently_are_undecided(setting: str) -> None:
+    data = configuration(_hosts(_ALL))
+    _manager(data)[setting] = True
+
+    ((_requests, one, other),) = overlaps(_regions(configuration(_hosts(_ALL))), _regions(data))
+
+    assert one is not None
+    assert one.undecided
+    assert other is not None
+    assert other.undecided
+
+
+def test_a_listener_that_only_one_configuration_has_is_compared_with_no_route() -> None:
+    ((_requests, one, other),) = overlaps([], _regions(configuration(_hosts(_ALL))))
+
+    assert one is None
+    assert other is not None
+    assert other.undecided is None
+
+
+def test_disjoint_routes_in_another_order_have_the_same_overlaps() -> None:
+    matches = [{"prefix": "/a/"}, {"path": "/b"}, {"path_separated_prefix": "/c"}]
+    one, other = _hosts(*matches, _ALL), _hosts(*matches, _ALL)
+    other[0]["routes"][:3] = reversed(other[0]["routes"][:3])
+
+    found = overlaps(_regions(configuration(one)), _regions(configuration(other)))
+
+    assert sorted((old and old.route.name, new and new.route.name) for _set, old, new in found) == [
+        (name, name) for name in "0123"
+    ]
