@@ -7,7 +7,6 @@ import sys
 
 from authz import exit_codes
 from authz.cli.input_files import read_text
-from authz.core.policy import BUILT_IN
 from authz.core.problems import ConfigurationError
 
 _DESCRIPTION = """\
@@ -45,6 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Print the report."""
+    from authz.core.policy import BUILT_IN  # noqa: PLC0415 - loads cryptography
     from authz.tools.access.access_output import OUTPUTS  # noqa: PLC0415 - slow to import, not for --help
     from authz.tools.access.access_report import parse_who, report, unreachable  # noqa: PLC0415
     from authz.tools.access.loaded_file import load  # noqa: PLC0415
