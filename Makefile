@@ -11,7 +11,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 SECRETS := $(abspath $(VENV))/secrets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto clients planes cluster docs e2e faults fuzz drills coverage h2spec mutants bench profile image lock clean
+.PHONY: help demo test check format proto clients planes cluster docs e2e faults fuzz drills coverage h2spec mutants access bench profile image lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ mutants: $(READY) ## change the deciding core in every small way and see that a 
 SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
 	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
+
+access: $(READY) ## compare 1,000 generated pairs of files, confirm examples with real Envoy, and print time and memory
+	@$(BIN)/python -m tests.access.measure
 
 drills: $(READY) ## rotate, remove, flood, hang and revoke against a running sidecar, and print the figures (2 minutes)
 	@$(BIN)/python -m drills.run

@@ -12,6 +12,7 @@ from authz.core.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from authz.tools.access.loaded_file import LoadedFile
+    from authz.tools.access.region_changes import RegionChange
 
 _DESCRIPTION = """\
 Compare two Envoy files. Say for every region of requests whether the set of admitted tokens is equal, narrower, wider
@@ -38,6 +39,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("old", metavar="OLD", help="the Envoy file before the change")
     parser.add_argument("new", metavar="NEW", help="the Envoy file after the change")
     parser.add_argument("--output", choices=("text", "json", "markdown", "github", "sarif"), default="text")
+    parser.add_argument(
+        "--confirm", action="store_true", help="send each example through real Envoy with both files (needs `envoy`)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,7 +62,29 @@ def run(options: argparse.Namespace) -> int:
     old, new = loaded
     found = list(changes(old, new))
     sys.stdout.write(FORMATS[options.output](found, options.new))
+    if options.confirm and not _confirm(old, new, found):
+        return exit_codes.OPERATOR_ERROR
     return exit_codes.FINDINGS if any(each.is_refused for each in found) else exit_codes.OK
+
+
+def _confirm(old: LoadedFile, new: LoadedFile, found: list[RegionChange]) -> bool:
+    """Print on standard error what real Envoy does with each example. Return whether it agrees with all."""
+    from authz.tools.access.envoy_confirmation import confirm  # noqa: PLC0415 - the same
+    from authz.tools.access.example_words import request_in_words  # noqa: PLC0415
+    from authz.tools.processes.machine import CannotRunError  # noqa: PLC0415
+
+    try:
+        results = confirm(old, new, found)
+    except (ConfigurationError, CannotRunError) as error:
+        sys.stderr.write(f"Envoy cannot confirm the examples: {error}\n")
+        return False
+    for each in results:
+        acts = ("forwards" if forwards else "refuses" for forwards in (each.old_forwards, each.new_forwards))
+        said = "confirmed" if each.holds else "NOT CONFIRMED"
+        sys.stderr.write("{}: OLD {}, NEW {}: {}\n".format(said, *acts, request_in_words(each.change.example())))
+    holding = sum(each.holds for each in results)
+    sys.stderr.write(f"Envoy confirms {holding} of {len(results)} examples\n")
+    return holding == len(results)
 
 
 def _load(file: str) -> LoadedFile:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from authz import __version__, exit_codes
 from authz.cli import (
+    access_command,
     check_command,
     completion_command,
     demo_command,
@@ -39,8 +40,9 @@ def build() -> argparse.ArgumentParser:
         serve_command,
         init_command,
         lint_command,
-        check_command,
+        access_command,
         diff_command,
+        check_command,
         metadata_command,
         explain_command,
         policy_test_command,

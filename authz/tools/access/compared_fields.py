@@ -53,6 +53,8 @@ CONFIGURATION_FIELDS: Mapping[str, Compared] = MappingProxyType(
         "issuers": Compared.FORMULA,
         "policies": Compared.FORMULA,
         "revocations_file": Compared.EQUAL,
+        # A longer token may be one that was refused for its length.
+        "max_token_bytes": Compared.EQUAL,
         # A claim that is forwarded and is not safe in a header refuses the token.
         "forward": Compared.EQUAL,
         **dict.fromkeys(("resource", "metadata_fields"), Compared.WITHOUT_EFFECT),

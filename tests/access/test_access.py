@@ -1,0 +1,79 @@
+"""`authz access` as users call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from authz.cli.main import main
+from tests.access.generated_files import Plan, random_plan
+
+Show = Callable[..., str]
+
+
+@pytest.fixture
+def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Show:
+    """Run `authz access` on a small file and return its output."""
+    plan = random_plan(Random(3))  # noqa: S311 - not a secret
+    policies = {
+        "reader": {"scopes": ["orders/read"]},
+        "writer": {"scopes": ["orders/read", "orders/write"]},
+        "admins": {"scopes": ["orders/read"], "groups": ["admins"], "issuers": ["pool"]},
+        "nobody": {"groups": {"all_of": ["a"], "none_of": ["a"]}},
+        "sales": {"claims": {"department": ["sales"]}, "issuers": ["realm"]},
+    }
+    routes = [({"path": f"/{name}"}, name) for name in policies]
+    routes += [({"prefix": "/"}, "deny"), ({"path": "/late"}, "reader")]
+    (tmp_path / "envoy.yaml").write_text(Plan(plan.issuers, policies, routes).text(), encoding="utf-8")
+
+    def shown(*arguments: str) -> str:
+        assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 0
+        return capsys.readouterr().out
+
+    return shown
+
+
+def test_every_region_shows_its_policy_its_ways_in_and_an_example(show: Show) -> None:
+    out = show()
+    assert "pool: access tokens of clients c1, c2 with scopes: all of orders/read" in out
+    assert "a grant gives orders/read for groups: all of admins" in out
+    assert '"scope": "orders/read"' in out
+
+
+def test_a_route_that_no_request_reaches_is_named(show: Show) -> None:
+    assert "unreachable route: " in show()
+
+
+def test_a_policy_that_nobody_can_meet_and_one_whose_scopes_demand_nothing_are_named(show: Show) -> None:
+    out = show()
+    assert "nobody can meet it" in out
+    assert "its scopes demand nothing" in out
+
+
+def test_policies_that_admit_all_that_others_admit_are_named_on_request(show: Show) -> None:
+    assert "reader admits all that writer admits, and more" in show("--policies")
+
+
+def test_only_regions_that_an_identity_can_reach_are_shown(show: Show) -> None:
+    found = json.loads(show("--who", "issuer=realm department=hr", "--output", "json"))
+    assert [each["policy"] for each in found["regions"]] == ["reader", "writer"]
+
+
+def test_only_regions_that_a_request_can_meet_are_shown(show: Show) -> None:
+    for request in ("POST /writer", "POST https://api.example.com/writer"):
+        found = json.loads(show("--route", request, "--output", "json"))
+        assert [each["policy"] for each in found["regions"]] == ["writer"]
+
+
+def test_the_table_for_a_page_has_a_row_for_each_region(show: Show) -> None:
+    assert show("--output", "markdown").count("\n| ") == 6
+
+
+@pytest.mark.parametrize("arguments", [("--who", "nonsense"), ("--who", "issuer=other"), ("--route", "no such thing")])
+def test_a_wrong_question_is_an_operator_error(show: Show, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    show()
+    assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 2
