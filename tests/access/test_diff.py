@@ -130,3 +130,10 @@ def test_an_accepted_widening_does_not_fail_the_comparison(
 def test_a_reasoned_comment_accepts_a_widening_and_one_without_a_reason_does_not() -> None:
     text = "a: 1\n# authz-diff: allow wider because partners start in May\nb: 2\nc: 3 # authz-diff: allow wider\n"
     assert accepted_lines(text) == {3: "partners start in May"}
+
+
+def test_other_http_filters_are_undecided_and_so_wider() -> None:
+    plan = random_plan(Random(1))  # noqa: S311 - not a secret
+    new = plan.text().replace('"transport_api_version"', '"failure_mode_allow": true, "transport_api_version"')
+    found = list(changes(load(plan.text(), "old"), load(new, "new")))
+    assert all(each.change.is_wider and "HTTP filters" in each.relation.undecided for each in found)

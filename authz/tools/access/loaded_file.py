@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from authz.core.configuration import Configuration
@@ -28,6 +29,8 @@ class LoadedFile:
     settings: Settings
     regions: list[Region]
     lookup: PolicyLookup
+    filters: frozenset[str]
+    """The HTTP filters of each connection manager, as text."""
 
     @property
     def configuration(self) -> Configuration:
@@ -55,7 +58,14 @@ def load(text: str, file: str) -> LoadedFile:
     resources = Resources(read(text, file))
     settings = settings_of(resources, text, need_endpoints=False)
     lookup = PolicyLookup(settings.configuration.references, parse_inline_policy)
-    return LoadedFile(file, text, settings, regions(resources), lookup)
+    return LoadedFile(file, text, settings, regions(resources), lookup, _filters(resources))
+
+
+def _filters(resources: Resources) -> frozenset[str]:
+    managers = (manager for listener in resources.listeners for manager in listener.managers)
+    return frozenset(
+        json.dumps([each.fields.value for each in manager.filters], sort_keys=True, default=str) for manager in managers
+    )
 
 
 def doubt_about(region: Region | None) -> str:
