@@ -109,7 +109,8 @@ def test_reload_that_names_no_list_that_can_be_read_is_refused_and_the_running_o
     served.write(_listing(served.directory, tmp_path / "missing.json"))
 
     until(lambda: served.events("reload_failed"), SECONDS)
-    assert "missing.json': No such file or directory" in str(served.events("reload_failed")[-1]["problems"])
+    (problem,) = served.events("reload_failed")[-1]["problems"]
+    assert "missing.json': No such file or directory" in problem
     assert _reasons(served, token) == {"token_revoked"}
 
 
