@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+
+from authz import exit_codes
+from authz.core.problems import ConfigurationError
 
 _EXAMPLES = """\
 examples:
@@ -15,6 +22,11 @@ examples:
 
 exit codes: 0
 """
+
+NAMED = MappingProxyType({("explain", "--policy"): "policies", ("access", "--who"): "issuers"})
+"""Options whose values are names in the Envoy YAML of the same command line, and the kind of the names."""
+
+_FILE_OPTION = "--envoy-config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,8 @@ class Option:
     choices: tuple[str, ...]
     takes_value: bool
     takes_file: bool
+    kind: str
+    """The kind of names in the Envoy YAML that are its values. Empty if its values are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +63,61 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument(
+        "--offer",
+        nargs=argparse.REMAINDER,
+        metavar="WORD",
+        help="for the scripts: print the names that fit, `policies` or `issuers` and the words of the command line",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script."""
+    """Print the script, or what it asks for."""
+    if options.offer is not None:
+        sys.stdout.write("".join(f"{name}\n" for name in offered(options.offer)))
+        return exit_codes.OK
     from authz.cli.main import build  # noqa: PLC0415 - it imports this file
 
     commands = list(read(build()))
     sys.stdout.write({"bash": bash, "zsh": zsh, "fish": fish}[options.shell](commands))
-    return 0
+    return exit_codes.OK
+
+
+def offered(words: list[str]) -> list[str]:
+    """The names of a kind, the first word, in the file that the other words name. None if no file can be read."""
+    from authz.cli.input_files import settings_of  # noqa: PLC0415 - slow to import, not for --help
+
+    file = _named_file(list(map(_unquoted, words[1:])))
+    if file is None:
+        return []
+    try:
+        configuration = settings_of(file).configuration
+    except ConfigurationError:
+        return []
+    kinds = {
+        "policies": list(configuration.policies),
+        "issuers": [f"issuer={alias}" for alias in configuration.issuers.by_alias],
+    }
+    # Bash runs a `$(command)` in an offered word. A configuration with such a name is refused above.
+    return kinds.get(words[0], []) if words else []
+
+
+def _named_file(words: list[str]) -> str | None:
+    """The value of --envoy-config, else the first word that is a file."""
+    # Bash makes `=` a word of its own. Other shells leave `--envoy-config=FILE` whole.
+    apart = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    apart = [part for part in apart if part not in {"", "="}]
+    after = [value for option, value in pairwise(apart) if option == _FILE_OPTION]
+    return next((word for word in (after or apart) if Path(word).is_file()), None)
+
+
+def _unquoted(word: str) -> str:
+    """The word as a program would get it: the shells pass it as it is typed."""
+    try:
+        return str(Path("".join(shlex.split(word))).expanduser()) if word else word
+    except (ValueError, RuntimeError):
+        return word
 
 
 def read(parser: argparse.ArgumentParser) -> Iterator[Command]:
@@ -80,7 +139,8 @@ def _command(name: str, said: str, parser: argparse.ArgumentParser) -> Command:
             takes_value = action.nargs != 0
             # Defaults, which argparse fills in later, are no use to a shell.
             text = (action.help or "").partition(" (default")[0].replace("%%", "%")
-            options.append(Option(tuple(action.option_strings), text, choices, takes_value, takes_file))
+            kind = next((NAMED[name, each] for each in action.option_strings if (name, each) in NAMED), "")
+            options.append(Option(tuple(action.option_strings), text, choices, takes_value, takes_file, kind))
         elif not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             words += choices
     return Command(name, said, tuple(options), tuple(words))
@@ -93,13 +153,25 @@ def bash(commands: list[Command]) -> str:
         for option in command.options:
             if option.takes_value:
                 names = "|".join(f"{command.name},{name}" for name in option.names)
-                values.append(f"    {names}) words='{' '.join(option.choices)}'; only=1 ;;")
+                ask = (
+                    f'$("${{COMP_WORDS[0]}}" completion bash --offer {option.kind} "${{COMP_WORDS[@]:1}}" 2>/dev/null)'
+                )
+                found = ask if option.kind else f"'{' '.join(option.choices)}'"
+                values.append(f"    {names}) words={found}; only=1 ;;")
         first = [each.name for each in commands if each.name] if not command.name else list(command.words)
         offered = [*first, *(name for option in command.options for name in option.names)]
         words.append(f"      '{command.name}') words='{' '.join(offered)}' ;;")
     return f"""\
+_authz_names() {{
+  "${{COMP_WORDS[0]}}" completion bash --offer "$1" "${{COMP_WORDS[@]:1}}" 2>/dev/null
+}}
 _authz() {{
   local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command= word words= only=
+  local at=$COMP_CWORD apart=
+  # Readline makes = a word of its own.
+  if [[ $cur == = ]]; then cur=; apart=1; elif [[ $prev == = ]]; then at=$((at-1)); apart=1; fi
+  prev=${{COMP_WORDS[at-1]}}
+  if [[ -n $apart && $prev == issuer ]]; then prev=${{COMP_WORDS[at-2]}}; else apart=; fi
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
     case $word in -*) ;; *) command=$word; break ;; esac
   done
@@ -112,6 +184,7 @@ _authz() {{
     esac
     if [[ -n $command && $cur != -* && $words == -* ]]; then words=; fi
   fi
+  if [[ -n $apart ]]; then words=${{words//issuer=/}}; fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }}
 complete -o bashdefault -o default -F _authz authz
@@ -142,6 +215,9 @@ _authz() {{
       esac ;;
   esac
 }}
+_authz_names() {{
+  compadd -- ${{(f)"$(authz completion zsh --offer $1 "${{words[@]}}" 2>/dev/null)"}}
+}}
 if [[ $funcstack[1] == _authz ]]; then _authz "$@"; else compdef _authz authz; fi
 """
 
@@ -157,7 +233,7 @@ def _zsh_options(command: Command) -> Iterator[str]:
         value = ""
         if option.takes_value:
             candidates = f"({' '.join(option.choices)})" if option.choices else "_files" if option.takes_file else " "
-            value = f":value:{candidates}"
+            value = f":value: _authz_names {option.kind}" if option.kind else f":value:{candidates}"
         yield from (_zsh_text(f"{name}[{said}]{value}") for name in option.names)
 
 
@@ -181,6 +257,9 @@ def _fish(commands: list[Command]) -> Iterator[str]:
         for option in command.options:
             names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
             value = f" -x -a {_fish_text(' '.join(option.choices))}" if option.choices else ""
+            if option.kind:
+                ask = f"(authz completion fish --offer {option.kind} (commandline -po)[2..-1] 2>/dev/null)"
+                value = f" -x -a {_fish_text(ask)}"
             value = value or (" -r -F" if option.takes_file else " -x" if option.takes_value else "")
             yield f"complete -c authz -n {seen} {names}{value} -d {_fish_text(option.help)}"
 

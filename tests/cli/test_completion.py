@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from authz.cli.completion_command import read
+from authz.cli.completion_command import NAMED, offered, read
 from authz.cli.main import build, main
 
 _ASK_BASH = """\
@@ -19,6 +21,9 @@ _authz
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
+_SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
+_POLICIES = {"public", "authenticated", "deny", "orders-read", "orders-write"}
+
 
 def _script(shell: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     assert main(["completion", shell]) == 0
@@ -28,7 +33,10 @@ def _script(shell: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Pat
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    # The scripts ask the `authz` of the PATH for names.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -88,6 +96,74 @@ def test_fish_offers_what_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {"serve", "explain", "test"} <= ask("authz ")
     assert {"--envoy-config", "--policy"} <= ask("authz explain --")
     assert {"tap", "junit"} <= ask("authz test --output ")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("explain --envoy-config {file} --policy ''", _POLICIES),
+        ("explain --envoy-config = {file} --policy orders-", {"orders-read", "orders-write"}),
+        ("explain --token-file {other} --envoy-config {file} --policy = pu", {"public"}),
+        ("explain --envoy-config {file} --policy =", _POLICIES),
+        ("access {file} --who ''", {"issuer=cognito"}),
+        ("access {file} --who issuer =", {"cognito"}),
+        ("access {file} --who issuer = cog", {"cognito"}),
+        ("explain --policy ''", set()),
+        ("explain --envoy-config {other} --policy ''", set()),
+        ("explain --envoy-config /no/such/file --policy ''", set()),
+    ],
+)
+def test_bash_offers_the_names_of_the_file_on_the_line(
+    words: str, answer: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = _script("bash", tmp_path, capsys)
+    other = tmp_path / "other.yaml"
+    other.write_text("not: [envoy", encoding="utf-8")
+    line = f"authz {words.format(file=_SHIPPED, other=other)}"
+
+    answered = set(_run("bash", "--norc", "-c", _ASK_BASH.format(script=script, words=line)).split())
+
+    assert answered == answer
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "--policy", "or", "--envoy-config", "{file}"],
+        ["explain", "--envoy-config={file}", "--policy"],
+        ["explain", "--envoy-config", "'{file}'", "--policy", ""],
+        ["explain", "--token-file", __file__, "--envoy-config", '"{file}', "--envoy-config", "{file}"],
+    ],
+)
+def test_the_file_is_found_as_each_shell_passes_it(words: list[str]) -> None:
+    assert set(offered(["policies", *(word.format(file=_SHIPPED) for word in words)])) == _POLICIES
+
+
+@pytest.mark.parametrize("name", ["orders-read", "cognito"])
+def test_a_file_with_a_name_that_bash_would_run_offers_nothing(name: str, tmp_path: Path) -> None:
+    text, file = _SHIPPED.read_text(encoding="utf-8"), tmp_path / "envoy.yaml"
+    file.write_text(text.replace(f" {name}:", ' "$(touch x)":'), encoding="utf-8")
+
+    assert "touch" in file.read_text(encoding="utf-8")
+    assert offered(["policies", "--envoy-config", str(file)]) == []
+    assert offered(["issuers", "--envoy-config", str(file)]) == []
+
+
+def test_every_option_that_takes_names_exists() -> None:
+    declared = {(each.name, name) for each in read(build()) for option in each.options for name in option.names}
+
+    assert set(NAMED) <= declared
+
+
+def test_fish_offers_the_names_of_the_file_on_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    line = f"authz explain --envoy-config {_SHIPPED} --policy "
+    script = _script("fish", tmp_path, capsys)
+
+    answered = _run("fish", "--no-config", "-c", f"source {script}; complete -C '{line}'")
+
+    assert {each.partition("\t")[0] for each in answered.splitlines()} == _POLICIES
 
 
 def test_unknown_shell_is_2() -> None:
