@@ -47,6 +47,7 @@ check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy
 	@$(BIN)/python -m pytest -q tests/architecture
 	@$(BIN)/python -m docs.generate --check
 	@$(BIN)/python -m deploy.generate --check
+	@$(BIN)/python -W ignore -m deploy.message_table --check
 	@$(MAKE) --no-print-directory proto PB_OUT=$(VENV)/proto
 	@diff -r -x __init__.py -x __pycache__ $(PB) $(VENV)/proto/$(PB) && echo "generated protobuf code is unchanged"
 	@rm -rf $(SECRETS) && mkdir -p $(SECRETS)
@@ -67,6 +68,7 @@ proto: $(READY) ## compile proto/ into authz/server/pb/
 	@$(BIN)/python -m grpc_tools.protoc -I$(PB)=proto --python_out=$(PB_OUT) --pyi_out=$(PB_OUT) $(PB)/ext_authz.proto $(PB)/health.proto
 
 docs: $(READY) ## write the generated parts of the documents, and the generated files of deploy/
+	@$(BIN)/python -W ignore -m deploy.message_table
 	@$(BIN)/python -m deploy.generate
 	@$(BIN)/python -m docs.generate
 

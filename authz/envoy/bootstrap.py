@@ -173,9 +173,9 @@ class _BootstrapReader:
 
     def _check(self, package: str, name: str, fields: Fields) -> bool:
         """Whether the fields are a valid Envoy message. Records the problems."""
-        from authz.envoy.typed import config_message, field_problems  # noqa: PLC0415 - loads Envoy's messages
+        from authz.envoy.typed import field_problems  # noqa: PLC0415 - reads the table of Envoy's messages
 
-        found = tuple(field_problems(config_message(package, name), fields.value, fields.path))
+        found = tuple(field_problems(f"envoy.config.{package}.{name}", fields.value, fields.path))
         for problem in found:
             self._wrong(problem.path, problem.message, problem.fix, on_key=problem.on_key)
         return not found

@@ -187,9 +187,27 @@ def _skipped(data: Config) -> None:
     }
 
 
+def _skipped_by_the_route(data: Config) -> None:
+    _skipped(data)
+    skip = gate(data)["typed_config"].pop("xds_matcher")
+    gate(data)["typed_config"]["xds_matcher"] = {}
+    for route in orders(data):
+        settings = {"@type": f"{TYPE}.extensions.common.matching.v3.ExtensionWithMatcherPerRoute", "xds_matcher": skip}
+        route["typed_per_filter_config"] = {AUTHZ: settings}
+
+
 def _composite(data: Config) -> None:
+    _composed(data, typed_config={"name": "inner", "typed_config": gate(data)["typed_config"]})
+
+
+def _composed_chain(data: Config) -> None:
     inner = {"name": "inner", "typed_config": gate(data)["typed_config"]}
-    run = {"@type": f"{TYPE}.extensions.filters.http.composite.v3.ExecuteFilterAction", "typed_config": inner}
+    _composed(data, filter_chain={"typed_config": [inner]})
+
+
+def _composed(data: Config, **executed: Config) -> None:
+    """Run the filters only for requests with a header."""
+    run = {"@type": f"{TYPE}.extensions.filters.http.composite.v3.ExecuteFilterAction", **executed}
     composite = {"@type": f"{TYPE}.extensions.filters.http.composite.v3.Composite"}
     gate(data)["typed_config"] = {
         "@type": f"{TYPE}.extensions.common.matching.v3.ExtensionWithMatcher",
@@ -306,7 +324,9 @@ DETOURS = (
     ),
     Detour("shadow mode", "AUTHZ305", _setting(shadow_mode=True)),
     Detour("skipped by a matcher", "AUTHZ305", _skipped, headers={"x-fast": "yes"}),
+    Detour("skipped by a matcher of the route", "AUTHZ305", _skipped_by_the_route, headers={"x-fast": "yes"}),
     Detour("composite", "AUTHZ305", _composite),
+    Detour("chain of a composite", "AUTHZ305", _composed_chain),
     Detour("discovered filter's default", "AUTHZ305", _discovered),
     Detour("disabled and not switched on", "AUTHZ306", _off_by_default),
     Detour("mirror", "AUTHZ306", _mirror, SECOND_PORT),

@@ -30,9 +30,10 @@ def not_known(envoy: EnvoyConfig) -> Iterator[Found]:
     """If it is misspelt, Envoy refuses the file. If it is newer than the envoy-data-plane package, the rules cannot
     check it. Run `envoy --mode validate` to find out.
     """
-    from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # noqa: PLC0415 - slow to import
-
     reported = {(finding.path, finding.message) for finding in envoy.refusals}
-    for problem in (*field_problems(Bootstrap, envoy.root.value), *unknown_types(envoy.root.value)):
+    for problem in (
+        *field_problems("envoy.config.bootstrap.v3.Bootstrap", envoy.root.value),
+        *unknown_types(envoy.root.value),
+    ):
         if (problem.path, problem.message) not in reported:
             yield problem
