@@ -14,7 +14,7 @@ from authz.envoy.resources import Resources
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
 from authz.tools.access.regions.region import Region
 from authz.tools.access.regions.route_checks import Kind
-from authz.tools.access.regions.values import HOST, METHOD, PATH
+from authz.tools.access.regions.values import HOST, METHOD, PATH, TARGET
 from authz.tools.access.relation import Example, Undecided, first_admitted, first_token
 from authz.tools.access.ways_of_access import remarks_on, ways_of
 
@@ -133,10 +133,11 @@ def _meets(region: Region, request: tuple[str, str, str]) -> bool:
         host = host or region.requests.example().host
     except ValueError:
         return True
+    target = path
     path, _mark, query = path.partition("?")
     parameters = {f"?{name}": value for name, value in parse_qsl(query, keep_blank_values=True)}
     # Names of hosts are reversed in a set, so that all names under a domain have a common prefix.
-    return {HOST: host.lower()[::-1], METHOD: method, PATH: path, **parameters} in region.requests
+    return {HOST: host.lower()[::-1], METHOD: method, PATH: path, TARGET: target, **parameters} in region.requests
 
 
 def _name(region: Region, policy: Policy) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,6 +19,8 @@ _WORDS = ("", "a", "b", "ab", "ba", "A")
 _HOSTS = ("x.test", "y.test", "a.x.test", "b.a.x.test", "x.other", "X.test")
 _DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test")
 _REGEXES = ("/a", "/[ab]+", "/a/.*", "/(a|b)/?", "/a{1,2}b?", "(?i)/a.*", ".*b", "/[^/]*", "^/a$", "/a|/b/.*")
+_TARGETS = ("/a", "/a?", "/ab;", "q=", "b", "/a?q=a")
+_TARGET_REGEXES = ("/a(?:[?].*)?", "[^?]*", "[^;]*", "(?:/[ab]*)+(?:[?].*)?", "[^?]*[?]q=a.*", "/.*;.*", "/a[^;]+")
 _TEXT_REGEXES = ("a", "[ab]+", "a.*", "(b|)", "(a|b)?", "[^a]")
 
 
@@ -32,10 +34,33 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of_target(cls, host: str, method: str, target: str, headers: dict[str, str]) -> Request:
+        """The request with this `:path`. The first of several equal parameters counts."""
+        path, mark, query = target.partition("?")
+        pairs = [each.partition("=")[::2] for each in query.split("&") if each] if mark else []
+        return cls(host, method, path, headers, dict(reversed(pairs)), target)
+
+    written: str = ""
+    """The `:path`, if it is not the path with the parameters of `query`."""
+
+    @property
+    def target(self) -> str:
+        """The `:path`."""
+        pairs = "&".join(f"{name}={value}" for name, value in self.query.items())
+        return self.written or (f"{self.path}?{pairs}" if pairs else self.path)
+
     def parts(self) -> dict[str, str | None]:
         """The parts as a RequestSet names them."""
         query = {f"?{name}": value for name, value in self.query.items()}
-        return {"host": self.host.lower()[::-1], "path": self.path, ":method": self.method, **self.headers, **query}
+        return {
+            "host": self.host.lower()[::-1],
+            "path": self.path,
+            ":path": self.target,
+            ":method": self.method,
+            **self.headers,
+            **query,
+        }
 
 
 def _texts(words: tuple[str, ...], patterns: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
@@ -72,6 +97,15 @@ _HEADERS = _METHODS | st.builds(
     st.booleans(),
     st.booleans(),
 )
+_TARGET_HEADERS = st.builds(
+    lambda text, is_inverted: {
+        "name": ":path",
+        "string_match": text,
+        **({"invert_match": True} if is_inverted else {}),
+    },
+    _texts(("", *_TARGETS), _TARGET_REGEXES),
+    st.booleans(),
+)
 _QUERY = st.builds(
     lambda name, match: {"name": name, **match},
     st.sampled_from(["q", "r"]),
@@ -84,7 +118,7 @@ MATCHES = st.builds(
         **({"query_parameters": query} if query else {}),
     },
     _PATH_MATCHES,
-    st.lists(_HEADERS, max_size=2),
+    st.lists(_HEADERS | _TARGET_HEADERS, max_size=2),
     st.lists(_QUERY, max_size=1),
 )
 
@@ -112,18 +146,20 @@ REQUESTS = st.builds(
     Request,
     st.sampled_from(_HOSTS),
     st.sampled_from(["GET", "POST", "PUT"]),
-    st.lists(st.sampled_from((*_SEGMENTS, "", "B", "aab")), max_size=3).map(lambda parts: "/" + "/".join(parts)),
+    st.lists(st.sampled_from((*_SEGMENTS, "", "B", "aab", "a;b", ";")), max_size=3).map(
+        lambda parts: "/" + "/".join(parts)
+    ),
     _optional(["x-one", "x-two"]),
     _optional(["q", "r"]),
 )
 
 
-def configuration(hosts: list[dict[str, Any]], port: int = 8080) -> dict[str, Any]:
+def configuration(hosts: list[dict[str, Any]], port: int = 8080, *, ignores_parameters: bool = False) -> dict[str, Any]:
     """A bootstrap with one listener and these virtual hosts."""
     manager = {
         "@type": HTTP,
         "stat_prefix": "http",
-        "route_config": {"virtual_hosts": hosts},
+        "route_config": {"virtual_hosts": hosts, "ignore_path_parameters_in_path_matching": ignores_parameters},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
     }
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
@@ -131,13 +167,20 @@ def configuration(hosts: list[dict[str, Any]], port: int = 8080) -> dict[str, An
     return {"static_resources": {"listeners": [{"name": "in", "address": address, "filter_chains": [chain]}]}}
 
 
-def resources(hosts: list[dict[str, Any]]) -> Resources:
+def resources(hosts: list[dict[str, Any]], *, ignores_parameters: bool = False) -> Resources:
     """The model of a configuration with these virtual hosts."""
-    return Resources(YamlDocument(configuration(hosts), {}, "envoy.yaml"))
+    return Resources(YamlDocument(configuration(hosts, ignores_parameters=ignores_parameters), {}, "envoy.yaml"))
 
 
-def first_match(hosts: list[dict[str, Any]], request: Request) -> str | None:
+def compared(path: str) -> str:
+    """A path as routes compare it in a table that ignores path parameters."""
+    return "/".join(segment.partition(";")[0] for segment in path.split("/"))
+
+
+def first_match(hosts: list[dict[str, Any]], request: Request, *, ignores_parameters: bool = False) -> str | None:
     """The name of the route that takes a request. None if none does."""
+    if ignores_parameters:
+        request = replace(request, path=compared(request.path), written=request.target)
     host = _virtual_host(hosts, request.host.lower())
     routes = host["routes"] if host is not None else []
     return next((each["name"] for each in routes if _matches(each["match"], request)), None)
@@ -177,7 +220,8 @@ def _path(match: dict[str, Any], path: str) -> bool:
 
 
 def _header_matches(matcher: dict[str, Any], request: Request) -> bool:
-    value = request.method if matcher["name"] == ":method" else request.headers.get(matcher["name"])
+    known = {":method": request.method, ":path": request.target, **request.headers}
+    value = known.get(matcher["name"])
     is_inverted = matcher.get("invert_match", False)
     if "present_match" in matcher:
         return ((value is not None) is matcher["present_match"]) is not is_inverted

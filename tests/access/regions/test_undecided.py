@@ -38,7 +38,7 @@ _CONDITIONS: list[dict[str, Any]] = [
     {"a_field_of_tomorrow": 1},
     {"headers": [{"name": "x", "range_match": {"start": 1, "end": 2}}]},
     {"headers": [{"name": "x", "string_match": {"custom": {}}}]},
-    {"headers": [{"name": ":path", "string_match": {"prefix": "/a?"}}]},
+    {"headers": [{"name": ":authority", "string_match": {"prefix": "a"}}]},
     {"query_parameters": [{"name": "x", "present_match": False}]},
 ]
 
@@ -105,6 +105,18 @@ def test_what_is_not_in_the_file_or_can_change_a_request_makes_its_regions_undec
     change(data)
 
     assert [bool(each.undecided) for each in _regions(data)] == [True]
+
+
+def test_files_that_disagree_about_path_parameters_are_undecided() -> None:
+    data = configuration(_hosts(_ALL))
+    _manager(data)["route_config"]["ignore_path_parameters_in_path_matching"] = True
+
+    ((_requests, one, other),) = overlaps(_regions(configuration(_hosts(_ALL))), _regions(data))
+
+    assert one is not None
+    assert one.undecided
+    assert other is not None
+    assert other.undecided
 
 
 @pytest.mark.parametrize("setting", ["normalize_path", "merge_slashes", "strip_any_host_port"])

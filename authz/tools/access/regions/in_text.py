@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from authz.tools.access.regions.intervals import ALL, TOP, Intervals, complement, starting_with
-from authz.tools.access.regions.values import Values, everything
+from authz.tools.access.regions.values import TARGET, TARGETS, Values, everything
 
+MAX_WORDS = 60
+"""Characters of an expression that are shown."""
 MAX_NAMED = 6
 """Texts that are listed before `and N more`."""
 
@@ -43,11 +45,17 @@ def _interval(low: str, high: str, *, is_reversed: bool) -> str:
 
 def value_words(part: str, values: Values) -> str:
     """The condition on one part in words."""
-    name = f"query {part[1:]}" if part.startswith("?") else part
+    name = f"query {part[1:]}" if part.startswith("?") else TARGET if part in TARGETS else part
     words = []
-    if values.intervals != ALL:
+    if values.intervals not in {ALL, everything(part).intervals}:
         words.append(interval_words(values.intervals, "any value"))
-    words += [f"{'' if is_member else 'not '}{each}" for is_member, each in sorted(values.languages, key=str)]
+    words += [
+        f"{'' if is_member else 'not '}{_shortened(str(each))}" for is_member, each in sorted(values.languages, key=str)
+    ]
     if values.absent:
         return f"[{name}: {' and '.join([*words]) or 'any'}, or missing]" if values.intervals else f"[no {name}]"
     return f"[{name}: {' and '.join(words) or 'present'}]"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_WORDS else f"{text[:MAX_WORDS]}…"

@@ -15,6 +15,7 @@ from authz.tools.access.regions.host_names import HostNames, host_names
 from authz.tools.access.regions.intervals import Intervals, sweep, union
 from authz.tools.access.regions.languages import TooMuchEffort
 from authz.tools.access.regions.request_set import Box, Condition, RequestSet, conjunction, difference
+from authz.tools.access.regions.request_target import target_name
 from authz.tools.access.regions.route_checks import Kind, RouteCheck, filter_doubt, route_check
 from authz.tools.access.regions.route_conditions import RouteCondition, route_condition
 from authz.tools.access.regions.values import HOST, PATH, everything
@@ -32,6 +33,8 @@ _READING = (
     "early_header_mutation_extensions",
 )
 """Settings that change the host, the path or a header before a route is chosen."""
+
+_PARAMETERS = "ignore_path_parameters_in_path_matching"
 
 MAX_CONDITIONS = 500
 """Disjoint conditions of one path. Each route with a header condition can double them."""
@@ -100,8 +103,9 @@ def _of(listener: Listener, resources: Resources) -> Iterator[Region]:
 
 def _managed(manager: ConnectionManager, entrance: _Entrance, resources: Resources) -> Iterator[Region]:
     reading = {key: manager.fields.raw(key) for key in _READING if manager.fields.raw(key)}
-    entrance = replace(entrance, group=f"{entrance.group} {_text(reading)}", doubt=_doubt(manager))
     table = manager.table
+    reading |= {_PARAMETERS: True} if table and table.fields.raw(_PARAMETERS) is True else {}
+    entrance = replace(entrance, group=f"{entrance.group} {_text(reading)}", doubt=_doubt(manager))
     why = _table_doubt(manager, table)
     if why is not None:
         yield _undecided(entrance, _place(manager.fields, "connection manager", resources), why)
@@ -154,7 +158,8 @@ def _host_regions(
             RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=doubt), doubt, entrance.listener, entrance.group
         )
         return
-    conditions = [route_condition(route.fields.get("match")) for route in host.routes]
+    target = target_name(ignores_parameters=manager.table.fields.raw(_PARAMETERS) is True)
+    conditions = [route_condition(route.fields.get("match"), target) for route in host.routes]
     cells = _first_matches(conditions)
     own = resources.own_clusters
     for index, route in enumerate(host.routes):

@@ -8,7 +8,20 @@ from dataclasses import dataclass, replace
 from authz.tools.access.regions.in_text import interval_words, value_words
 from authz.tools.access.regions.intervals import Intervals, both, complement
 from authz.tools.access.regions.languages import TooMuchEffort
-from authz.tools.access.regions.values import HOST, METHOD, PATH, Values, everything, has, is_empty, member
+from authz.tools.access.regions.request_target import TargetCondition, target_member
+from authz.tools.access.regions.values import (
+    HOST,
+    METHOD,
+    PATH,
+    TARGET,
+    TARGET_WITH_PARAMETERS,
+    TARGETS,
+    Values,
+    everything,
+    has,
+    is_empty,
+    member,
+)
 
 Condition = tuple[tuple[str, Values], ...]
 """The parts with a condition, sorted by name. `host` and `path` have regular languages here, never intervals."""
@@ -76,7 +89,9 @@ class Box:
     def is_empty(self) -> bool:
         """Whether no request is in it. Raises TooMuchEffort."""
         names = dict.fromkeys((HOST, PATH, *(name for name, _values in self.condition)))
-        return any(is_empty(name, self.part(name)) for name in names)
+        return any(is_empty(name, self.part(name)) for name in names if name not in TARGETS) or any(
+            target_member(each, _query(self)) is None for each in _targets(self)
+        )
 
     def __and__(self, other: Box) -> Box | None:
         """The requests in both. None if there is none for certain."""
@@ -152,7 +167,7 @@ class RequestSet:
         for box in self.boxes:
             try:
                 return _example(box)
-            except TooMuchEffort:
+            except (TooMuchEffort, ValueError):
                 continue
         raise ValueError("no request is known to be in the set")
 
@@ -161,16 +176,38 @@ class RequestSet:
         return "\n".join(map(_described, self.boxes)) or "no request"
 
 
+def _targets(box: Box) -> list[TargetCondition]:
+    """The condition on `:path` with that on the path. Empty if no matcher reads `:path`, two are impossible."""
+    return [
+        TargetCondition(box.part(PATH), values, name == TARGET_WITH_PARAMETERS)
+        for name, values in box.condition
+        if name in TARGETS
+    ]
+
+
+def _query(box: Box) -> str | None:
+    """One query string that meets the conditions on parameters. None if there are none."""
+    given = {name: box.part(name) for name, _values in box.condition if name.startswith("?")}
+    pairs = [f"{name[1:]}={member(name, values) or ''}" for name, values in given.items() if not values.absent]
+    return "&".join(pairs) if given else None
+
+
 def _has(box: Box, request: Mapping[str, str | None]) -> bool:
+    targets = _targets(box)
     names = dict.fromkeys((HOST, PATH, *(name for name, _values in box.condition)))
-    return request.get("entrance", box.entrance) == box.entrance and all(
-        has(box.part(name), request.get(name)) for name in names
+    parts = [name for name in names if name not in TARGETS and not (targets and name == PATH)]
+    target = request.get(TARGET) or request.get(PATH) or ""
+    return (
+        request.get("entrance", box.entrance) == box.entrance
+        and all(has(box.part(name), request.get(name)) for name in parts)
+        and all(each.has(target) for each in targets)
     )
 
 
 def _example(box: Box) -> ExampleRequest:
     present = {}
-    for part in dict.fromkeys((HOST, PATH, METHOD, *(name for name, _values in box.condition))):
+    names = dict.fromkeys((HOST, PATH, METHOD, *(name for name, _values in box.condition)))
+    for part in (name for name in names if name not in TARGETS):
         values = box.part(part)
         if not values.absent:
             present[part] = member(part, values) or ""
@@ -178,7 +215,12 @@ def _example(box: Box) -> ExampleRequest:
     path, method = present.pop(PATH), present.pop(METHOD)
     scheme = present.pop(":scheme", "https" if "tls" in box.entrance else "http")
     query = "&".join(f"{name[1:]}={present.pop(name)}" for name in tuple(present) if name.startswith("?"))
-    return ExampleRequest(method, scheme, host, f"{path}?{query}" if query else path, present, box.entrance)
+    target = f"{path}?{query}" if query else path
+    for each in _targets(box):
+        target = target_member(each, _query(box)) or ""
+        if not target.isascii():
+            raise ValueError("every request of the set has bytes outside of ASCII in its query")
+    return ExampleRequest(method, scheme, host, target, present, box.entrance)
 
 
 def _described(box: Box) -> str:

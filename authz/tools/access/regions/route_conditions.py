@@ -10,15 +10,15 @@ from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, exa
 from authz.tools.access.regions.languages import Language, TooMuchEffort
 from authz.tools.access.regions.re2_syntax import NotModelled
 from authz.tools.access.regions.request_set import Condition, conjunction
-from authz.tools.access.regions.values import PATH, Values, everything, has
+from authz.tools.access.regions.values import PATH, TARGET, Values, everything, has
 
 _PATHS = ("prefix", "path", "path_separated_prefix", "safe_regex")
 _MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"})
 _TEXTS = ("exact", "prefix", "suffix", "contains")
 _HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_match", "treat_missing_header_as_empty"})
 _OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
-_OTHER_VIEWS = frozenset({"host", ":authority", ":path"})
-"""Headers whose text is not the one that hosts and paths are compared with: with case, port and query."""
+_OTHER_VIEWS = frozenset({"host", ":authority"})
+"""Headers whose text is not the one that hosts are compared with: with case and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,11 @@ class RouteCondition:
     """The conditions that are not modelled."""
 
 
-def route_condition(match: Fields) -> RouteCondition:
-    """Read a `match`. Never raises: a matcher that is not modelled is named in `unknown`."""
+def route_condition(match: Fields, target: str = TARGET) -> RouteCondition:
+    """Read a `match`. Never raises: a matcher that is not modelled is named in `unknown`.
+
+    `target` is the part that a matcher on `:path` restricts.
+    """
     unknown = [f"the condition {key}" for key in sorted(map(field_name, match.value)) if key not in _MODELLED]
     path: Intervals = everything(PATH).intervals
     condition: Condition = ()
@@ -42,7 +45,7 @@ def route_condition(match: Fields) -> RouteCondition:
     except (NotModelled, TooMuchEffort) as error:
         unknown.append(f"the path: {error}")
     for part, values in _parts(match, unknown):
-        condition = conjunction(condition, ((part, values),))
+        condition = conjunction(condition, ((target if part == TARGET else part, values),))
     return RouteCondition(path, condition, tuple(unknown))
 
 

@@ -17,11 +17,14 @@ from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, com
 from authz.tools.access.regions.languages import Automaton, Language, TooMuchEffort
 
 HOST, PATH, METHOD = "host", "path", ":method"
+TARGET, TARGET_WITH_PARAMETERS = ":path", ":path with parameters"
+"""The header `:path`. The second one is that of a table whose routes ignore path parameters."""
+TARGETS = frozenset({TARGET, TARGET_WITH_PARAMETERS})
 
 MAX_STEPS = 50_000
 """Steps of one search for a member, about 0.2 s. Pairs of expressions in real route tables need fewer than 2,000."""
 
-_FORBIDDEN = {PATH: "?#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
+_FORBIDDEN = {PATH: "?#", TARGET: "#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
 _PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
 _SPACE, _LAST_ASCII = 0x20, 0x7E
 
@@ -60,7 +63,7 @@ class Values:
 
 def everything(part: str) -> Values:
     """Every value that a part can have."""
-    if part == PATH:
+    if part == PATH or part in TARGETS:
         return Values(starting_with("/"))
     if part in {HOST, METHOD}:
         return Values(complement((("", "\0"),)))
@@ -113,7 +116,7 @@ def has(values: Values, text: str | None) -> bool:
 def _is_valid(part: str, code: int) -> bool:
     if code < _SPACE or code == _LAST_ASCII + 1 or (code == _SPACE and part.startswith("?")):
         return False
-    if part in {PATH, HOST, METHOD} and not _SPACE < code <= _LAST_ASCII:
+    if part in {PATH, HOST, METHOD, *TARGETS} and not _SPACE < code <= _LAST_ASCII:
         return False
     forbidden = "&#" if part.startswith("?") else _FORBIDDEN.get(part, "")
     return chr(code) not in forbidden and code <= _LAST_ASCII
@@ -142,18 +145,18 @@ def _first_from(part: str, low: str) -> str | None:
     return None
 
 
-_Read = str | bool
+Read = str | bool
 """The text so far, or whether every continuation is in the set."""
 
 
-class _Ends:
+class Ends:
     """Whether a text is in the intervals, read character by character."""
 
     def __init__(self, intervals: Intervals) -> None:
         self._intervals = intervals
         self._ends = sorted({end for each in intervals for end in each})
 
-    def step(self, state: _Read, character: str) -> _Read:
+    def step(self, state: Read, character: str) -> Read:
         """The state after one more character: the text so far, or whether every continuation is in the set."""
         if isinstance(state, bool):
             return state
@@ -165,11 +168,11 @@ class _Ends:
             return text
         return contains(self._intervals, text)
 
-    def accepts(self, state: _Read) -> bool:
+    def accepts(self, state: Read) -> bool:
         """Whether the text may end here."""
         return state if isinstance(state, bool) else contains(self._intervals, state)
 
-    def boundaries(self, state: _Read) -> Iterator[int]:
+    def boundaries(self, state: Read) -> Iterator[int]:
         """The code points of the next character at which membership can change."""
         if isinstance(state, bool):
             return
@@ -183,45 +186,49 @@ class _Ends:
 
 def _search(part: str, values: Values) -> str | None:
     """The shortest member, by a walk over the product of the automata."""
-    ends = _Ends(values.intervals)
+    ends = Ends(values.intervals)
     languages = sorted(values.languages, key=str)
     automata = [(is_member, language.automaton()) for is_member, language in languages]
     fixed = {edge for _is_member, each in automata for edge in each.boundaries}
     start = ("", tuple(each.start for _is_member, each in automata))
-    seen: set[tuple[_Read, tuple[int, ...]]] = {start}
-    waiting: deque[tuple[str, _Read, tuple[int, ...]]] = deque([("", *start)])
+    seen: set[tuple[Read, tuple[int, ...]]] = {start}
+    waiting: deque[tuple[str, Read, tuple[int, ...]]] = deque([("", *start)])
     steps = 0
     while waiting:
         text, place, states = waiting.popleft()
-        if ends.accepts(place) and _all_accept(automata, states):
+        if ends.accepts(place) and all_accept(automata, states):
             return text
-        for code in _representatives(part, fixed | set(ends.boundaries(place))):
+        for code in representatives(part, fixed | set(ends.boundaries(place))):
             steps += 1
             if steps > MAX_STEPS:
                 raise TooMuchEffort(f"a comparison of expressions that needs more than {MAX_STEPS} steps")
             following = ends.step(place, chr(code))
             reached = tuple(each.step(state, code) for (_is, each), state in zip(automata, states, strict=True))
-            if following is False or _is_dead(automata, reached) or (following, reached) in seen:
+            if following is False or is_dead(automata, reached) or (following, reached) in seen:
                 continue
             seen.add((following, reached))
             waiting.append((text + chr(code), following, reached))
     return None
 
 
-def _all_accept(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> bool:
+def all_accept(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> bool:
+    """Whether the text may end in these states."""
     return all(each.accepts(state) is is_member for (is_member, each), state in zip(automata, states, strict=True))
 
 
-def _is_dead(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> bool:
+def is_dead(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> bool:
+    """Whether no text that continues from these states is in every language."""
     return any(is_member and each.is_dead(state) for (is_member, each), state in zip(automata, states, strict=True))
 
 
-def _representatives(part: str, boundaries: set[int]) -> list[int]:
+def representatives(part: str, boundaries: set[int]) -> list[int]:
     """One valid character for each class of characters that no automaton tells apart."""
     ordered = sorted({_SPACE, *(each for each in boundaries if _SPACE < each <= _LAST_ASCII), _LAST_ASCII + 1})
     found = []
     for low, high in pairwise(ordered):
-        code = ord("a") if low <= ord("a") < high else _next_valid(part, low)
+        # A header loses the spaces at its ends on the way.
+        first = low + 1 if low == _SPACE and low + 1 < high else low
+        code = ord("a") if low <= ord("a") < high else _next_valid(part, first)
         if code is not None and code < high:
             found.append(code)
     return found
