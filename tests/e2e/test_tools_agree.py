@@ -89,15 +89,18 @@ def _explained(settings: Settings, questions: list[bytes]) -> list[Outcome]:
 
 
 def _suite(
-    folder: Path, settings: Settings, jwks: bytes, requests: list[tuple[HttpRequest, str]], policies: list[str]
+    folder: Path, settings: Settings, jwks: bytes, requests: list[tuple[HttpRequest, str, str]], policies: list[str]
 ) -> Path:
-    """The same requests with the same real tokens, as policy tests."""
+    """The same requests with the same real tokens and the sidecar's reasons, as policy tests.
+
+    A test of a wrong policy must expect its reason.
+    """
     (folder / "envoy.yaml").write_text(settings.text, encoding="utf-8")
     (folder / "jwks.json").write_bytes(jwks)
     tests: list[dict[str, Any]] = []
-    for (request, token), policy in zip(requests, policies, strict=True):
+    for (request, token, reason), policy in zip(requests, policies, strict=True):
         test = {"name": "a", "request": f"{request.method} http://{request.host}{request.path}", "policy": policy}
-        tests.append(test | {"expect": {"status": 200}} | ({"token": {"text": token}} if token else {}))
+        tests.append(test | {"expect": {"reason": reason or "ok"}} | ({"token": {"text": token}} if token else {}))
     suite = {"envoy_config": "envoy.yaml", "jwks": {"cognito": "jwks.json"}, "tests": tests}
     file = folder / "tests.yaml"
     file.write_text(yaml.safe_dump(suite), encoding="utf-8")
@@ -128,9 +131,9 @@ def test_explain_test_and_the_running_sidecar_give_one_answer(
     ]
     questions = _questions(settings, requests)
     policies = [wire.parse(question).policy for question in questions]
-    file = str(_suite(tmp_path, settings, jwks, requests, policies))
-
     running = [_running(here.home, *each) for each in requests]
+    with_reasons = [(*request, reason) for request, (reason, _status) in zip(requests, running, strict=True)]
+    file = str(_suite(tmp_path, settings, jwks, with_reasons, policies))
 
     assert _explained(settings, questions) == running
     assert _tested(capsys, file) == running
