@@ -20,7 +20,7 @@ from authz.tools.access.regions.re2_syntax import (
 )
 
 MAX_STATES = 10_000
-"""States of one automaton. Expressions of real route tables need fewer than 200; counted repetitions multiply."""
+"""States of one automaton. Counted repetitions multiply them."""
 
 _ASCII_CASES = 127
 

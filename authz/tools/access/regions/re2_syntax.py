@@ -15,7 +15,7 @@ Ranges = tuple[tuple[int, int], ...]
 MAX_REPEAT = 1000
 """RE2 refuses more repetitions."""
 MAX_NESTING = 100
-"""Levels of parentheses. Expressions in route tables have fewer than five."""
+"""Levels of parentheses."""
 
 ANY: Ranges = ((0, 0xFF),)
 """Every byte."""
