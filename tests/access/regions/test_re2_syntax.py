@@ -62,11 +62,14 @@ def test_a_member_of_an_intersection_is_in_one_expression_and_not_in_the_other(o
         ("a^b", "ab", False),
         ("a{,2}", "a{,2}", True),
         (r"\x41\x{42}", "AB", True),
-        ("(?i)k", "\u212a", True),
+        ("(?i)k", "K", True),
         ("(?s).", "\n", True),
         (".", "\n", False),
-        (".", "\udcff", False),
-        ("[^a]", "\udcff", False),
+        (".", "\xff", True),
+        ("[^a]", "\xff", True),
+        ("[^a]", "\xc3\xa9", False),
+        ("é", "\xc3\xa9", True),
+        (r"\xff", "\xff", True),
         ("[]a]", "]", True),
         ("(?i)a|b", "B", True),
     ],
@@ -79,3 +82,11 @@ def test_constructs_mean_what_re2_says(pattern: str, text: str, is_match: bool) 
 def test_what_is_not_modelled_is_refused(pattern: str) -> None:
     with pytest.raises(NotModelled):
         parse(pattern)
+
+
+def test_a_path_that_only_a_byte_above_127_can_have_is_found() -> None:
+    printable = Language("regex", r"[\x09\x20-\x7e]*")
+    values = Values(ALL, frozenset({(False, printable)}))
+
+    assert all(member(part, values) == "\x80" for part in ("path", "x", "?q"))
+    assert member("host", values) is None

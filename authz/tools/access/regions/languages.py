@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from authz.tools.access.regions.re2_syntax import (
-    VALID,
+    ANY,
     Characters,
     Choice,
     Edge,
@@ -15,14 +15,12 @@ from authz.tools.access.regions.re2_syntax import (
     Ranges,
     Repeat,
     Sequence,
+    as_bytes,
     parse,
 )
 
 MAX_STATES = 10_000
-"""States of one automaton. Expressions of real route tables need fewer than 200; counted repetitions multiply."""
-
-ANY: Ranges = (*VALID, (0xD800, 0xDFFF))
-"""Every character, also an invalid byte, which Python reads as a surrogate."""
+"""States of one automaton. Counted repetitions multiply them."""
 
 _ASCII_CASES = 127
 
@@ -52,7 +50,7 @@ class Language:
     def literal_prefix(self) -> str:
         """A text with which every member starts. Often the empty text."""
         if self.kind != "regex":
-            return self.text if self.kind in {"exact", "prefix", "separated"} and not self.ignore_case else ""
+            return as_bytes(self.text) if self.kind in {"exact", "prefix", "separated"} and not self.ignore_case else ""
         found = ""
         tree = parse(self.text)
         for part in tree.parts if isinstance(tree, Sequence) else ():
@@ -190,7 +188,7 @@ def _automaton(language: Language) -> Automaton:
 def _tree(language: Language) -> Node:
     if language.kind == "regex":
         return parse(language.text)
-    text = Sequence(tuple(_letter(each, ignore_case=language.ignore_case) for each in language.text))
+    text = Sequence(tuple(_letter(each, ignore_case=language.ignore_case) for each in as_bytes(language.text)))
     anything = Repeat(Characters(ANY), 0, None)
     if language.kind == "exact":
         return text

@@ -1,4 +1,6 @@
-"""Parse the part of RE2's syntax whose meaning is a regular language over code points.
+"""Parse the part of RE2's syntax whose meaning is a regular language over bytes.
+
+Envoy runs RE2 as Latin-1: `.` and `[^a]` match one byte. An expression is read as its bytes too.
 
 Word boundaries, Unicode classes and other rare constructs raise `NotModelled`. A wrong guess would be worse.
 """
@@ -8,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Ranges = tuple[tuple[int, int], ...]
-"""Code points from the first to the last of each pair."""
+"""Bytes from the first to the last of each pair."""
 
 MAX_REPEAT = 1000
 """RE2 refuses more repetitions."""
 MAX_NESTING = 100
-"""Levels of parentheses. Expressions in route tables have fewer than five."""
+"""Levels of parentheses."""
 
-VALID: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
-"""What `.` and a negated class can match. RE2 reads UTF-8, so an invalid byte (a surrogate here) matches neither."""
+ANY: Ranges = ((0, 0xFF),)
+"""Every byte."""
 
 _DIGIT: Ranges = ((48, 57),)
 _WORD: Ranges = ((48, 57), (65, 90), (95, 95), (97, 122))
@@ -32,8 +34,6 @@ _POSIX: dict[str, Ranges] = {
     "xdigit": ((48, 57), (65, 70), (97, 102)),
 }
 _CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "a": 7}
-_FOLDED_FURTHER = {"k": 0x212A, "s": 0x17F}
-"""Letters that RE2 also folds to a code point outside of ASCII: the Kelvin sign and the long s."""
 
 
 class NotModelled(Exception):
@@ -81,37 +81,36 @@ Node = Characters | Sequence | Choice | Repeat | Edge
 
 
 def negated(ranges: Ranges) -> Ranges:
-    """Every other valid code point."""
+    """Every other byte."""
     found = []
-    for first, last in VALID:
-        low = first
-        for start, end in sorted(ranges):
-            if end < low or start > last:
-                continue
-            if low < start:
-                found.append((low, start - 1))
-            low = max(low, end + 1)
-        if low <= last:
-            found.append((low, last))
-    return tuple(found)
+    low = 0
+    for start, end in sorted(ranges):
+        if low < start:
+            found.append((low, start - 1))
+        low = max(low, end + 1)
+    return (*found, (low, ANY[0][1])) if low <= ANY[0][1] else tuple(found)
 
 
 def folded(ranges: Ranges) -> Ranges:
-    """The code points and their other cases, as RE2 does with `(?i)`."""
+    """The bytes and their other cases, as RE2 does with `(?i)`."""
     found = set(ranges)
     for first, last in ranges:
-        if last > 127 and (first, last) not in VALID:  # noqa: PLR2004 - the end of ASCII
+        if last > 127 and (first, last) not in ANY:  # noqa: PLR2004 - the end of ASCII
             raise NotModelled("letters outside of ASCII regardless of case")
         for letter in map(chr, range(max(first, 65), min(last, 122) + 1)):
             if letter.isalpha():
                 found.add((ord(letter.swapcase()), ord(letter.swapcase())))
-                further = _FOLDED_FURTHER.get(letter.lower())
-                found |= {(further, further)} if further else set()
     return tuple(sorted(found))
+
+
+def as_bytes(text: str) -> str:
+    """The text as Envoy compares it: one character for each byte of its UTF-8 form."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def parse(pattern: str) -> Node:
     """Return the tree of an expression. Raises NotModelled."""
+    pattern = as_bytes(pattern)
     parser = _Parser(pattern)
     node = parser.choice(ignore_case=False, any_line=False)
     if parser.at < len(pattern):
@@ -197,7 +196,7 @@ class _Parser:
         if character in "^$":
             return Edge(character == "^")
         if character == ".":
-            return Characters(VALID if any_line else negated(((10, 10),)))
+            return Characters(ANY if any_line else negated(((10, 10),)))
         if character == "[":
             return Characters(self._class())
         if character in "*+?":
@@ -259,6 +258,8 @@ class _Parser:
                 code = int(digits, 16)
             except ValueError as error:
                 raise NotModelled("an odd escape") from error
+            if code > ANY[0][1]:
+                raise NotModelled("an escape of more than one byte")
             return ((code, code),)
         if character in _CONTROLS:
             return ((_CONTROLS[character], _CONTROLS[character]),)

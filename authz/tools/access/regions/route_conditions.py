@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from authz.envoy.fields import Fields, field_name
 from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, exactly, starting_with, union
 from authz.tools.access.regions.languages import Language, TooMuchEffort
-from authz.tools.access.regions.re2_syntax import NotModelled
+from authz.tools.access.regions.re2_syntax import NotModelled, as_bytes
 from authz.tools.access.regions.request_set import Condition, conjunction
 from authz.tools.access.regions.values import PATH, TARGET, Values, everything, has
 
@@ -63,7 +63,8 @@ def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
         names = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "separated"}
         stem = text[: next(index for index, each in enumerate(text) if each.isalpha())]
         language = Language(names[kind], text.lower(), ignore_case=True)
-        return both(universe, starting_with(stem)), frozenset({(True, language)})
+        return both(universe, starting_with(as_bytes(stem))), frozenset({(True, language)})
+    text = as_bytes(text)
     intervals = {
         "prefix": starting_with(text),
         "path": exactly(text),
@@ -133,7 +134,7 @@ def _text(matcher: Fields) -> Values:
         return Values(ALL, frozenset({(True, _regex(matcher.get(kind)))}))
     text = matcher.text(kind)
     if kind in {"exact", "prefix"} and (not ignore_case or text.lower() == text.upper()):
-        return Values(exactly(text) if kind == "exact" else starting_with(text))
+        return Values(exactly(as_bytes(text)) if kind == "exact" else starting_with(as_bytes(text)))
     return Values(ALL, frozenset({(True, Language(kind, text, ignore_case=ignore_case))}))
 
 

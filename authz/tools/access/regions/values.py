@@ -22,11 +22,11 @@ TARGET, TARGET_WITH_PARAMETERS = ":path", ":path with parameters"
 TARGETS = frozenset({TARGET, TARGET_WITH_PARAMETERS})
 
 MAX_STEPS = 50_000
-"""Steps of one search for a member, about 0.2 s. Pairs of expressions in real route tables need fewer than 2,000."""
+"""Steps of one search for a member."""
 
 _FORBIDDEN = {PATH: "?#", TARGET: "#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
 _PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
-_SPACE, _LAST_ASCII = 0x20, 0x7E
+_TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,17 @@ def has(values: Values, text: str | None) -> bool:
 
 
 def _is_valid(part: str, code: int) -> bool:
-    if code < _SPACE or code == _LAST_ASCII + 1 or (code == _SPACE and part.startswith("?")):
+    """Whether a byte reaches the matchers. Paths and queries get bytes above 127 by HTTP/2, headers by HTTP/1 too."""
+    is_header = part not in {PATH, HOST, METHOD, *TARGETS} and not part.startswith("?")
+    if code in {_TAB, _SPACE}:
+        return is_header
+    if code < _SPACE or code == _DELETE or code > _LAST or (code > _DELETE and part in {HOST, METHOD}):
         return False
-    if part in {PATH, HOST, METHOD, *TARGETS} and not _SPACE < code <= _LAST_ASCII:
-        return False
-    forbidden = "&#" if part.startswith("?") else _FORBIDDEN.get(part, "")
-    return chr(code) not in forbidden and code <= _LAST_ASCII
+    return chr(code) not in ("&#" if part.startswith("?") else _FORBIDDEN.get(part, ""))
 
 
 def _next_valid(part: str, code: int) -> int | None:
-    return next((each for each in range(code, _LAST_ASCII + 1) if _is_valid(part, each)), None)
+    return next((each for each in range(code, _LAST + 1) if _is_valid(part, each)), None)
 
 
 def _first_members(part: str, intervals: Intervals) -> Iterator[str]:
@@ -223,12 +224,14 @@ def is_dead(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> 
 
 def representatives(part: str, boundaries: set[int]) -> list[int]:
     """One valid character for each class of characters that no automaton tells apart."""
-    ordered = sorted({_SPACE, *(each for each in boundaries if _SPACE < each <= _LAST_ASCII), _LAST_ASCII + 1})
+    ordered = sorted({_TAB, *(each for each in boundaries if _TAB < each <= _LAST), _LAST + 1})
     found = []
     for low, high in pairwise(ordered):
+        first = max(low, min(_SPACE, high - 1))
         # A header loses the spaces at its ends on the way.
-        first = low + 1 if low == _SPACE and low + 1 < high else low
+        first += first == _SPACE and high > _SPACE + 1
         code = ord("a") if low <= ord("a") < high else _next_valid(part, first)
+        code = code if code is not None and code < high else _next_valid(part, low)
         if code is not None and code < high:
             found.append(code)
     return found
