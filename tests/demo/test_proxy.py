@@ -1,4 +1,4 @@
-"""The demo's Envoy configuration is the shipped one, with other names and addresses and nothing else."""
+"""The demo's Envoy configuration is the shipped one, with other names and addresses, and an issuer of its own."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ def try_out(stack: Stack) -> TryOut:
         ("forged", "GET /orders", 401, "token_missing"),
         ("forged", "GET /healthz", 200, ""),
         ("tampered", "GET /orders", 401, "signature_invalid"),
+        ("expired", "GET /orders", 401, "token_expired"),
+        ("expired", "GET /healthz", 200, ""),
         ("hosted", "GET /admin", 403, "denied"),
     ],
 )
@@ -56,6 +58,7 @@ def test_a_signed_in_person_sees_every_caller_side_by_side(stack: Stack) -> None
     assert text.count("<button") == (len(CALLERS) + 1) * len(ROUTES)
     assert len(re.findall("<td>(?:forwarded|refused)</td>", results)) == len(CALLERS)
     assert 'error="insufficient_scope"' in results
+    assert "<td>token_expired</td>" in results
     assert "eyJ" not in text  # no token
 
 

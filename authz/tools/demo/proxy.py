@@ -1,5 +1,6 @@
 """Envoy's configuration for the demo: the shipped deploy/envoy.yaml with other names, addresses and no TLS.
 
+A second issuer is added, for an expired token.
 Routes, policies and filters stay exactly as shipped. A missing text is an error, so the two cannot drift apart.
 """
 
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import yaml
 
+from authz.tools.demo import expired
 from authz.tools.demo.provision import Pool
 from authz.tools.init import pages
 from authz.tools.processes.children import Child, Children, child_environment
@@ -69,7 +71,9 @@ def derive(shipped: str, place: Place, pool: Pool) -> str:
     }
     config = yaml.safe_load(pages.local(_replace(shipped, names), place.directory))
 
-    cognito = config["node"]["metadata"]["authz"]["issuers"]["cognito"]
+    issuers = config["node"]["metadata"]["authz"]["issuers"]
+    issuers[expired.NAME] = expired.issuer(place.directory)
+    cognito = issuers["cognito"]
     cognito["client_ids"].append(pool.api_client_id)
     cognito["jwks_uri"] = f"{place.cognito}/{pool.pool_id}/.well-known/jwks.json"
 
@@ -90,6 +94,7 @@ def derive(shipped: str, place: Place, pool: Pool) -> str:
 def write_configuration(shipped: str, place: Place, pool: Pool) -> None:
     """Write the derived configuration, and the pages and secrets that it names."""
     pages.write(place.directory)
+    expired.write(place.directory)
     place.configuration.write_text(derive(shipped, place, pool), encoding="utf-8")
     for name, value in (("client-secret", pool.web_client_secret), ("cookie-key", secrets.token_hex(32))):
         file = place.directory / f"{name}.yaml"

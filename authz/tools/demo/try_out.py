@@ -14,6 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from urllib.parse import parse_qs
 
+from authz.tools.demo import expired
 from authz.tools.demo.client import HttpClient
 from authz.tools.demo.login import hosted_token, initiate_auth, tokens
 from authz.tools.demo.provision import Pool
@@ -31,6 +32,7 @@ CALLERS: Mapping[str, str] = MappingProxyType(
         "none": "no token",
         "forged": "no token, forged identity headers",
         "tampered": "{reader}, token changed after signing",
+        "expired": "build job of the issuer ci, expired token",
     }
 )
 _EVERYBODY = "everybody"
@@ -107,6 +109,7 @@ class TryOut:
             "granted": granted,
             "ungranted": ungranted,
             "tampered": f"{header}.{payload}.{'B' if signature.startswith('A') else 'A'}{signature[1:]}",
+            "expired": expired.token(place.directory),
         }
 
     def _log_line(self, request_id: str) -> str:
