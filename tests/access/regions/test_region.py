@@ -1,3 +1,5 @@
+"""The regions of random route tables, compared with a plain interpreter of first matches."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""What makes a region undecided, and what does not."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from authz.envoy.document import YamlDocument
 from authz.envoy.resources import Resources
 from authz.tools.access.regions.refinement import overlaps
 from authz.tools.access.regions.region import Region, regions
+from authz.tools.access.regions.values import MAX_LANGUAGES
 from tests.access.regions.first_match import configuration
 
 _LUA = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
@@ -150,3 +153,26 @@ def test_disjoint_routes_in_another_order_have_the_same_overlaps() -> None:
     assert sorted((old and old.route.name, new and new.route.name) for _set, old, new in found) == [
         (name, name) for name in "0123"
     ]
+
+
+def _any_case(path: str, count: int) -> list[Region]:
+    matches = [{"prefix": path.format(index), "case_sensitive": False} for index in range(count)]
+    return _regions(configuration(_hosts(*matches, _ALL)))
+
+
+def test_many_routes_that_ignore_the_case_are_decided_if_their_first_letters_differ() -> None:
+    found = _any_case("/r{:04}", 500)
+
+    assert [each.route.name for each in found if each.undecided] == []
+    assert len(found) == 501
+    assert {(old and old.route.name, new and new.route.name) for _set, old, new in overlaps(found, found)} == {
+        (each.route.name, each.route.name) for each in found
+    }
+
+
+def test_more_routes_on_one_beginning_than_can_be_compared_are_undecided_and_none_is_left_out() -> None:
+    found = _any_case("/services/{:04}", MAX_LANGUAGES + 20)
+
+    assert len(found) == MAX_LANGUAGES + 21
+    assert [each.undecided is None for each in found[: MAX_LANGUAGES - 1]] == [True] * (MAX_LANGUAGES - 1)
+    assert all(each.undecided for each in found[MAX_LANGUAGES:])

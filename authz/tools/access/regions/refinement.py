@@ -81,7 +81,17 @@ def _refine(entrance: str, old: list[tuple[int, Box]], new: list[tuple[int, Box]
 def _pairs(
     host: Intervals, path: Intervals, olds: list[tuple[int, Condition]], news: list[tuple[int, Condition]]
 ) -> Iterator[tuple[int | None, int | None, Condition]]:
-    """The overlaps of the conditions of one cell."""
+    """The overlaps of the conditions of one cell.
+
+    The conditions of a side are disjoint, so one that both sides have overlaps no other.
+    """
+    same = {condition: second for second, condition in news}
+    equal = {condition for _first, condition in olds if condition in same}
+    for first, one in olds:
+        if one in equal:
+            yield first, same[one], one
+    olds = [each for each in olds if each[1] not in equal]
+    news = [each for each in news if each[1] not in equal]
     for first, one in olds:
         for second, other in news:
             common = conjunction(one, other)

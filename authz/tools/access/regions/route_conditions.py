@@ -17,6 +17,9 @@ _MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"}
 _TEXTS = ("exact", "prefix", "suffix", "contains")
 _HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_match", "treat_missing_header_as_empty"})
 _OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
+MAX_LETTERS = 6
+"""The letters whose case is spelt out: each doubles the intervals of a route."""
+
 _OTHER_VIEWS = frozenset({"host", ":authority"})
 """Headers whose text is not the one that hosts are compared with: with case and port."""
 
@@ -61,9 +64,9 @@ def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
     text = match.text(kind)
     if match.raw("case_sensitive") is False and text.lower() != text.upper():
         names = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "separated"}
-        stem = text[: next(index for index, each in enumerate(text) if each.isalpha())]
         language = Language(names[kind], text.lower(), ignore_case=True)
-        return both(universe, starting_with(as_bytes(stem))), frozenset({(True, language)})
+        beginnings = union(interval for each in _spellings(text) for interval in starting_with(as_bytes(each)))
+        return both(universe, beginnings), frozenset({(True, language)})
     text = as_bytes(text)
     intervals = {
         "prefix": starting_with(text),
@@ -71,6 +74,20 @@ def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
         "path_separated_prefix": union((*exactly(text), *starting_with(f"{text}/"))),
     }[kind]
     return both(universe, intervals), frozenset()
+
+
+def _spellings(text: str) -> list[str]:
+    """The beginning of a text with at most MAX_LETTERS letters, in upper and lower case.
+
+    The sweep over paths then separates routes that ignore the case, as it separates others by their prefixes.
+    """
+    found, letters = [""], 0
+    for each in text:
+        letters += each.isalpha()
+        if letters > MAX_LETTERS or not each.isascii():
+            break
+        found = [begun + form for begun in found for form in sorted({each.lower(), each.upper()})]
+    return found
 
 
 def _regex(fields: Fields) -> Language:

@@ -24,6 +24,9 @@ TARGETS = frozenset({TARGET, TARGET_WITH_PARAMETERS})
 MAX_STEPS = 50_000
 """Steps of one search for a member."""
 
+MAX_LANGUAGES = 32
+"""Expressions of one search. Every route adds its own to those of the routes after it on the same paths."""
+
 _FORBIDDEN = {PATH: "?#", TARGET: "#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
 _PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
 _TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
@@ -187,6 +190,8 @@ class Ends:
 
 def _search(part: str, values: Values) -> str | None:
     """The shortest member, by a walk over the product of the automata."""
+    if len(values.languages) > MAX_LANGUAGES:
+        raise TooMuchEffort(f"a comparison of more than {MAX_LANGUAGES} expressions")
     ends = Ends(values.intervals)
     languages = sorted(values.languages, key=str)
     automata = [(is_member, language.automaton()) for is_member, language in languages]
