@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from authz.core.configuration import Configuration, compile_configuration
 from authz.core.issuers import Issuer
 from authz.core.policy import Policy
+from authz.core.problems import ConfigurationError
 from authz.tools.access.compared_fields import CONFIGURATION_FIELDS, ISSUER_FIELDS, POLICY_FIELDS
 from authz.tools.access.relation import Change, Example, PolicyComparison
 from authz.tools.access.sample_token import NOW, SampleToken, admits
@@ -181,3 +182,41 @@ def test_other_keys_of_an_issuer_are_undecided_and_so_wider() -> None:
 )
 def test_every_field_is_classified_so_that_a_new_one_cannot_be_forgotten(kind: Any, known: Any) -> None:
     assert {field.name for field in fields(kind)} == set(known)
+
+
+_ANSWERS = st.none() | st.fixed_dictionaries(
+    {"sub": st.sampled_from(["alice", "bob"])},
+    optional={
+        "cognito:groups": _values(_GROUPS),
+        "acr": _values(["strong", "weak"]),
+        "scope": st.sampled_from(["read", "write"]),
+    },
+)
+_WITH_USERINFO = st.builds(
+    lambda policy, mode: {**policy, "issuers": ["pool"], "userinfo": mode},
+    POLICIES,
+    st.sampled_from([True, {"required": False}]),
+)
+
+
+@given(
+    _WITH_USERINFO,
+    _WITH_USERINFO,
+    st.lists(st.builds(replace, TOKENS, userinfo=_ANSWERS, userinfo_refuses=st.booleans()), max_size=30),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_token_with_a_userinfo_answer_contradicts_a_relation(
+    first: dict[str, Any], second: dict[str, Any], tokens: list[SampleToken]
+) -> None:
+    endpoint = {"userinfo_uri": "https://id.example/userinfo"}
+    try:
+        old, new = configuration(first, endpoint), configuration(second, endpoint)
+    except ConfigurationError:
+        reject()  # an optional answer cannot be demanded
+    relation = PolicyComparison(old, new).relation(old.policies["p"], new.policies["p"])
+    _judged(relation.wider, new, old)
+    _judged(relation.narrower, old, new)
+    for token in tokens:
+        before, after = (admits(each, each.policies["p"], token) for each in (old, new))
+        assert relation.change.is_wider or not after or before, token
+        assert relation.narrower is not None or relation.undecided or not before or after, token
