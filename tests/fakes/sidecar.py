@@ -157,6 +157,11 @@ class Sidecar:
         """Log lines, each of which must be a JSON object."""
         return [event for event in logged(self.child.log) if not name or event["event"] == name]
 
+    def first(self, name: str, wanted: int = 1) -> dict[str, Any]:
+        """The first event of this name, once `wanted` of them are there: a thread writes the log in its own time."""
+        until(lambda: len(self.events(name)) >= wanted, SECONDS)
+        return self.events(name)[0]
+
     def write(self, configuration: object) -> None:
         """Replace the configuration, or its bytes, in one step, as editors and deployments do."""
         new = self.directory / "envoy.yaml.new"

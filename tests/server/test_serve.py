@@ -163,7 +163,7 @@ def test_either_engine_serves_where_it_is_asked_for(engine: str) -> None:
     with sidecar(1, "--engine", engine) as one:
         assert one.check(fresh_token()) == "ok"
         assert one.health() == "SERVING"
-        assert one.events("serving")[0]["engine"] == engine
+        assert one.first("serving")["engine"] == engine
         assert any(name.startswith("authz_build_info{") and f'engine="{engine}"' in name for name in one.metrics())
         assert one.end() == 0
 
@@ -185,7 +185,7 @@ def test_a_worker_that_is_killed_comes_back_and_its_counts_stay(own: Sidecar) ->
     assert own.metrics()[sample] == 2
     assert {own.check(token, worker=worker) for worker in (0, 1)} == {"ok"}
     until(lambda: own.metrics()[sample] == 4, SECONDS)
-    assert own.events("worker_ended")[0]["exit_code"] == -signal.SIGKILL
+    assert own.first("worker_ended")["exit_code"] == -signal.SIGKILL
 
 
 def test_a_worker_that_keeps_dying_comes_back_every_time(own: Sidecar) -> None:
@@ -195,6 +195,7 @@ def test_a_worker_that_keeps_dying_comes_back_every_time(own: Sidecar) -> None:
         until(lambda: not own.is_ready(), SECONDS)
 
     until(own.is_ready, SECONDS)
+    own.first("worker_ended", wanted=3)
     assert len(own.events("worker_ended")) == 3
 
 
@@ -207,7 +208,7 @@ def test_a_worker_that_is_told_to_end_is_unhealthy_serves_on_and_ends_well(own: 
     until(lambda: "NOT_SERVING" in {own.health(0), own.health(1)}, SECONDS)
     assert {own.check(token, worker=number) for number in (0, 1)} == {"ok"}
     until(lambda: own.events("worker_ended"), SECONDS)
-    assert own.events("worker_ended")[0]["exit_code"] == 0
+    assert own.first("worker_ended")["exit_code"] == 0
     until(own.is_ready, SECONDS)
 
 
@@ -406,7 +407,7 @@ def test_a_remote_address_is_served_if_it_is_allowed(how: str) -> None:
     arguments = ("--listen", f"0.0.0.0:{port}", *(("--allow-remote",) if how == "option" else ()))
     environment = {} if how == "option" else {"AUTHZ_ALLOW_REMOTE": "true"}
     with sidecar(1, *arguments, **environment) as one:
-        assert one.events("serving")[0]["address"] == f"0.0.0.0:{port}"
+        assert one.first("serving")["address"] == f"0.0.0.0:{port}"
 
 
 def test_a_file_that_is_not_there_is_named(directory: Path) -> None:

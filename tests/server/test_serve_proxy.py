@@ -83,6 +83,7 @@ def test_a_proxy_that_no_field_mentions_is_named_once(idp: KeyServer, folder: Pa
         ConnectProxy({"idp.test": "127.0.0.1"}) as proxy,
         _without_keys(folder, _configuration(folder, idp), HTTPS_PROXY=proxy.url) as served,
     ):
+        served.first("proxy_not_used")
         (warning,) = served.events("proxy_not_used")
 
     assert (warning["level"], warning["variable"]) == ("warning", "HTTPS_PROXY")
