@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from authz.tools.processes.machine import LOOPBACK, free_port
 from tests.clients.pages import Application
 from tests.clients.shipped_login import start_provider
 from tests.clients.world import FOLDER, PROGRAM_SECONDS, PROGRAMS, VENV
+from tests.fakes.waiting import until
 
 ROOT = FOLDER.parents[1]
 SHIPPED = ROOT / "deploy" / "examples" / "behind-load-balancer.yaml"
@@ -64,6 +66,7 @@ def running(policy: str) -> Iterator[McpService]:
         provider = start_provider(children, place.home, f"{place.home}/mcp")
         server = [str(VENV / "bin" / "python"), str(PROGRAMS / "mcp_server.py"), str(place.upstream_port)]
         children.start("mcp", server, child_environment())
+        until(lambda: _listens(place.upstream_port), PROGRAM_SECONDS)
         pages.write(place.directory)
         config = _derived(place, provider, policy)
         place.configuration.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -83,6 +86,14 @@ def _token(provider: str, place: Place) -> str:
     suite = Application("", f"{provider}/token", "suite", "secret-of-at-least-32-characters-1")
     asked = {"grant_type": "client_credentials", "scope": "orders/read", "resource": f"{place.home}/mcp"}
     return str(suite.tokens(**asked)["access_token"])
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection((LOOPBACK, port)):
+            return True
+    except OSError:
+        return False
 
 
 def _with_token(port: int, token: str) -> dict[str, Any]:

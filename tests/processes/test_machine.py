@@ -32,6 +32,12 @@ def test_chosen_port_is_none_that_the_system_gives_to_an_outgoing_connection() -
     assert not {*range(first, last + 1)}.intersection(free_ports(200))
 
 
+def test_port_that_was_given_and_is_not_bound_yet_is_not_given_again() -> None:
+    ports = [free_port() for _ in range(2000)]
+
+    assert len(set(ports)) == 2000
+
+
 def test_several_free_ports_are_each_another() -> None:
     ports = free_ports(200)
 

