@@ -102,7 +102,8 @@ def _verified(token: bytes, now: float) -> dict[str, Any] | None:
     try:
         issuer = jwt.decode(token, options={"verify_signature": False})["iss"]
         header = jwt.get_unverified_header(token)
-        if header["kid"] != KEY_ID or "crit" in header:
+        # Only Cognito's tokens must name their key. The other issuer has one key, so a token may leave it out.
+        if header.get("kid", KEY_ID if issuer == PARTNER else None) != KEY_ID or "crit" in header:
             return None
         key = jwt.PyJWK({**PUBLIC_JWKS[issuer], "kid": KEY_ID}, ALGORITHMS[issuer])
         claims: dict[str, Any] = jwt.decode(

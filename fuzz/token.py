@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from authz.core import bearer, token
 from authz.core.reasons import Denied
@@ -24,4 +25,6 @@ def one_input(data: bytes) -> None:
     assert base64.urlsafe_b64encode(unverified.signature).rstrip(b"=").decode() == signature
     assert isinstance(unverified.unverified_issuer, str)
     assert unverified.header.algorithm
-    assert unverified.header.key_id
+    header = json.loads(base64.urlsafe_b64decode(text.partition(".")[0] + "=="))
+    assert unverified.header.key_id == header.get("kid", "")
+    assert unverified.header.key_id or "kid" not in header
