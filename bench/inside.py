@@ -21,7 +21,8 @@ class LoadedKeys:
     """A key source that has its keys and never fetches. Implements authz.core.key_lookup.KeySource."""
 
     def __init__(self, issuer: Issuer) -> None:
-        self.current: KeySet | None = keyset.parse(Path(issuer.keys.jwks_file).read_bytes(), issuer.algorithms)
+        document, distinct = Path(issuer.keys.jwks_file).read_bytes(), issuer.keys.distinct_kids
+        self.current: KeySet | None = keyset.parse(document, issuer.algorithms, distinct_kids=distinct)
 
     def ask(self) -> Future[None] | None:
         return None

@@ -127,7 +127,7 @@ class UnusableKeySet(ValueError):
     """The document is not a JWKS, or has no usable key. The message says which."""
 
 
-def parse(document: bytes, algorithms: Iterable[str], *, distinct_kids: bool = True) -> KeySet:
+def parse(document: bytes, algorithms: Iterable[str], *, distinct_kids: bool) -> KeySet:
     """Parse a JWKS and keep the keys that can verify one of `algorithms`.
 
     With `distinct_kids`, a key without a `kid` of its own is dropped. Without, `kid` is optional, and keys of one `kid`

@@ -69,7 +69,12 @@ def test_a_header_full_of_elements_is_refused_before_it_is_parsed(element: bytes
 
 
 DOCUMENTS: dict[str, tuple[Callable[[bytes], object], type[Exception], int, bytes]] = {
-    "jwks": (lambda data: keyset.parse(data, ["RS256"]), UnusableKeySet, keyset.MAX_DOCUMENT_BYTES, b'{"keys":['),
+    "jwks": (
+        lambda data: keyset.parse(data, ["RS256"], distinct_kids=True),
+        UnusableKeySet,
+        keyset.MAX_DOCUMENT_BYTES,
+        b'{"keys":[',
+    ),
     "userinfo": (lambda data: userinfo.parse(data, "s"), UnusableUserinfo, userinfo.MAX_DOCUMENT_BYTES, b'{"a":['),
     "discovery": (lambda data: discovery.jwks_url(data, "i"), FetchFailed, keyset.MAX_DOCUMENT_BYTES, b'{"a":['),
     "revocations": (revocations.parse, ConfigurationError, revocations.MAX_DOCUMENT_BYTES, b'{"revoked":['),
@@ -102,7 +107,7 @@ def test_a_key_set_with_the_most_keys_is_read() -> None:
     more = {"issuer": "https://login.example.com/{tenantid}/v2.0", "cloud_instance_name": "example.com"}
     keys = [jwk(ec_key(0) if number % 2 else rsa_key(0), f"k{number}") for number in range(MAX_KEYS)]
 
-    read = keyset.parse(jwks(*({**key, **extra, **more} for key in keys)), ["RS256", "ES256"])
+    read = keyset.parse(jwks(*({**key, **extra, **more} for key in keys)), ["RS256", "ES256"], distinct_kids=True)
 
     assert len(read.keys) == MAX_KEYS
 

@@ -43,7 +43,7 @@ FAULTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"J11 {name}" for name in FAULTS])
 def test_a_key_that_should_not_be_there_verifies_nothing(fault: str) -> None:
     private, published = FAULTS[fault]
-    key_set = keyset.parse(jwks(*published, jwk(COGNITO_KEY, COGNITO_KID)), {"RS256"})
+    key_set = keyset.parse(jwks(*published, jwk(COGNITO_KEY, COGNITO_KID)), {"RS256"}, distinct_kids=True)
     rig = Rig(AUTHZ, {"cognito": FixedKeys(key_set), "partner": FixedKeys(None)})
 
     header, claims = b'{"alg":"RS256","kid":"bad"}', json.dumps(access_claims()).encode()

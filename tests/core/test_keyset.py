@@ -42,14 +42,14 @@ def _rsa(n: int, e: int = 65537) -> dict[str, Any]:
 
 def _why(bad: object) -> str:
     """The reason why this key is dropped while a good key beside it stays."""
-    kept = parse(json.dumps({"keys": [bad, GOOD]}).encode(), ALGORITHMS)
+    kept = parse(json.dumps({"keys": [bad, GOOD]}).encode(), ALGORITHMS, distinct_kids=True)
     assert set(kept.keys) == {"good"}
     return kept.dropped[0].why
 
 
 def _unusable(document: bytes, algorithms: Any = ALGORITHMS) -> str:
     with pytest.raises(keyset.UnusableKeySet) as unusable:
-        parse(document, algorithms)
+        parse(document, algorithms, distinct_kids=True)
     return str(unusable.value)
 
 
@@ -57,7 +57,7 @@ def _unusable(document: bytes, algorithms: Any = ALGORITHMS) -> str:
 def test_a_published_example_verifies_and_with_any_spoilt_byte_it_does_not(vector: dict[str, Any]) -> None:
     """RFC 7515 appendix A and RFC 8037 appendix A.4: the key and the token as the standard prints them."""
     signed, _, signature = vector["token"].rpartition(".")
-    key = parse(jwks({**vector["jwk"], "kid": "k"}), ALGORITHMS).keys["k"]
+    key = parse(jwks({**vector["jwk"], "kid": "k"}), ALGORITHMS, distinct_kids=True).keys["k"]
     raw = bytearray(_bytes(signature))
 
     assert key.verifies(vector["alg"], signed.encode(), bytes(raw))
@@ -84,7 +84,7 @@ def test_the_algorithms_that_can_be_configured_are_asymmetric_and_implemented() 
 def test_a_key_without_an_algorithm_of_its_own_serves_all_that_its_type_allows() -> None:
     document = jwks(jwk(rsa_key(0), "r", alg=None), jwk(ec_key(0), "e", alg=None), jwk(ed25519_key(0), "o", alg=None))
 
-    keys = parse(document, ALGORITHMS).keys
+    keys = parse(document, ALGORITHMS, distinct_kids=True).keys
 
     assert {kid: set(key.algorithms) for kid, key in keys.items()} == {
         "r": RSA_ALGORITHMS,
@@ -95,11 +95,11 @@ def test_a_key_without_an_algorithm_of_its_own_serves_all_that_its_type_allows()
 
 @pytest.mark.parametrize("alg", sorted(RSA_ALGORITHMS))
 def test_a_key_with_an_algorithm_of_its_own_serves_that_one_alone(alg: str) -> None:
-    assert set(parse(jwks(jwk(rsa_key(0), "k", alg=alg)), ALGORITHMS).keys["k"].algorithms) == {alg}
+    assert set(parse(jwks(jwk(rsa_key(0), "k", alg=alg)), ALGORITHMS, distinct_kids=True).keys["k"].algorithms) == {alg}
 
 
 def test_a_key_serves_only_what_the_issuer_is_configured_for() -> None:
-    key = parse(jwks(jwk(rsa_key(0), "k", alg=None)), ["RS256", "PS384", "ES256"]).keys["k"]
+    key = parse(jwks(jwk(rsa_key(0), "k", alg=None)), ["RS256", "PS384", "ES256"], distinct_kids=True).keys["k"]
 
     assert set(key.algorithms) == {"RS256", "PS384"}
 
@@ -109,7 +109,7 @@ def test_the_larger_curves_serve_their_own_algorithm(alg: str) -> None:
     private = generate_ec_key(SECP384R1() if alg == "ES384" else SECP521R1())
     published = {**json.loads(ECAlgorithm.to_jwk(private.public_key())), "kid": "k"}
 
-    key = parse(jwks(published), ALGORITHMS).keys["k"]
+    key = parse(jwks(published), ALGORITHMS, distinct_kids=True).keys["k"]
     signature = get_default_algorithms()[alg].sign(b"signed", private)
 
     assert set(key.algorithms) == {alg}
@@ -187,7 +187,11 @@ def test_an_rsa_modulus_is_from_2048_to_8192_bits() -> None:
     assert _why(_rsa(2**2047 - 1)) == bounds
     assert _why(_rsa(2**8193 - 1)) == bounds
     assert set(
-        parse(jwks({**_rsa(2**2048 - 1), "kid": "small"}, {**_rsa(2**8192 - 1), "kid": "large"}), ALGORITHMS).keys
+        parse(
+            jwks({**_rsa(2**2048 - 1), "kid": "small"}, {**_rsa(2**8192 - 1), "kid": "large"}),
+            ALGORITHMS,
+            distinct_kids=True,
+        ).keys
     ) == {
         "small",
         "large",
@@ -208,7 +212,7 @@ def test_an_rsa_exponent_is_neither_small_nor_costly() -> None:
     for exponent in (1, 2, 65536, n + 2):
         assert _why(_rsa(n, exponent)) in {bounds, "it is not a valid public key"}
     for exponent in (65537, 2**64 - 1):
-        assert "bad" in parse(jwks(_rsa(n, exponent)), ALGORITHMS).keys
+        assert "bad" in parse(jwks(_rsa(n, exponent)), ALGORITHMS, distinct_kids=True).keys
 
 
 def test_a_key_that_the_machine_cannot_use_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +230,7 @@ def test_of_two_keys_with_one_kid_neither_is_used_whatever_their_order() -> None
     twins = [jwk(rsa_key(0), "twin"), jwk(rsa_key(1), "twin")]
 
     for order in (twins, twins[::-1]):
-        kept = parse(jwks(*order, GOOD), ALGORITHMS)
+        kept = parse(jwks(*order, GOOD), ALGORITHMS, distinct_kids=True)
 
         assert set(kept.keys) == {"good"}
         assert kept.dropped == (DroppedKey("twin", "its kid is used twice"),) * 2
@@ -236,8 +240,8 @@ def test_of_two_keys_with_one_kid_neither_is_used_whatever_their_order() -> None
 def test_a_kid_that_an_unfit_key_has_too_is_as_ambiguous(twin: dict[str, Any]) -> None:
     other = jwk(rsa_key(0), "other")
 
-    assert set(parse(jwks(twin, GOOD, other), ALGORITHMS).keys) == {"other"}
-    assert set(parse(jwks(GOOD, twin, other), ALGORITHMS).keys) == {"other"}
+    assert set(parse(jwks(twin, GOOD, other), ALGORITHMS, distinct_kids=True).keys) == {"other"}
+    assert set(parse(jwks(GOOD, twin, other), ALGORITHMS, distinct_kids=True).keys) == {"other"}
 
 
 def _told_apart(*published: dict[str, Any]) -> KeySet:
@@ -309,14 +313,14 @@ def test_a_key_whose_private_part_is_published_is_dropped_under_every_kid(
 def test_a_dropped_key_is_named_by_the_beginning_of_its_kid() -> None:
     bad = {"kty": "oct", "kid": "k" * 100, "k": "AAAA"}
 
-    kept = parse(jwks(bad, {"kid": 5}, GOOD), ALGORITHMS)
+    kept = parse(jwks(bad, {"kid": 5}, GOOD), ALGORITHMS, distinct_kids=True)
 
     assert [one.key_id for one in kept.dropped] == ["k" * 64, ""]
     assert kept.keys["good"].key_id == "good"
 
 
 def test_the_longest_kid_is_used() -> None:
-    assert parse(jwks({**GOOD, "kid": "k" * MAX_KEY_ID_CHARACTERS}), ALGORITHMS).keys
+    assert parse(jwks({**GOOD, "kid": "k" * MAX_KEY_ID_CHARACTERS}), ALGORITHMS, distinct_kids=True).keys
 
 
 @pytest.mark.parametrize(
@@ -345,11 +349,11 @@ def test_a_document_without_a_usable_key_is_unusable_for_its_reason(document: by
 
 def test_a_document_is_read_up_to_its_bounds_and_not_above_them() -> None:
     keys = [{**GOOD, "kid": str(number)} for number in range(MAX_KEYS)]
-    assert len(parse(jwks(*keys), ALGORITHMS).keys) == MAX_KEYS
+    assert len(parse(jwks(*keys), ALGORITHMS, distinct_kids=True).keys) == MAX_KEYS
     assert _unusable(jwks(*keys, GOOD)) == "more than 100 keys"
 
     padded = jwks(GOOD).ljust(MAX_DOCUMENT_BYTES)
-    assert parse(padded, ALGORITHMS).keys
+    assert parse(padded, ALGORITHMS, distinct_kids=True).keys
     assert _unusable(padded + b" ") == "larger than 524288 bytes"
 
 
@@ -359,10 +363,14 @@ def test_a_set_whose_keys_fit_no_configured_algorithm_is_unusable() -> None:
 
 def test_a_key_that_may_verify_among_other_things_is_used() -> None:
     assert parse(
-        jwks({**GOOD, "key_ops": ["sign", "verify"], "use": "sig", "x5c": ["MII"], "extra": {}}), ALGORITHMS
+        jwks({**GOOD, "key_ops": ["sign", "verify"], "use": "sig", "x5c": ["MII"], "extra": {}}),
+        ALGORITHMS,
+        distinct_kids=True,
     ).keys
-    assert parse(jwks({name: value for name, value in GOOD.items() if name != "use"}), ALGORITHMS).keys
+    assert parse(
+        jwks({name: value for name, value in GOOD.items() if name != "use"}), ALGORITHMS, distinct_kids=True
+    ).keys
 
 
 def test_a_set_has_no_dropped_keys_where_all_are_fit() -> None:
-    assert parse(jwks(GOOD), ALGORITHMS).dropped == ()
+    assert parse(jwks(GOOD), ALGORITHMS, distinct_kids=True).dropped == ()

@@ -17,7 +17,9 @@ ISSUERS = compile_configuration(authz_with(cognito={"algorithms": ["RS256", "PS2
 
 
 def _key(alg: str | None, number: int = 0) -> Key:
-    return keyset.parse(jwks(jwk(rsa_key(number), COGNITO_KID, alg=alg)), ALGORITHMS).keys[COGNITO_KID]
+    return keyset.parse(jwks(jwk(rsa_key(number), COGNITO_KID, alg=alg)), ALGORITHMS, distinct_kids=True).keys[
+        COGNITO_KID
+    ]
 
 
 def test_claims_come_out_as_they_were_signed() -> None:

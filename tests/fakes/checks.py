@@ -68,7 +68,7 @@ class FixedKeys:
 
 def key_set(**keys: PrivateKey) -> KeySet:
     """The snapshot of a JWKS that publishes these keys by their `kid`."""
-    return keyset.parse(jwks(*(jwk(key, kid) for kid, key in keys.items())), ALGORITHMS)
+    return keyset.parse(jwks(*(jwk(key, kid) for kid, key in keys.items())), ALGORITHMS, distinct_kids=True)
 
 
 def key_sources() -> dict[str, FixedKeys]:

@@ -27,7 +27,7 @@ class Court:
         unverified = token.parse(bearer.require_b64token(text))
         issuer = self.configuration.issuers.find(unverified.unverified_issuer)
         require_algorithm(unverified, issuer)
-        key_set = parse(self._documents[issuer.alias], issuer.algorithms)
+        key_set = parse(self._documents[issuer.alias], issuer.algorithms, distinct_kids=True)
         claims = verify(unverified, key_set.keys[unverified.header.key_id])
         return identify(unverified, claims, issuer, key_set, self.configuration.forward)
 

@@ -80,6 +80,18 @@ def test_a_good_configuration_has_a_line_per_issuer_with_the_time_it_took(
     assert found["clock 127.0.0.1"]["detail"] == "agrees with this machine's clock"
 
 
+def test_keys_that_serve_accepts_without_kid_are_accepted_here(
+    tmp_path: Path, ca_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of two keys without `kid` would be dropped if every key had to name itself."""
+    published = jwks(jwk(rsa_key(0), None), jwk(rsa_key(1), None))
+    with KeyServer(published, tls=server_context(days=90)) as server:
+        code, found = _check(capsys, _file(tmp_path, server.origin, ca_file))
+
+    assert code == 0
+    assert found["issuer partner"]["level"] == "ok"
+
+
 def test_nothing_is_left_behind(
     tmp_path: Path, ca_file: Path, server: KeyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,8 +87,8 @@ class TestKeys:
     def __init__(self, issuer: Issuer, document: bytes | None = None) -> None:
         """Raises UnusableKeySet if the document has no usable key."""
         name = next(each for each in _PREFERRED if each in issuer.algorithms)
-        own = parse(json.dumps({"keys": [_public_jwk(name)]}).encode(), issuer.algorithms)
         distinct = issuer.keys.distinct_kids
+        own = parse(json.dumps({"keys": [_public_jwk(name)]}).encode(), issuer.algorithms, distinct_kids=distinct)
         other = parse(document, issuer.algorithms, distinct_kids=distinct) if document is not None else KeySet({})
         self.current: KeySet | None = KeySet({**other.keys, **own.keys}, other.dropped)
 

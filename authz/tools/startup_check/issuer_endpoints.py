@@ -89,7 +89,9 @@ class _Trial:
         (document,) = documents_of(location, self._environment)
         try:
             async with asyncio.timeout(self._environment.deadline_seconds):
-                keys = keyset.parse(await document.read(), self._issuer.algorithms)
+                keys = keyset.parse(
+                    await document.read(), self._issuer.algorithms, distinct_kids=location.distinct_kids
+                )
         except (FetchFailed, keyset.UnusableKeySet, TimeoutError) as error:
             return self._failure(subject, source, _as_failure(error, self._environment), began)
         count, seconds = len(keys.keys), time.monotonic() - began
