@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from authz.tools.access.access_report import RegionAccess
 from authz.tools.access.example_words import claims_of, example_in_words
+from authz.tools.review_formats import table_row
 
 NOBODY = "nobody"
 
@@ -27,7 +28,7 @@ def as_markdown(found: Sequence[RegionAccess], remarks: Sequence[str]) -> str:
     for each in found:
         who = "\n".join(each.ways) or NOBODY
         cells = (each.region.requests.describe(), each.policy, who, "\n".join(_remarks(each)))
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |")
+        lines.append(table_row(cells))
     return "\n".join([*lines, "", *(f"- {each}" for each in remarks)]).rstrip() + "\n"
 
 

@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from authz import __version__
 from authz.tools.access.example_words import claims_of, example_in_words, request_in_words
 from authz.tools.access.region_changes import RegionChange
 from authz.tools.access.regions.region import Region
 from authz.tools.access.relation import Change, Example
+from authz.tools.review_formats import sarif, sarif_location, table_row, workflow_command
 
-_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULE = "AUTHZ-WIDER"
 
 
@@ -36,7 +35,7 @@ def as_markdown(found: Sequence[RegionChange], file: str) -> str:
     for each in changed:
         word = f"**{_word(each)}**" if each.is_refused else _word(each)
         cells = (word, each.requests.describe(), each.old_policy, each.new_policy, _proof(each))
-        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+        lines.append(table_row(cells))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -46,8 +45,8 @@ def as_github(found: Sequence[RegionChange], file: str) -> str:
     for each in _wider(found):
         level = "error" if each.is_refused else "notice"
         line = each.new.route.line if each.new is not None else 1
-        message = _escaped(f"{_word(each)}: {_proof(each)}")
-        lines.append(f"::{level} file={_property(file)},line={line},title={_RULE}::{message}\n")
+        message = f"{_word(each)}: {_proof(each)}"
+        lines.append(workflow_command(level, file, message, line=line, title=_RULE))
     return "".join(lines) + _summary(found) + "\n"
 
 
@@ -56,16 +55,13 @@ def as_sarif(found: Sequence[RegionChange], file: str) -> str:
     rule = {"id": _RULE, "shortDescription": {"text": "A request is admitted that was refused before."}}
     results = []
     for each in _wider(found):
-        region = {"startLine": each.new.route.line if each.new is not None else 1}
-        place = {"physicalLocation": {"artifactLocation": {"uri": file}, "region": region}}
+        place = sarif_location(file, startLine=each.new.route.line if each.new is not None else 1)
         result: dict[str, object] = {"ruleId": _RULE, "level": "error" if each.is_refused else "note"}
         result |= {"message": {"text": f"{_word(each)}: {_proof(each)}"}, "locations": [place]}
         if each.accepted:
             result["suppressions"] = [{"kind": "inSource", "justification": each.accepted}]
         results.append(result)
-    driver = {"name": "authz diff", "version": __version__, "rules": [rule]}
-    run = {"tool": {"driver": driver}, "results": results}
-    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return sarif("authz diff", [rule], results=results)
 
 
 def _changed(found: Sequence[RegionChange]) -> list[RegionChange]:
@@ -169,18 +165,6 @@ def _credentials(example: Example | None) -> dict[str, object] | None:
     if example.token is None:
         return {"kind": example.kind}
     return {"kind": example.kind, "claims": claims_of(example), "typ": example.token.type}
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", "<br>")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
 FORMATS = {"text": as_text, "json": as_json, "markdown": as_markdown, "github": as_github, "sarif": as_sarif}

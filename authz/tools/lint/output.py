@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from authz import __version__
 from authz.core.problems import Location, Problem
 from authz.tools.lint.rule import Finding, Rule, Severity
+from authz.tools.review_formats import sarif, sarif_location, workflow_command
 
 DOCUMENT = "docs/lint.md"
 """The page that explains each code."""
 
-_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _SARIF_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _GITHUB_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -120,25 +119,11 @@ def as_github(report: Report) -> str:
 
 
 def _command(level: str, place: Location, title: str, message: str) -> str:
-    position = f"file={_property(place.file)},line={place.line},col={place.column},title={title}"
-    return f"::{level} {position}::{_message(message)}\n"
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+    return workflow_command(level, place.file, message, line=place.line, col=place.column, title=title)
 
 
 def as_sarif(report: Report) -> str:
     """One run, with every rule that can be broken. Files that cannot be read are notifications (section 3.20.21)."""
-    driver = {
-        "name": "authz lint",
-        "version": __version__,
-        "rules": [_sarif_rule(rule, report.docs_url) for rule in report.rules.values()],
-    }
     index = {code: number for number, code in enumerate(report.rules)}
     results = [
         {
@@ -155,13 +140,8 @@ def as_sarif(report: Report) -> str:
         for each in report.unreadable
     ]
     invocation = {"executionSuccessful": not notes, "toolExecutionNotifications": notes}
-    run = {
-        "tool": {"driver": driver},
-        "invocations": [invocation],
-        "columnKind": "unicodeCodePoints",
-        "results": results,
-    }
-    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    rules = [_sarif_rule(rule, report.docs_url) for rule in report.rules.values()]
+    return sarif("authz lint", rules, invocations=[invocation], columnKind="unicodeCodePoints", results=results)
 
 
 def _sarif_rule(rule: Rule, docs_url: str) -> dict[str, Any]:
@@ -177,8 +157,7 @@ def _sarif_rule(rule: Rule, docs_url: str) -> dict[str, Any]:
 
 
 def _sarif_location(place: Location) -> dict[str, object]:
-    region = {"startLine": place.line, "startColumn": place.column}
-    return {"physicalLocation": {"artifactLocation": {"uri": place.file}, "region": region}}
+    return sarif_location(place.file, startLine=place.line, startColumn=place.column)
 
 
 FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "github": as_github}
