@@ -8,16 +8,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from authz import exit_codes
+from authz.cli.admin_client import DEFAULT_ADMIN
 from authz.cli.input_files import read_text
 from authz.core.problems import ConfigurationError
 from authz.terminal import Style, patience
+from authz.tools.startup_check.entry import PARTS
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from authz.tools.startup_check.all_checks import Addresses
-
-_PARTS = ("network", "sockets", "envoy-files")
 
 _DETAILS = """\
 Reads the configuration, fetches every issuer's keys as `serve` does, and looks at the certificates and clocks of their
@@ -44,9 +44,9 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="the Envoy YAML; `-` reads standard input")
     parser.add_argument("--listen", action="append", metavar="ADDRESS", help="as for `serve`; repeatable")
-    admin = os.environ.get("AUTHZ_ADMIN") or "127.0.0.1:9464"
+    admin = os.environ.get("AUTHZ_ADMIN") or DEFAULT_ADMIN
     parser.add_argument("--admin", metavar="HOST:PORT", default=admin, help="as for `serve`; `off` for none")
-    parser.add_argument("--skip", action="append", choices=_PARTS, default=[], help="leave a part out; repeatable")
+    parser.add_argument("--skip", action="append", choices=PARTS, default=[], help="leave a part out; repeatable")
     parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings too")
     parser.add_argument("--output", choices=("text", "json"), default="text")
     parser.set_defaults(run=run, parser=parser)
@@ -83,5 +83,5 @@ def _addresses(options: argparse.Namespace) -> Addresses:
             options.parser.error(f"--listen {address!r:.200}: write unix:/run/authz/authz.sock or 127.0.0.1:9191")
     admin = "" if options.admin == "off" else options.admin
     if admin and parse_tcp(admin) is None:
-        options.parser.error(f"--admin {admin!r:.200}: write 127.0.0.1:9464, or `off`")
+        options.parser.error(f"--admin {admin!r:.200}: write {DEFAULT_ADMIN}, or `off`")
     return Addresses(tuple(listen), admin)

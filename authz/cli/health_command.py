@@ -10,11 +10,10 @@ import sys
 from ipaddress import ip_address
 
 from authz import exit_codes
-from authz.core import strict_json
+from authz.cli.admin_client import DEFAULT_ADMIN, get
 from authz.core.url import bracketed
 from authz.server.address import parse_tcp
 
-DEFAULT_ADMIN = "127.0.0.1:9464"
 TIMEOUT_SECONDS = 3.0
 MAX_BYTES = 64 * 1024
 
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     path, field = ("/readyz", "ready") if options.ready else ("/livez", "live")
     where = f"http://{bracketed(host)}:{port}{path}"
     try:
-        page = _ask(host, port, path)
+        page = get(host, port, path, timeout=TIMEOUT_SECONDS, max_bytes=MAX_BYTES)
     except OSError as error:
         return _unhealthy(f"{where} does not answer: {error}")
     except (http.client.HTTPException, ValueError):
@@ -78,17 +77,6 @@ def _target(admin: str) -> tuple[str, int]:
     if host == "localhost" or not ip_address(host).is_unspecified:
         return host, port
     return ("::1" if ":" in host else "127.0.0.1"), port
-
-
-def _ask(host: str, port: int, path: str) -> object:
-    """Return the page as JSON. Raises OSError, HTTPException and ValueError."""
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-    try:
-        connection.request("GET", path)
-        page: object = strict_json.loads(connection.getresponse().read(MAX_BYTES), MAX_BYTES)
-        return page
-    finally:
-        connection.close()
 
 
 def _unhealthy(problem: str) -> int:

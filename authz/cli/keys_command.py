@@ -8,12 +8,11 @@ import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from authz import exit_codes
-from authz.cli.health_command import DEFAULT_ADMIN
-from authz.core import strict_json
+from authz.cli.admin_client import DEFAULT_ADMIN, get
 from authz.core.problems import ConfigurationError
 from authz.core.url import bracketed, is_host_and_port
 from authz.terminal import Style
@@ -134,11 +133,8 @@ def _watch(host: str, port: int, options: argparse.Namespace) -> int:
 
 def fetch(host: str, port: int) -> dict[str, Any]:
     """The sidecar's `/keys`. Raises NoAnswer."""
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/keys")
-        response = connection.getresponse()
-        page: dict[str, Any] = strict_json.loads(response.read(MAX_BYTES), MAX_BYTES)
+        page = get(host, port, "/keys", timeout=TIMEOUT_SECONDS, max_bytes=MAX_BYTES)
     except OSError as error:
         where = f"http://{bracketed(host)}:{port}/keys"
         raise NoAnswer(f"{where} does not answer: {error}. Is the sidecar running, with this --admin?") from error
@@ -146,8 +142,6 @@ def fetch(host: str, port: int) -> dict[str, Any]:
         raise NoAnswer(
             f"http://{bracketed(host)}:{port} is not the admin address of a sidecar. See its --admin"
         ) from error
-    finally:
-        connection.close()
     if not _is_page(page):
         raise NoAnswer(
             f"http://{bracketed(host)}:{port}/keys is not a list of keys. Is that the sidecar's --admin address?"
@@ -155,7 +149,7 @@ def fetch(host: str, port: int) -> dict[str, Any]:
     return page
 
 
-def _is_page(page: object) -> bool:
+def _is_page(page: object) -> TypeGuard[dict[str, Any]]:
     """Whether every issuer has the fields that a sidecar of this version reports."""
     issuers = page.get("issuers") if isinstance(page, dict) and "workers" in page else None
     needed = {"alias", "keys", "dropped", "last_refresh", "last_result"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authz import exit_codes
+from authz.cli.admin_client import DEFAULT_ADMIN
 from authz.core.mapping_reader import parse_seconds
 from authz.core.problems import ConfigurationError
 
@@ -45,7 +46,7 @@ def add_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         default=None,
         help="serve on unix:/path or 127.0.0.1:9191 instead of the ext_authz cluster's endpoints; repeatable",
     )
-    _option(parser, "--admin", metavar="HOST:PORT", default="127.0.0.1:9464", help="metrics and probes; `off` for none")
+    _option(parser, "--admin", metavar="HOST:PORT", default=DEFAULT_ADMIN, help="metrics and probes; `off` for none")
     parser.add_argument(
         "--admin-host",
         action="append",
@@ -130,7 +131,7 @@ def _serve_options(options: argparse.Namespace) -> ServeOptions:
             parser.error(f"--listen {address}: {_REMOTE_CALLS}")
     admin = "" if options.admin == "off" else options.admin
     if admin and parse_tcp(admin) is None:
-        parser.error(f"--admin {admin!r}: write 127.0.0.1:9464, or `off`")
+        parser.error(f"--admin {admin!r}: write {DEFAULT_ADMIN}, or `off`")
     if admin and is_remote(admin) and not options.allow_remote:
         parser.error(f"--admin {admin}: {_REMOTE_ADMIN}")
     hosts = options.admin_host or os.environ.get("AUTHZ_ADMIN_HOST", "").replace(",", " ").split()

@@ -20,11 +20,7 @@ from authz.server.engine import CannotListen
 from authz.server.unused_proxy import FIX, in_words, unused_proxy
 from authz.sources.environment import Environment
 from authz.tools.startup_check import envoy_files, issuer_endpoints
-from authz.tools.startup_check.entry import Entry, Level
-
-NETWORK, SOCKETS, ENVOY_FILES = "network", "sockets", "envoy-files"
-PARTS = (NETWORK, SOCKETS, ENVOY_FILES)
-"""The parts that can be skipped."""
+from authz.tools.startup_check.entry import ENVOY_FILES, NETWORK, SOCKETS, Entry, Level
 
 
 @dataclass(frozen=True, slots=True)

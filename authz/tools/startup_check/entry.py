@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from authz.core.problems import Problem
 
+NETWORK, SOCKETS, ENVOY_FILES = "network", "sockets", "envoy-files"
+PARTS = (NETWORK, SOCKETS, ENVOY_FILES)
+"""The parts of the checks that can be skipped."""
+
 
 class Level(StrEnum):
     """How a check ended."""
