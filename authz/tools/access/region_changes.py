@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
 from authz.tools.access.regions.refinement import overlaps
@@ -55,10 +55,9 @@ def changes(old: LoadedFile, new: LoadedFile) -> Iterator[RegionChange]:
         old_policy, new_policy = old.policy_of(before), new.policy_of(after)
         doubt = requests.undecided or doubt_about(before) or doubt_about(after) or filters
         relation = Relation(None, None, doubt) if doubt else comparison.relation(old_policy, new_policy)
-        found = RegionChange(requests, before, after, _named(before, old_policy.name), "", relation)
-        found = replace(found, new_policy=_named(after, new_policy.name))
-        reason = reasons.get(after.route.line, "") if after is not None else ""
-        yield replace(found, accepted=reason if found.change.is_wider else "")
+        names = _named(before, old_policy.name), _named(after, new_policy.name)
+        reason = reasons.get(after.route.line, "") if after is not None and relation.change.is_wider else ""
+        yield RegionChange(requests, before, after, *names, relation, reason)
 
 
 def _named(region: Region | None, policy: str) -> str:

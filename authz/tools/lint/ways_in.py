@@ -25,7 +25,6 @@ from authz.envoy.route_table import Route, RouteTarget
 
 _CLUSTER_FIELDS = frozenset({"cluster", "cluster_name", "catch_all_cluster"})
 _OPEN_ENDED = frozenset({"envoy.clusters.dynamic_forward_proxy", "envoy.clusters.original_dst"})
-_FORWARDING = frozenset({"TcpProxy", "UdpProxyConfig"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, complement, contains, starting_with
+from authz.tools.access.regions.intervals import ALL, Intervals, both, complement, contains, starting_with
 from authz.tools.access.regions.languages import Automaton, Language, TooMuchEffort
 
 HOST, PATH, METHOD = "host", "path", ":method"
@@ -71,11 +71,6 @@ def everything(part: str) -> Values:
     if part in {HOST, METHOD}:
         return Values(complement((("", "\0"),)))
     return Values(absent=not part.startswith(":"))
-
-
-def nothing() -> Values:
-    """No value at all."""
-    return Values(NONE)
 
 
 def is_empty(part: str, values: Values) -> bool:

@@ -14,8 +14,6 @@ from authz.tools.lint.envoy_config import EnvoyConfig, LintManager
 from authz.tools.lint.rule import Found, Severity, rule
 from authz.tools.lint.ways_in import Opening, Way
 
-_PER_ROUTE = frozenset({"ExtAuthzPerRoute", "FilterConfig"})
-
 
 @rule("AUTHZ301", Severity.ERROR, "a route has no policy")
 def without_policy(envoy: EnvoyConfig) -> Iterator[Found]:
