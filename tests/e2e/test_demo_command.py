@@ -17,6 +17,7 @@ import pytest
 
 from authz.tools.demo.client import HttpClient
 from authz.tools.processes.machine import LOOPBACK, free_port
+from tests.fakes.process_tree import descendants, is_alive
 
 _COMMAND = [sys.executable, "-m", "authz", "demo"]
 
@@ -57,26 +58,26 @@ def test_tour_passes_and_shows_every_step(tmp_path: Path) -> None:
 def test_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
     with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
-        children = _descendants(process.pid)
+        children = descendants(process.pid)
 
         process.send_signal(number)
 
         assert process.wait(60) == 0
     assert len(children) >= 3
-    assert [pid for pid in children if _is_alive(pid)] == []
+    assert [pid for pid in children if is_alive(pid)] == []
     assert list(_short(tmp_path).iterdir()) == []
 
 
 def test_killed_demo_leaves_no_process(tmp_path: Path) -> None:
     with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
-        children = _descendants(process.pid)
+        children = descendants(process.pid)
 
         process.kill()
         process.wait(5)
 
     assert len(children) >= 3
-    _wait_until(lambda: not any(map(_is_alive, children)))
+    _wait_until(lambda: not any(map(is_alive, children)))
 
 
 @pytest.mark.parametrize(("option", "other"), [("--port", "--login-port"), ("--login-port", "--port")])
@@ -103,7 +104,7 @@ def test_printed_commands_work_as_they_are(tmp_path: Path) -> None:
 def test_every_listening_port_of_the_demo_is_on_loopback(tmp_path: Path) -> None:
     with _demo(tmp_path, "--port", "0", "--login-port", "0") as (process, said):
         _wait_until(lambda: "Ctrl-C" in said.read_text())
-        addresses = _listening([process.pid, *_descendants(process.pid)])
+        addresses = _listening([process.pid, *descendants(process.pid)])
         home = re.search(r"http://127.0.0.1:\d+/", said.read_text())
         assert home is not None
         assert HttpClient().ask("GET", home[0]).status == 302
@@ -117,29 +118,6 @@ def _wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
     while not holds():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.05)
-
-
-def _descendants(pid: int) -> list[int]:
-    """The process ids below this one (Linux: /proc)."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(stat.parent.name)] = int(fields[1])
-    found = [pid]
-    for ancestor in found:
-        found += [child for child, parent in parents.items() if parent == ancestor]
-    return found[1:]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def _listening(pids: list[int]) -> set[str]:
