@@ -29,7 +29,7 @@ from authz.server.engine import (
     Status,
 )
 from authz.server.listener import ListeningSocket
-from authz.server.peer import UNREAD_SECONDS, Peer
+from authz.server.peer import READ_BYTES, UNREAD_SECONDS, Peer
 
 MAX_CONNECTIONS = 512
 """The most open connections. Envoy opens one per worker thread. Half of the usual limit of 1024 file descriptors."""
@@ -100,6 +100,7 @@ class Http2Engine:
         self._ready: deque[Http2Call] = deque()  # not yet passed to a handler
         self._late: deque[tuple[Http2Call, bytes]] = deque()  # replies from other threads
         self._to_send: dict[Peer, None] = {}
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = Lock()  # between serve() ending and other threads waking it
@@ -238,7 +239,7 @@ class Http2Engine:
         return victim is not None
 
     def _receive(self, peer: Peer) -> None:
-        data = peer.receive()
+        data = peer.receive(self._buffer)
         if data is None:
             return
         if not data:
