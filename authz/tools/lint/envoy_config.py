@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from authz.core.configuration import Configuration
 from authz.core.policy import BUILT_IN, Access, Policy
@@ -24,6 +25,9 @@ from authz.envoy.settings import AUTHZ_PATH, Settings, settings_of
 from authz.tools.lint.assembled import MovedDocument
 from authz.tools.lint.match import Match
 from authz.tools.lint.ways_in import WaysIn, is_own, own_filters
+
+if TYPE_CHECKING:
+    from authz.tools.lint.computed_order import ComputedOrder
 
 REDACTED = "[redacted]"
 """Envoy's admin page shows this instead of a context extension, because the field is marked as sensitive."""
@@ -46,6 +50,13 @@ class LintRoute:
         self.attachments = tuple(_attachment(each, filters) for each in route.targets)
         self.strength = _weakest(self.attachments, strength)
         """The weakest of its attachments. None if a policy is missing or wrong."""
+
+    @property
+    def only_policy(self) -> str | None:
+        """The text of the policy of all its attachments. None if they differ. `public` if the check is off."""
+        found = {"public" if each.off_at else each.policy for each in self.attachments}
+        text = found.pop() if len(found) == 1 else None
+        return text if isinstance(text, str) else None
 
 
 class LintManager:
@@ -155,6 +166,13 @@ class EnvoyConfig:
             except Denied:
                 self._strengths[policy] = None
         return self._strengths[policy]
+
+    @cached_property
+    def computed_order(self) -> ComputedOrder:
+        """Which routes take requests from others, and which policies admit more than others."""
+        from authz.tools.lint.computed_order import ComputedOrder  # noqa: PLC0415 - slow to import
+
+        return ComputedOrder(self.configuration, self._policies.find)
 
     @property
     def configuration(self) -> Configuration | None:

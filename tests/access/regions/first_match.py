@@ -183,7 +183,7 @@ def first_match(hosts: list[dict[str, Any]], request: Request, *, ignores_parame
         request = replace(request, path=compared(request.path), written=request.target)
     host = _virtual_host(hosts, request.host.lower())
     routes = host["routes"] if host is not None else []
-    return next((each["name"] for each in routes if _matches(each["match"], request)), None)
+    return next((each["name"] for each in routes if matches(each["match"], request)), None)
 
 
 def _virtual_host(hosts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
@@ -200,7 +200,8 @@ def _virtual_host(hosts: list[dict[str, Any]], name: str) -> dict[str, Any] | No
     return known.get("*")
 
 
-def _matches(match: dict[str, Any], request: Request) -> bool:
+def matches(match: dict[str, Any], request: Request) -> bool:
+    """Whether a request meets a `match`."""
     return (
         _path(match, request.path)
         and all(_header_matches(each, request) for each in match.get("headers", ()))

@@ -91,9 +91,19 @@ def contains(one: Intervals, text: str) -> bool:
 
 
 def sweep(sets: Sequence[Intervals]) -> Iterator[tuple[Intervals, tuple[int, ...]]]:
-    """The common refinement: each cell, and the indexes of the sets that contain it. Cells in no set are left out.
+    """The common refinement: each cell, and the indexes of the sets that contain it. Cells in no set are left out."""
+    cells: dict[tuple[int, ...], list[tuple[str, str]]] = {}
+    for stretch, members in stretches(sets):
+        cells.setdefault(tuple(members), []).append(stretch)
+    for indexes, found in cells.items():
+        yield union(found), indexes
 
-    Walks over the ends of all intervals once, so sets that share no text are never compared.
+
+def stretches(sets: Sequence[Intervals]) -> Iterator[tuple[tuple[str, str], list[int]]]:
+    """Each stretch between two neighbouring ends, and the indexes of the sets that contain it, if there are any.
+
+    Walks over the ends of all intervals once, so sets that share no text are never compared. The list of indexes
+    changes with the next stretch.
     """
     ends = sorted(
         (text, index, is_start)
@@ -101,17 +111,14 @@ def sweep(sets: Sequence[Intervals]) -> Iterator[tuple[Intervals, tuple[int, ...
         for interval in each
         for text, is_start in zip(interval, (True, False), strict=True)
     )
-    cells: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     active: list[int] = []
     low = ""
     for text, changes in groupby(ends, key=itemgetter(0)):
         if active:
-            cells.setdefault(tuple(active), []).append((low, text))
+            yield (low, text), active
         for _text, index, is_start in changes:
             if is_start:
                 insort(active, index)
             else:
                 active.remove(index)
         low = text
-    for members, found in cells.items():
-        yield union(found), members

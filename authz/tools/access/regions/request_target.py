@@ -11,6 +11,7 @@ from functools import lru_cache
 from authz.tools.access.regions.languages import Automaton, TooMuchEffort
 from authz.tools.access.regions.values import (
     MAX_STEPS,
+    SEARCHES,
     TARGET,
     TARGET_WITH_PARAMETERS,
     Ends,
@@ -140,6 +141,7 @@ class _Search:
                 return found
             for code, following in self._steps(at):
                 steps += 1
+                SEARCHES.steps += 1
                 if steps > MAX_STEPS:
                     raise TooMuchEffort(f"a comparison of expressions that needs more than {MAX_STEPS} steps")
                 if following is not None and following not in seen:

@@ -27,6 +27,16 @@ MAX_STEPS = 50_000
 MAX_LANGUAGES = 32
 """Expressions of one search. Every route adds its own to those of the routes after it on the same paths."""
 
+
+@dataclass(slots=True)
+class Searches:
+    """The effort of all searches of this process, for callers that have a limit for many searches together."""
+
+    steps: int = 0
+
+
+SEARCHES = Searches()
+
 _FORBIDDEN = {PATH: "?#", TARGET: "#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
 _PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
 _TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
@@ -201,6 +211,7 @@ def _search(part: str, values: Values) -> str | None:
             return text
         for code in representatives(part, fixed | set(ends.boundaries(place))):
             steps += 1
+            SEARCHES.steps += 1
             if steps > MAX_STEPS:
                 raise TooMuchEffort(f"a comparison of expressions that needs more than {MAX_STEPS} steps")
             following = ends.step(place, chr(code))

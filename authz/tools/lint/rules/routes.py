@@ -13,6 +13,9 @@ from authz.tools.lint.rule import Found, Severity, rule
 _SEPARATED = re.compile(r"[^?#]+[^?#/]")
 """What Envoy takes as `path_separated_prefix`: the pattern of RouteMatch in its API."""
 
+_MAX_LINES = 3
+"""Lines that a finding names."""
+
 
 def _hosts(envoy: EnvoyConfig) -> Iterator[tuple[LintRoute, ...]]:
     """The routes of each virtual host, in the order of matching."""
@@ -28,59 +31,96 @@ def _index(routes: tuple[LintRoute, ...]) -> RouteIndex:
 
 @rule("AUTHZ401", Severity.ERROR, "a route is never reached")
 def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
-    """Envoy takes the first route that matches. One behind another that matches everything it matches is dead, and so
-    is its policy.
+    """Envoy takes the first route that matches. If earlier routes match everything that a route matches, it is dead,
+    and so is its policy.
     """
     for routes in _hosts(envoy):
         known = _index(routes)
+        takers = envoy.computed_order.of(routes).takers
         for index, route in enumerate(routes):
             first = known.first_cover(index)
-            if first is not None:
-                line = envoy.document.locate(routes[first].fields.path).line
-                problem = f"every request that matches here is taken by the route in line {line}"
-                yield Found(route.fields.path, problem, "Put this route before that one, or remove it.")
+            found = (first,) if first is not None else takers.get(index, ())
+            if found:
+                problem = f"every request that matches here is taken by {_named(envoy, routes, found)}"
+                before = "that one" if len(found) == 1 else "those"
+                yield Found(route.fields.path, problem, f"Put this route before {before}, or remove it.")
+
+
+def _named(envoy: EnvoyConfig, routes: tuple[LintRoute, ...], indexes: tuple[int, ...]) -> str:
+    lines = [str(envoy.document.locate(routes[each].fields.path).line) for each in indexes[:_MAX_LINES]]
+    more = [f"{len(indexes) - _MAX_LINES} more"] if len(indexes) > _MAX_LINES else []
+    *others, last = lines + more
+    return f"the routes in lines {', '.join(others)} and {last}" if others else f"the route in line {last}"
 
 
 @rule("AUTHZ402", Severity.ERROR, "a weaker route takes a part of a stronger one")
 def weaker_first(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A broad route with a condition, such as a method, comes before a narrow route with a stronger policy. When the
-    condition matches, the stronger policy is not applied.
+    """A broad route with a condition, such as a method, comes before a narrow route whose policy refuses tokens that
+    the broad one admits. When the condition matches, the policy of the narrow route is not applied.
     """
     for routes in _hosts(envoy):
-        known = _index(routes)
-        for index, route in enumerate(routes):
-            for other in (routes[each] for each in known.path_covers_before(index)):
-                if _takes_part_of(other, route):
-                    line = envoy.document.locate(route.fields.path).line
-                    problem = f"this weaker route takes requests that the one in line {line} protects"
-                    yield Found(other.fields.path, problem, "Put the narrower route first.")
+        for other, route in _taken_parts(envoy, routes):
+            line = envoy.document.locate(route.fields.path).line
+            problem = f"this weaker route takes requests that the one in line {line} protects"
+            yield Found(other.fields.path, problem, "Put the narrower route first.")
+
+
+def _taken_parts(envoy: EnvoyConfig, routes: tuple[LintRoute, ...]) -> Iterator[tuple[LintRoute, LintRoute]]:
+    """Each broad route that is weaker than a narrow one after it, with the narrow one."""
+    known, order = _index(routes), envoy.computed_order.of(routes)
+    for index, route in enumerate(routes):
+        # A single taker leaves nothing of the route: that is another finding.
+        computed = () if len(order.takers.get(index, ())) == 1 else order.broader.get(index, ())
+        guessed = [
+            each
+            for each in (known.path_covers_before(index) if order.undecided else ())
+            if not order.undecided.isdisjoint((each, index)) and _takes_part_of(routes[each], route)
+        ]
+        for each in sorted({*computed, *guessed}):
+            if _admits_others(envoy, routes[each], route):
+                yield routes[each], route
 
 
 def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
-    if other.strength is None or route.strength is None or other.strength >= route.strength:
-        return False
+    """Whether the texts of two routes show that one takes a part of the narrower other one."""
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
     is_narrower = other.match.path != route.match.path
     return is_narrower and not apart and not other.match.covers(route.match)
 
 
+def _admits_others(envoy: EnvoyConfig, one: LintRoute, than: LintRoute) -> bool:
+    """Whether a route lets a token through to the upstream that the other route refuses."""
+    if one.answers_itself:
+        return False
+    relation = envoy.computed_order.relation(than, one)
+    return _is_weaker(one, than) if relation is None else relation.wider is not None
+
+
 @rule("AUTHZ403", Severity.ERROR, "the other methods of a path fall to something weaker")
 def method_gap(envoy: EnvoyConfig) -> Iterator[Found]:
-    """A route for GET says nothing about POST: other methods go on to the next route that matches, and that one asks
-    for less.
+    """A route for GET says nothing about POST: other methods go on to the next route that matches, and that one admits
+    everything that this one admits, and more.
     """
     for routes in _hosts(envoy):
         known = _index(routes)
         for index, route in enumerate(routes):
             after = known.next_unconditional(index) if route.match.methods else None
             following = routes[after] if after is not None else None
-            if following is not None and _is_weaker(following, route):
+            if following is not None and _admits_more(envoy, following, route):
                 line = envoy.document.locate(following.fields.path).line
                 (method,) = route.match.methods
                 problem = f"methods other than {method} fall to the weaker route in line {line}"
                 yield Found(
                     route.fields.path, problem, "Add a route for the path without a method, with `policy: deny`."
                 )
+
+
+def _admits_more(envoy: EnvoyConfig, one: LintRoute, than: LintRoute) -> bool:
+    """Whether a route admits all that the other admits and more, or demands less at the first look."""
+    relation = envoy.computed_order.relation(than, one)
+    if relation is None:
+        return _is_weaker(one, than)
+    return relation.wider is not None and (relation.narrower is None or _is_weaker(one, than))
 
 
 def _is_weaker(one: LintRoute, than: LintRoute) -> bool:
