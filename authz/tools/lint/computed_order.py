@@ -14,6 +14,7 @@ from authz.core.configuration import Configuration
 from authz.core.policy import Policy
 from authz.core.reasons import Denied
 from authz.envoy.fields import Fields
+from authz.tools.access.regions.authority import authority_name
 from authz.tools.access.regions.intervals import ALL
 from authz.tools.access.regions.request_target import target_name
 from authz.tools.access.regions.route_conditions import RouteCondition, route_condition
@@ -55,8 +56,9 @@ class ComputedOrder:
         self._expressions -= sum(map(_length, _expressions(route.match.fields)))
         if self._expressions < 0:
             return _TOO_MANY
-        ignores = route.table.raw("ignore_path_parameters_in_path_matching") is True
-        return route_condition(route.match.fields, target_name(ignores_parameters=ignores))
+        target = target_name(ignores_parameters=route.table.raw("ignore_path_parameters_in_path_matching") is True)
+        authority = authority_name(ignores_port=route.table.raw("ignore_port_in_host_matching") is True)
+        return route_condition(route.match.fields, target, authority)
 
     def relation(self, old: LintRoute, new: LintRoute) -> Relation | None:
         """How the tokens that the policies of two routes admit differ. None if that cannot be decided."""

@@ -16,8 +16,21 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 _SEGMENTS = ("a", "b", "ab", "A", "a-b")
 _WORDS = ("", "a", "b", "ab", "ba", "A")
-_HOSTS = ("x.test", "y.test", "a.x.test", "b.a.x.test", "x.other", "X.test")
-_DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test")
+_HOSTS = (
+    "x.test",
+    "y.test",
+    "a.x.test",
+    "b.a.x.test",
+    "x.other",
+    "X.test",
+    "x.test:81",
+    "A.X.test:81",
+    "[::1]",
+    "[::1]:81",
+)
+_DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test", "x.test:81")
+_AUTHORITIES = ("x.test", "X.test", "x.", "a.x", ".test", "test", "x.test:81", ":81", "[::1]")
+_AUTHORITY_REGEXES = ("x[.].*", "[^:]*", "(?i).*[.]TEST", ".*:[0-9]+", "^[a-z.]+$", "(?:[ax][.])+test", "[^A-Z]*")
 _REGEXES = ("/a", "/[ab]+", "/a/.*", "/(a|b)/?", "/a{1,2}b?", "(?i)/a.*", ".*b", "/[^/]*", "^/a$", "/a|/b/.*")
 _TARGETS = ("/a", "/a?", "/ab;", "q=", "b", "/a?q=a")
 _TARGET_REGEXES = ("/a(?:[?].*)?", "[^?]*", "[^;]*", "(?:/[ab]*)+(?:[?].*)?", "[^?]*[?]q=a.*", "/.*;.*", "/a[^;]+")
@@ -50,11 +63,12 @@ class Request:
         pairs = "&".join(f"{name}={value}" for name, value in self.query.items())
         return self.written or (f"{self.path}?{pairs}" if pairs else self.path)
 
-    def parts(self) -> dict[str, str | None]:
+    def parts(self, *, ignores_port: bool = False) -> dict[str, str | None]:
         """The parts as a RequestSet names them."""
         query = {f"?{name}": value for name, value in self.query.items()}
         return {
-            "host": self.host.lower()[::-1],
+            "host": (compared_name(self.host) if ignores_port else self.host.lower())[::-1],
+            ":authority": self.host[::-1],
             "path": self.path,
             ":path": self.target,
             ":method": self.method,
@@ -106,6 +120,16 @@ _TARGET_HEADERS = st.builds(
     _texts(("", *_TARGETS), _TARGET_REGEXES),
     st.booleans(),
 )
+_HOST_HEADERS = st.builds(
+    lambda name, text, is_inverted: {
+        "name": name,
+        "string_match": text,
+        **({"invert_match": True} if is_inverted else {}),
+    },
+    st.sampled_from([":authority", "host", "Host"]),
+    _texts(("", *_AUTHORITIES), _AUTHORITY_REGEXES),
+    st.booleans(),
+)
 _QUERY = st.builds(
     lambda name, match: {"name": name, **match},
     st.sampled_from(["q", "r"]),
@@ -118,7 +142,7 @@ MATCHES = st.builds(
         **({"query_parameters": query} if query else {}),
     },
     _PATH_MATCHES,
-    st.lists(_HEADERS | _TARGET_HEADERS, max_size=2),
+    st.lists(_HEADERS | _TARGET_HEADERS | _HOST_HEADERS, max_size=2),
     st.lists(_QUERY, max_size=1),
 )
 
@@ -154,12 +178,18 @@ REQUESTS = st.builds(
 )
 
 
-def configuration(hosts: list[dict[str, Any]], port: int = 8080, *, ignores_parameters: bool = False) -> dict[str, Any]:
+def configuration(
+    hosts: list[dict[str, Any]], port: int = 8080, *, ignores_parameters: bool = False, ignores_port: bool = False
+) -> dict[str, Any]:
     """A bootstrap with one listener and these virtual hosts."""
     manager = {
         "@type": HTTP,
         "stat_prefix": "http",
-        "route_config": {"virtual_hosts": hosts, "ignore_path_parameters_in_path_matching": ignores_parameters},
+        "route_config": {
+            "virtual_hosts": hosts,
+            "ignore_path_parameters_in_path_matching": ignores_parameters,
+            "ignore_port_in_host_matching": ignores_port,
+        },
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
     }
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
@@ -167,9 +197,12 @@ def configuration(hosts: list[dict[str, Any]], port: int = 8080, *, ignores_para
     return {"static_resources": {"listeners": [{"name": "in", "address": address, "filter_chains": [chain]}]}}
 
 
-def resources(hosts: list[dict[str, Any]], *, ignores_parameters: bool = False) -> Resources:
+def resources(
+    hosts: list[dict[str, Any]], *, ignores_parameters: bool = False, ignores_port: bool = False
+) -> Resources:
     """The model of a configuration with these virtual hosts."""
-    return Resources(YamlDocument(configuration(hosts, ignores_parameters=ignores_parameters), {}, "envoy.yaml"))
+    data = configuration(hosts, ignores_parameters=ignores_parameters, ignores_port=ignores_port)
+    return Resources(YamlDocument(data, {}, "envoy.yaml"))
 
 
 def compared(path: str) -> str:
@@ -177,11 +210,19 @@ def compared(path: str) -> str:
     return "/".join(segment.partition(";")[0] for segment in path.split("/"))
 
 
-def first_match(hosts: list[dict[str, Any]], request: Request, *, ignores_parameters: bool = False) -> str | None:
+def compared_name(host: str) -> str:
+    """A host as a table that ignores the port compares it. The colons of an IPv6 address are no port."""
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and "]" not in port else host.lower()
+
+
+def first_match(
+    hosts: list[dict[str, Any]], request: Request, *, ignores_parameters: bool = False, ignores_port: bool = False
+) -> str | None:
     """The name of the route that takes a request. None if none does."""
     if ignores_parameters:
         request = replace(request, path=compared(request.path), written=request.target)
-    host = _virtual_host(hosts, request.host.lower())
+    host = _virtual_host(hosts, compared_name(request.host) if ignores_port else request.host.lower())
     routes = host["routes"] if host is not None else []
     return next((each["name"] for each in routes if matches(each["match"], request)), None)
 
@@ -222,7 +263,8 @@ def _path(match: dict[str, Any], path: str) -> bool:
 
 def _header_matches(matcher: dict[str, Any], request: Request) -> bool:
     known = {":method": request.method, ":path": request.target, **request.headers}
-    value = known.get(matcher["name"])
+    known |= {":authority": request.host, "host": request.host}
+    value = known.get(matcher["name"].lower())
     is_inverted = matcher.get("invert_match", False)
     if "present_match" in matcher:
         return ((value is not None) is matcher["present_match"]) is not is_inverted

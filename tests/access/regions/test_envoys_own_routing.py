@@ -63,9 +63,9 @@ def _naming(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _ignores(index: int) -> bool:
-    """Whether the routes of a table ignore path parameters: those of every second one do."""
-    return index % 2 == 1
+def _reading(index: int) -> dict[str, bool]:
+    """Whether a table ignores path parameters and ports: a quarter of the tables for each of the four ways."""
+    return {"ignores_parameters": index % 2 == 1, "ignores_port": index % 4 > 1}
 
 
 @contextmanager
@@ -74,9 +74,7 @@ def _envoy(tables_: list[list[dict[str, Any]]], directory: Path) -> Iterator[lis
     admin, *ports = free_ports(1 + len(tables_))
     listeners = []
     for index, (hosts, port) in enumerate(zip(tables_, ports, strict=True)):
-        (listener,) = configuration(_naming(hosts), port, ignores_parameters=_ignores(index))["static_resources"][
-            "listeners"
-        ]
+        (listener,) = configuration(_naming(hosts), port, **_reading(index))["static_resources"]["listeners"]
         listeners.append({**listener, "name": f"in-{index}"})
     address = {"socket_address": {"address": LOOPBACK, "port_value": admin}}
     data = {"admin": {"address": address}, "static_resources": {"listeners": listeners}}
@@ -103,8 +101,8 @@ def _answer(connection: http.client.HTTPConnection, request: Request) -> str | N
 
 
 def _taker(found: list[Region], request: Request, index: int) -> str | None:
-    path = compared(request.path) if _ignores(index) else request.path
-    parts = {**request.parts(), "path": path}
+    path = compared(request.path) if _reading(index)["ignores_parameters"] else request.path
+    parts = {**request.parts(ignores_port=_reading(index)["ignores_port"]), "path": path}
     return next((each.route.name for each in found if parts in each.requests), None)
 
 
@@ -124,7 +122,7 @@ def test_envoy_routes_every_request_to_the_region_that_contains_it(
     asked = 0
     with _envoy([hosts for hosts, _requests in generated], tmp_path) as ports:
         for index, ((hosts, requests), port) in enumerate(zip(generated, ports, strict=True)):
-            found = regions(resources(hosts, ignores_parameters=_ignores(index)))
+            found = regions(resources(hosts, **_reading(index)))
             takers = [(_taker(found, request, index), request) for request in requests]
             connection = http.client.HTTPConnection(LOOPBACK, port, timeout=10)
             for expected, request in [*takers, *_examples(found)]:

@@ -10,45 +10,42 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authz.tools.access.regions.refinement import overlaps
-from authz.tools.access.regions.region import Region, regions
+from authz.tools.access.regions.region import regions
 from tests.access.regions.first_match import REQUESTS, Request, compared, first_match, resources, tables
 
 _SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _takers(found: list[Region], request: Request) -> list[str]:
-    return [each.route.name for each in found if request.parts() in each.requests]
+_READINGS = st.fixed_dictionaries({"ignores_parameters": st.booleans(), "ignores_port": st.booleans()})
 
 
-@given(tables(), st.lists(REQUESTS, min_size=5, max_size=20), st.booleans())
+@given(tables(), st.lists(REQUESTS, min_size=5, max_size=20), _READINGS)
 @_SLOW
 def test_a_request_is_in_the_region_of_the_first_route_that_matches_it_and_in_no_other(
-    hosts: list[dict[str, Any]],
-    requests: list[Request],
-    ignores: bool,  # noqa: FBT001
+    hosts: list[dict[str, Any]], requests: list[Request], reading: dict[str, bool]
 ) -> None:
-    found = regions(resources(hosts, ignores_parameters=ignores))
+    found = regions(resources(hosts, **reading))
 
     for request in requests:
-        expected = first_match(hosts, request, ignores_parameters=ignores)
+        expected = first_match(hosts, request, **reading)
         # A path of a region is what its routes compare.
-        path = compared(request.path) if ignores else request.path
-        assert _takers(found, replace(request, path=path, written=request.target)) == (
-            [] if expected is None else [expected]
-        )
+        path = compared(request.path) if reading["ignores_parameters"] else request.path
+        parts = replace(request, path=path, written=request.target).parts(ignores_port=reading["ignores_port"])
+        takers = [each.route.name for each in found if parts in each.requests]
+        assert takers == ([] if expected is None else [expected])
 
 
-@given(tables(), st.booleans())
+@given(tables(), _READINGS)
 @_SLOW
-def test_the_example_of_a_region_reaches_its_route(hosts: list[dict[str, Any]], ignores: bool) -> None:  # noqa: FBT001
-    for region in regions(resources(hosts, ignores_parameters=ignores)):
+def test_the_example_of_a_region_reaches_its_route(hosts: list[dict[str, Any]], reading: dict[str, bool]) -> None:
+    for region in regions(resources(hosts, **reading)):
         try:
             example = region.requests.example()
         except ValueError:
             # Only bytes outside of ASCII, or a condition on :path together with one on the query.
             continue
         request = Request.of_target(example.host, example.method, example.path, dict(example.headers))
-        assert first_match(hosts, request, ignores_parameters=ignores) == region.route.name
+        assert first_match(hosts, request, **reading) == region.route.name
 
 
 @given(tables(), tables(), st.lists(REQUESTS, min_size=5, max_size=20))

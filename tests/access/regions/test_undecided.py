@@ -41,7 +41,6 @@ _CONDITIONS: list[dict[str, Any]] = [
     {"a_field_of_tomorrow": 1},
     {"headers": [{"name": "x", "range_match": {"start": 1, "end": 2}}]},
     {"headers": [{"name": "x", "string_match": {"custom": {}}}]},
-    {"headers": [{"name": ":authority", "string_match": {"prefix": "a"}}]},
     {"query_parameters": [{"name": "x", "present_match": False}]},
 ]
 
@@ -113,6 +112,17 @@ def test_what_is_not_in_the_file_or_can_change_a_request_makes_its_regions_undec
 def test_files_that_disagree_about_path_parameters_are_undecided() -> None:
     data = configuration(_hosts(_ALL))
     _manager(data)["route_config"]["ignore_path_parameters_in_path_matching"] = True
+
+    ((_requests, one, other),) = overlaps(_regions(configuration(_hosts(_ALL))), _regions(data))
+
+    assert one is not None
+    assert one.undecided
+    assert other is not None
+    assert other.undecided
+
+
+def test_files_that_disagree_about_ports_are_undecided() -> None:
+    data = configuration(_hosts(_ALL), ignores_port=True)
 
     ((_requests, one, other),) = overlaps(_regions(configuration(_hosts(_ALL))), _regions(data))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authz.tools.access.regions.intervals import ALL, TOP, Intervals, complement, starting_with
-from authz.tools.access.regions.values import TARGET, TARGETS, Values, everything
+from authz.tools.access.regions.values import AUTHORITIES, HOST, Values, everything
 
 MAX_WORDS = 60
 """Characters of an expression that are shown."""
@@ -45,10 +45,10 @@ def _interval(low: str, high: str, *, is_reversed: bool) -> str:
 
 def value_words(part: str, values: Values) -> str:
     """The condition on one part in words."""
-    name = f"query {part[1:]}" if part.startswith("?") else TARGET if part in TARGETS else part
+    name = f"query {part[1:]}" if part.startswith("?") else part.partition(" ")[0]
     words = []
     if values.intervals not in {ALL, everything(part).intervals}:
-        words.append(interval_words(values.intervals, "any value"))
+        words.append(interval_words(values.intervals, "any value", is_reversed=part in {HOST, *AUTHORITIES}))
     words += [
         f"{'' if is_member else 'not '}{_shortened(str(each))}" for is_member, each in sorted(values.languages, key=str)
     ]

@@ -36,6 +36,8 @@ class Language:
     kind: str
     text: str
     ignore_case: bool = False
+    is_reversed: bool = False
+    """Whether its members are read backwards, as the names of hosts are."""
 
     def __str__(self) -> str:
         """The language in words."""
@@ -186,6 +188,22 @@ def _automaton(language: Language) -> Automaton:
 
 
 def _tree(language: Language) -> Node:
+    tree = _forward_tree(language)
+    return _backwards(tree) if language.is_reversed else tree
+
+
+def _backwards(node: Node) -> Node:
+    """The tree of the same texts, each read from its end."""
+    if isinstance(node, Sequence):
+        return Sequence(tuple(map(_backwards, reversed(node.parts))))
+    if isinstance(node, Choice):
+        return Choice(tuple(map(_backwards, node.parts)))
+    if isinstance(node, Repeat):
+        return Repeat(_backwards(node.part), node.least, node.most)
+    return Edge(not node.is_begin) if isinstance(node, Edge) else node
+
+
+def _forward_tree(language: Language) -> Node:
     if language.kind == "regex":
         return parse(language.text)
     text = Sequence(tuple(_letter(each, ignore_case=language.ignore_case) for each in as_bytes(language.text)))

@@ -11,6 +11,7 @@ from authz.envoy.fields import Fields
 from authz.envoy.listeners import ConnectionManager, FilterChain, Listener
 from authz.envoy.resources import Resources
 from authz.envoy.route_table import Route, RouteTable
+from authz.tools.access.regions.authority import authority_name
 from authz.tools.access.regions.host_names import HostNames, host_names
 from authz.tools.access.regions.intervals import Intervals, sweep, union
 from authz.tools.access.regions.languages import TooMuchEffort
@@ -35,6 +36,7 @@ _READING = (
 """Settings that change the host, the path or a header before a route is chosen."""
 
 _PARAMETERS = "ignore_path_parameters_in_path_matching"
+_PORT = "ignore_port_in_host_matching"
 
 MAX_CONDITIONS = 500
 """Disjoint conditions of one path. Each route with a header condition can double them."""
@@ -104,15 +106,13 @@ def _of(listener: Listener, resources: Resources) -> Iterator[Region]:
 def _managed(manager: ConnectionManager, entrance: _Entrance, resources: Resources) -> Iterator[Region]:
     reading = {key: manager.fields.raw(key) for key in _READING if manager.fields.raw(key)}
     table = manager.table
-    reading |= {_PARAMETERS: True} if table and table.fields.raw(_PARAMETERS) is True else {}
+    reading |= {key: True for key in (_PARAMETERS, _PORT) if table and table.fields.raw(key) is True}
     entrance = replace(entrance, group=f"{entrance.group} {_text(reading)}", doubt=_doubt(manager))
     why = _table_doubt(manager, table)
     if why is not None:
         yield _undecided(entrance, _place(manager.fields, "connection manager", resources), why)
         return
-    ignores_port = (
-        table.fields.raw("ignore_port_in_host_matching") is True or manager.fields.raw("strip_any_host_port") is True
-    )
+    ignores_port = table.fields.raw(_PORT) is True or manager.fields.raw("strip_any_host_port") is True
     by_host: dict[int, list[HostNames]] = {}
     for each in host_names(table, without_port=ignores_port):
         by_host.setdefault(id(each.virtual_host), []).append(each)
@@ -158,8 +158,12 @@ def _host_regions(
             RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=doubt), doubt, entrance.listener, entrance.group
         )
         return
-    target = target_name(ignores_parameters=manager.table.fields.raw(_PARAMETERS) is True)
-    conditions = [route_condition(route.fields.get("match"), target) for route in host.routes]
+    table = manager.table.fields
+    views = (
+        target_name(ignores_parameters=table.raw(_PARAMETERS) is True),
+        authority_name(ignores_port=table.raw(_PORT) is True),
+    )
+    conditions = [route_condition(route.fields.get("match"), *views) for route in host.routes]
     cells = _first_matches(conditions)
     own = resources.own_clusters
     for index, route in enumerate(host.routes):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from authz.tools.access.regions.authority import AuthorityCondition, authority_member
 from authz.tools.access.regions.in_text import interval_words, value_words
 from authz.tools.access.regions.intervals import Intervals, both, complement
 from authz.tools.access.regions.languages import TooMuchEffort
 from authz.tools.access.regions.request_target import TargetCondition, target_member
 from authz.tools.access.regions.values import (
+    AUTHORITIES,
+    AUTHORITY,
+    AUTHORITY_WITH_PORT,
     HOST,
     METHOD,
     PATH,
@@ -22,6 +26,9 @@ from authz.tools.access.regions.values import (
     is_empty,
     member,
 )
+
+_VIEWS = TARGETS | AUTHORITIES
+"""Parts that are another reading of the path or the host."""
 
 Condition = tuple[tuple[str, Values], ...]
 """The parts with a condition, sorted by name. `host` and `path` have regular languages here, never intervals."""
@@ -89,8 +96,10 @@ class Box:
     def is_empty(self) -> bool:
         """Whether no request is in it. Raises TooMuchEffort."""
         names = dict.fromkeys((HOST, PATH, *(name for name, _values in self.condition)))
-        return any(is_empty(name, self.part(name)) for name in names if name not in TARGETS) or any(
-            target_member(each, _query(self)) is None for each in _targets(self)
+        return (
+            any(is_empty(name, self.part(name)) for name in names if name not in _VIEWS)
+            or any(authority_member(each) is None for each in _authorities(self))
+            or any(target_member(each, _query(self)) is None for each in _targets(self))
         )
 
     def __and__(self, other: Box) -> Box | None:
@@ -185,6 +194,15 @@ def _targets(box: Box) -> list[TargetCondition]:
     ]
 
 
+def _authorities(box: Box) -> list[AuthorityCondition]:
+    """The condition on `:authority` with that on the host. Empty if no matcher reads `:authority`."""
+    return [
+        AuthorityCondition(box.part(HOST), values, name == AUTHORITY_WITH_PORT)
+        for name, values in box.condition
+        if name in AUTHORITIES
+    ]
+
+
 def _query(box: Box) -> str | None:
     """One query string that meets the conditions on parameters. None if there are none."""
     given = {name: box.part(name) for name, _values in box.condition if name.startswith("?")}
@@ -195,23 +213,27 @@ def _query(box: Box) -> str | None:
 def _has(box: Box, request: Mapping[str, str | None]) -> bool:
     targets = _targets(box)
     names = dict.fromkeys((HOST, PATH, *(name for name, _values in box.condition)))
-    parts = [name for name in names if name not in TARGETS and not (targets and name == PATH)]
+    parts = [name for name in names if name not in _VIEWS and not (targets and name == PATH)]
     target = request.get(TARGET) or request.get(PATH) or ""
+    authority = request.get(AUTHORITY) or request.get(HOST) or ""
     return (
         request.get("entrance", box.entrance) == box.entrance
         and all(has(box.part(name), request.get(name)) for name in parts)
         and all(each.has(target) for each in targets)
+        and all(each.has(authority) for each in _authorities(box))
     )
 
 
 def _example(box: Box) -> ExampleRequest:
     present = {}
     names = dict.fromkeys((HOST, PATH, METHOD, *(name for name, _values in box.condition)))
-    for part in (name for name in names if name not in TARGETS):
+    for part in (name for name in names if name not in _VIEWS):
         values = box.part(part)
         if not values.absent:
             present[part] = member(part, values) or ""
-    host = present.pop(HOST)[::-1]
+    host = present.pop(HOST)
+    for authority in _authorities(box):
+        host = authority_member(authority) or ""
     path, method = present.pop(PATH), present.pop(METHOD)
     scheme = present.pop(":scheme", "https" if "tls" in box.entrance else "http")
     query = "&".join(f"{name[1:]}={present.pop(name)}" for name in tuple(present) if name.startswith("?"))
@@ -220,7 +242,7 @@ def _example(box: Box) -> ExampleRequest:
         target = target_member(each, _query(box)) or ""
         if not target.isascii():
             raise ValueError("every request of the set has bytes outside of ASCII in its query")
-    return ExampleRequest(method, scheme, host, target, present, box.entrance)
+    return ExampleRequest(method, scheme, host[::-1], target, present, box.entrance)
 
 
 def _described(box: Box) -> str:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from authz.tools.access.regions.languages import Automaton, TooMuchEffort
-from authz.tools.access.regions.values import (
-    MAX_STEPS,
-    SEARCHES,
-    TARGET,
-    TARGET_WITH_PARAMETERS,
-    Ends,
-    Read,
-    Values,
-    all_accept,
-    has,
-    is_dead,
-    representatives,
-)
+from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.text_reader import Reader, State, shortest
+from authz.tools.access.regions.values import TARGET, TARGET_WITH_PARAMETERS, Values, has, representatives
 
 _PARAMETERS = re.compile(r";[^/]*")
 
@@ -87,75 +75,32 @@ def _searched(condition: TargetCondition, query: str | None) -> str | TooMuchEff
 class _TwoPlaces:
     """Where the two readers of one text are."""
 
-    path: tuple[Read, tuple[int, ...]] | None
+    path: State | None
     """None behind the path."""
-    target: tuple[Read, tuple[int, ...]]
+    target: State
     is_query: bool = False
     is_parameter: bool = False
     """Whether the path reader waits for the end of a segment's parameters."""
-
-
-class _Reader:
-    """Read a text into a set of values, character by character."""
-
-    def __init__(self, values: Values) -> None:
-        self._ends = Ends(values.intervals)
-        languages = sorted(values.languages, key=str)
-        self._automata: list[tuple[bool, Automaton]] = [(is_member, each.automaton()) for is_member, each in languages]
-        self.start: tuple[Read, tuple[int, ...]] = ("", tuple(each.start for _is_member, each in self._automata))
-        self._fixed = {edge for _is_member, each in self._automata for edge in each.boundaries}
-
-    def step(self, state: tuple[Read, tuple[int, ...]], code: int) -> tuple[Read, tuple[int, ...]] | None:
-        """The state after one more character. None if nothing that follows is in the set."""
-        place = self._ends.step(state[0], chr(code))
-        reached = tuple(each.step(at, code) for (_is_member, each), at in zip(self._automata, state[1], strict=True))
-        return None if place is False or is_dead(self._automata, reached) else (place, reached)
-
-    def accepts(self, state: tuple[Read, tuple[int, ...]]) -> bool:
-        """Whether the text may end here."""
-        return self._ends.accepts(state[0]) and all_accept(self._automata, state[1])
-
-    def boundaries(self, state: tuple[Read, tuple[int, ...]]) -> set[int]:
-        """The code points of the next character at which membership can change."""
-        return self._fixed | set(self._ends.boundaries(state[0]))
 
 
 class _Search:
     """A walk over the product of the readers of the path and of the whole target."""
 
     def __init__(self, condition: TargetCondition, query: str | None) -> None:
-        self._path, self._target = _Reader(condition.path), _Reader(condition.target)
+        self._path, self._target = Reader(condition.path), Reader(condition.target)
         self._without_parameters = condition.without_parameters
         self._query = query
 
     def shortest(self) -> str | None:
         """The shortest member, one of ASCII if there is one. Raises TooMuchEffort."""
-        start = _TwoPlaces(self._path.start, self._target.start)
-        seen = {start}
-        waiting, beyond_ascii = deque([("", start)]), deque[tuple[str, _TwoPlaces]]()
-        steps = 0
-        while waiting or beyond_ascii:
-            text, at = (waiting or beyond_ascii).popleft()
-            found = self._end(text, at)
-            if found is not None:
-                return found
-            for code, following in self._steps(at):
-                steps += 1
-                SEARCHES.steps += 1
-                if steps > MAX_STEPS:
-                    raise TooMuchEffort(f"a comparison of expressions that needs more than {MAX_STEPS} steps")
-                if following is not None and following not in seen:
-                    seen.add(following)
-                    longer = text + chr(code)
-                    (waiting if longer.isascii() else beyond_ascii).append((longer, following))
-        return None
+        return shortest([_TwoPlaces(self._path.start, self._target.start)], self._end, self._steps)
 
     def _end(self, text: str, at: _TwoPlaces) -> str | None:
         if at.path is not None and not self._path.accepts(at.path):
             return None
         if not self._query:
             return text if self._target.accepts(at.target) else None
-        state: tuple[Read, tuple[int, ...]] | None = at.target
+        state: State | None = at.target
         for character in f"?{self._query}":
             state = self._target.step(state, ord(character)) if state is not None else None
         return f"{text}?{self._query}" if state is not None and self._target.accepts(state) else None

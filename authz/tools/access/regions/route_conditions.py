@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz.envoy.fields import Fields, field_name
 from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, exactly, starting_with, union
 from authz.tools.access.regions.languages import Language, TooMuchEffort
 from authz.tools.access.regions.re2_syntax import NotModelled, as_bytes
 from authz.tools.access.regions.request_set import Condition, conjunction
-from authz.tools.access.regions.values import PATH, TARGET, Values, everything, has
+from authz.tools.access.regions.values import AUTHORITY, PATH, TARGET, Values, everything, has
 
 _PATHS = ("prefix", "path", "path_separated_prefix", "safe_regex")
 _MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"})
@@ -19,9 +19,6 @@ _HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_mat
 _OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
 MAX_LETTERS = 6
 """The letters whose case is spelt out: each doubles the intervals of a route."""
-
-_OTHER_VIEWS = frozenset({"host", ":authority"})
-"""Headers whose text is not the one that hosts are compared with: with case and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +31,12 @@ class RouteCondition:
     """The conditions that are not modelled."""
 
 
-def route_condition(match: Fields, target: str = TARGET) -> RouteCondition:
+def route_condition(match: Fields, target: str = TARGET, authority: str = AUTHORITY) -> RouteCondition:
     """Read a `match`. Never raises: a matcher that is not modelled is named in `unknown`.
 
-    `target` is the part that a matcher on `:path` restricts.
+    `target` and `authority` are the parts that matchers on `:path` and `:authority` restrict.
     """
+    views = {TARGET: target, AUTHORITY: authority, "host": authority}
     unknown = [f"the condition {key}" for key in sorted(map(field_name, match.value)) if key not in _MODELLED]
     path: Intervals = everything(PATH).intervals
     condition: Condition = ()
@@ -48,7 +46,7 @@ def route_condition(match: Fields, target: str = TARGET) -> RouteCondition:
     except (NotModelled, TooMuchEffort) as error:
         unknown.append(f"the path: {error}")
     for part, values in _parts(match, unknown):
-        condition = conjunction(condition, ((target if part == TARGET else part, values),))
+        condition = conjunction(condition, ((views.get(part, part), values),))
     return RouteCondition(path, condition, tuple(unknown))
 
 
@@ -110,9 +108,10 @@ def _header(name: str, fields: Fields) -> tuple[str, Values]:
     name = name.lower()
     keys = set(map(field_name, fields.value))
     kinds = keys & (_OLD_FIELDS.keys() | {"string_match", "present_match"})
-    if name in _OTHER_VIEWS or keys - _HEADER_FIELDS - _OLD_FIELDS.keys() or len(kinds) > 1:
+    if keys - _HEADER_FIELDS - _OLD_FIELDS.keys() or len(kinds) > 1:
         raise NotModelled("a matcher that is not modelled")
-    domain = everything(name)
+    is_host = name in {"host", AUTHORITY}
+    domain = everything(AUTHORITY if is_host else name)
     is_inverted = fields.raw("invert_match") is True
     is_empty_text = fields.raw("treat_missing_header_as_empty") is True
     if not kinds or "present_match" in kinds:
@@ -120,7 +119,8 @@ def _header(name: str, fields: Fields) -> tuple[str, Values]:
             raise NotModelled("a presence whose absence counts as a text")
         is_present = (fields.raw("present_match") is not False) is not is_inverted
         return name, Values(domain.intervals) if is_present else Values(NONE, absent=domain.absent)
-    values = _text(fields.get("string_match") if "string_match" in kinds else _as_string_match(fields, kinds.pop()))
+    matcher = fields.get("string_match") if "string_match" in kinds else _as_string_match(fields, kinds.pop())
+    values = _text(matcher, is_reversed=is_host)
     absent = domain.absent and is_empty_text and (_has_empty(values) is not is_inverted)
     if not is_inverted:
         return name, Values(both(domain.intervals, values.intervals), values.languages, absent)
@@ -139,8 +139,8 @@ def _has_empty(values: Values) -> bool:
     return has(values, "")
 
 
-def _text(matcher: Fields) -> Values:
-    """The texts that a string matcher accepts."""
+def _text(matcher: Fields, *, is_reversed: bool = False) -> Values:
+    """The texts that a string matcher accepts, read backwards on request."""
     keys = set(map(field_name, matcher.value))
     ignore_case = matcher.raw("ignore_case") is True
     kinds = keys - {"ignore_case"}
@@ -148,11 +148,14 @@ def _text(matcher: Fields) -> Values:
         raise NotModelled("a matcher that is not modelled")
     kind = kinds.pop()
     if kind == "safe_regex":
-        return Values(ALL, frozenset({(True, _regex(matcher.get(kind)))}))
+        language = _regex(matcher.get(kind))
+        return Values(ALL, frozenset({(True, replace(language, is_reversed=is_reversed))}))
     text = matcher.text(kind)
-    if kind in {"exact", "prefix"} and (not ignore_case or text.lower() == text.upper()):
-        return Values(exactly(as_bytes(text)) if kind == "exact" else starting_with(as_bytes(text)))
-    return Values(ALL, frozenset({(True, Language(kind, text, ignore_case=ignore_case))}))
+    beginning = "suffix" if is_reversed else "prefix"
+    if kind in {"exact", beginning} and (not ignore_case or text.lower() == text.upper()):
+        text = as_bytes(text)[::-1] if is_reversed else as_bytes(text)
+        return Values(exactly(text) if kind == "exact" else starting_with(text))
+    return Values(ALL, frozenset({(True, Language(kind, text, ignore_case, is_reversed))}))
 
 
 def _query(name: str, fields: Fields) -> tuple[str, Values]:

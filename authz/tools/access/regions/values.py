@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from string import ascii_lowercase, ascii_uppercase
 
 from authz.tools.access.regions.intervals import ALL, Intervals, both, complement, contains, starting_with
 from authz.tools.access.regions.languages import Automaton, Language, TooMuchEffort
@@ -20,6 +21,13 @@ HOST, PATH, METHOD = "host", "path", ":method"
 TARGET, TARGET_WITH_PARAMETERS = ":path", ":path with parameters"
 """The header `:path`. The second one is that of a table whose routes ignore path parameters."""
 TARGETS = frozenset({TARGET, TARGET_WITH_PARAMETERS})
+AUTHORITY, AUTHORITY_WITH_PORT = ":authority", ":authority with port"
+"""The header `:authority`, which `host` is another name of, reversed like the host. The second one is that of a table
+that ignores the port."""
+AUTHORITIES = frozenset({AUTHORITY, AUTHORITY_WITH_PORT})
+
+LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""Envoy compares without case in ASCII only."""
 
 MAX_STEPS = 50_000
 """Steps of one search for a member."""
@@ -37,8 +45,16 @@ class Searches:
 
 SEARCHES = Searches()
 
-_FORBIDDEN = {PATH: "?#", TARGET: "#", HOST: "/?#@ ABCDEFGHIJKLMNOPQRSTUVWXYZ", METHOD: '"(),/:;<=>?@[\\]{}'}
-_PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
+_NOT_IN_HOSTS = "/?#@ "
+_FORBIDDEN = {
+    PATH: "?#",
+    TARGET: "#",
+    HOST: _NOT_IN_HOSTS + ascii_uppercase,
+    METHOD: '"(),/:;<=>?@[\\]{}',
+    **dict.fromkeys(AUTHORITIES, _NOT_IN_HOSTS),
+}
+_ASCII_ONLY = frozenset({HOST, METHOD, *AUTHORITIES})
+PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
 _TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
 
 
@@ -78,7 +94,7 @@ def everything(part: str) -> Values:
     """Every value that a part can have."""
     if part == PATH or part in TARGETS:
         return Values(starting_with("/"))
-    if part in {HOST, METHOD}:
+    if part in _ASCII_ONLY:
         return Values(complement((("", "\0"),)))
     return Values(absent=not part.startswith(":"))
 
@@ -98,7 +114,7 @@ def member(part: str, values: Values) -> str | None:
 
 @lru_cache(maxsize=65536)
 def _member(part: str, values: Values) -> str | TooMuchEffort | None:
-    for text in _PREFERRED.get(part, ()):
+    for text in PREFERRED.get(part, ()):
         try:
             if has(values, text):
                 return text
@@ -123,10 +139,10 @@ def has(values: Values, text: str | None) -> bool:
 
 def _is_valid(part: str, code: int) -> bool:
     """Whether a byte reaches the matchers. Paths and queries get bytes above 127 by HTTP/2, headers by HTTP/1 too."""
-    is_header = part not in {PATH, HOST, METHOD, *TARGETS} and not part.startswith("?")
+    is_header = part not in {PATH, *_ASCII_ONLY, *TARGETS} and not part.startswith("?")
     if code in {_TAB, _SPACE}:
         return is_header
-    if code < _SPACE or code == _DELETE or code > _LAST or (code > _DELETE and part in {HOST, METHOD}):
+    if code < _SPACE or code == _DELETE or code > _LAST or (code > _DELETE and part in _ASCII_ONLY):
         return False
     return chr(code) not in ("&#" if part.startswith("?") else _FORBIDDEN.get(part, ""))
 
@@ -231,6 +247,12 @@ def all_accept(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) 
 def is_dead(automata: list[tuple[bool, Automaton]], states: tuple[int, ...]) -> bool:
     """Whether no text that continues from these states is in every language."""
     return any(is_member and each.is_dead(state) for (is_member, each), state in zip(automata, states, strict=True))
+
+
+def with_both_cases(boundaries: set[int]) -> set[int]:
+    """The boundaries between characters of which some are compared in lower case."""
+    upper = {each - ord("a") + ord("A") for each in boundaries if ord("a") <= each <= ord("z") + 1}
+    return boundaries | upper | {ord("A"), ord("Z") + 1, ord("a"), ord("z") + 1}
 
 
 def representatives(part: str, boundaries: set[int]) -> list[int]:
