@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from authz.core.configuration import Configuration
@@ -29,8 +28,6 @@ class LoadedFile:
     settings: Settings
     regions: list[Region]
     lookup: PolicyLookup
-    filters: frozenset[str]
-    """The HTTP filters of each connection manager, as text."""
 
     @property
     def configuration(self) -> Configuration:
@@ -58,14 +55,7 @@ def load(text: str, file: str) -> LoadedFile:
     resources = Resources(read(text, file))
     settings = settings_of(resources, text, need_endpoints=False)
     lookup = PolicyLookup(settings.configuration.references, parse_inline_policy)
-    return LoadedFile(file, text, settings, regions(resources), lookup, _filters(resources))
-
-
-def _filters(resources: Resources) -> frozenset[str]:
-    managers = (manager for listener in resources.listeners for manager in listener.managers)
-    return frozenset(
-        json.dumps([each.fields.value for each in manager.filters], sort_keys=True, default=str) for manager in managers
-    )
+    return LoadedFile(file, text, settings, regions(resources), lookup)
 
 
 def doubt_about(region: Region | None) -> str:

@@ -50,10 +50,9 @@ def changes(old: LoadedFile, new: LoadedFile) -> Iterator[RegionChange]:
     """Compare two files region by region. Regions that no route matches in both files are left out."""
     comparison = PolicyComparison(old.configuration, new.configuration)
     reasons = accepted_lines(new.text)
-    filters = "" if old.filters == new.filters else "the HTTP filters differ between the files"
     for requests, before, after in overlaps(old.regions, new.regions):
         old_policy, new_policy = old.policy_of(before), new.policy_of(after)
-        doubt = requests.undecided or doubt_about(before) or doubt_about(after) or filters
+        doubt = requests.undecided or doubt_about(before) or doubt_about(after)
         relation = Relation(None, None, doubt) if doubt else comparison.relation(old_policy, new_policy)
         names = _named(before, old_policy.name), _named(after, new_policy.name)
         reason = reasons.get(after.route.line, "") if after is not None and relation.change.is_wider else ""

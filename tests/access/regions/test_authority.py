@@ -48,8 +48,10 @@ def test_the_port_is_what_follows_the_last_colon_outside_of_brackets(authority: 
     ],
 )
 def test_the_shortest_spelling_of_a_host_that_a_matcher_accepts(
-    regex: str, ignores_port: bool, found: str | None
-) -> None:  # noqa: FBT001
+    regex: str,
+    ignores_port: bool,  # noqa: FBT001
+    found: str | None,
+) -> None:
     member = authority_member(AuthorityCondition(_X, _matching(regex), ignores_port))
 
     assert (member and member[::-1]) == found

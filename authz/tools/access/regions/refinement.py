@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from authz.tools.access.regions.filter_forms import filter_difference
 from authz.tools.access.regions.intervals import ALL, Intervals, sweep, union
 from authz.tools.access.regions.languages import TooMuchEffort
 from authz.tools.access.regions.region import Region
@@ -21,7 +22,7 @@ def overlaps(old: list[Region], new: list[Region]) -> Iterator[tuple[RequestSet,
 
     None means that no route matches: Envoy answers 404. Requests that match no route on both sides are left out.
     """
-    before, after = _groups(old), _groups(new)
+    before, after = _entrances(old), _entrances(new)
     common = {each.listener for each in old} & {each.listener for each in new}
     old_boxes, new_boxes = _boxes(old), _boxes(new)
     found: _Found = {}
@@ -35,8 +36,7 @@ def overlaps(old: list[Region], new: list[Region]) -> Iterator[tuple[RequestSet,
         one = old[first] if first is not None else None
         other = new[second] if second is not None else None
         entrance = requests.boxes[0].entrance
-        is_moved = before.get(entrance) != after.get(entrance) and _listener(one or other) in common
-        why = requests.undecided or (MOVED if is_moved else None)
+        why = requests.undecided or _change_of_entrance(before.get(entrance), after.get(entrance), common)
         yield requests, _doubted(one, why), _doubted(other, why)
 
 
@@ -46,12 +46,17 @@ def _doubted(region: Region | None, why: str | None) -> Region | None:
     return replace(region, undecided=why)
 
 
-def _listener(region: Region | None) -> str:
-    return region.listener if region is not None else ""
+def _entrances(regions: list[Region]) -> dict[str, Region]:
+    """One region of each entrance: all have the same listener, group and filters."""
+    return {box.entrance: region for region in regions for box in region.requests.boxes[:1]}
 
 
-def _groups(regions: list[Region]) -> dict[str, str]:
-    return {box.entrance: region.entrance_group for region in regions for box in region.requests.boxes[:1]}
+def _change_of_entrance(old: Region | None, new: Region | None, common: set[str]) -> str | None:
+    """Why the way to the routes is not the same in both configurations. None if it is."""
+    if old is None or new is None:
+        one = old or new
+        return MOVED if one is not None and one.listener in common else None
+    return MOVED if old.entrance_group != new.entrance_group else filter_difference(old.filters, new.filters)
 
 
 def _boxes(regions: list[Region]) -> dict[str, list[tuple[int, Box]]]:

@@ -12,6 +12,7 @@ from authz.envoy.listeners import ConnectionManager, FilterChain, Listener
 from authz.envoy.resources import Resources
 from authz.envoy.route_table import Route, RouteTable
 from authz.tools.access.regions.authority import authority_name
+from authz.tools.access.regions.filter_forms import filter_forms
 from authz.tools.access.regions.host_names import HostNames, host_names
 from authz.tools.access.regions.intervals import Intervals, sweep, union
 from authz.tools.access.regions.languages import TooMuchEffort
@@ -64,6 +65,8 @@ class Region:
     """The address of the listener. It is the same listener in two configurations if this is equal."""
     entrance_group: str = ""
     """The listener with the matches of all its filter chains, and how it reads hosts and paths."""
+    filters: tuple[str, ...] = ()
+    """The HTTP filters that requests pass, as far as they matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,16 @@ class _Entrance:
     name: str
     listener: str
     group: str
-    doubt: str | None
+    doubt: str | None = None
+    filters: tuple[str, ...] = ()
+
+    def region(self, requests: RequestSet, route: RoutePlace, check: RouteCheck, doubt: str | None) -> Region:
+        """The region of these requests, which come in here."""
+        return Region(requests, route, check, doubt, self.listener, self.group, self.filters)
+
+    def undecided(self, boxes: Iterable[Box], place: RoutePlace, why: str) -> Region:
+        """A region of which the route, or the check, is not known."""
+        return self.region(RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=why), why)
 
 
 def regions(resources: Resources) -> list[Region]:
@@ -97,17 +109,18 @@ def _of(listener: Listener, resources: Resources) -> Iterator[Region]:
         if len(found) != 1 or len(chain.network_filters) > 1:
             place = _place(chain.fields, "filter chain", resources)
             yield _undecided(
-                _Entrance(name, address, group, None), place, "the filter chain is not one HTTP connection manager"
+                _Entrance(name, address, group), place, "the filter chain is not one HTTP connection manager"
             )
             continue
-        yield from _managed(found[0], _Entrance(name, address, group, None), resources)
+        yield from _managed(found[0], _Entrance(name, address, group), resources)
 
 
 def _managed(manager: ConnectionManager, entrance: _Entrance, resources: Resources) -> Iterator[Region]:
     reading = {key: manager.fields.raw(key) for key in _READING if manager.fields.raw(key)}
     table = manager.table
     reading |= {key: True for key in (_PARAMETERS, _PORT) if table and table.fields.raw(key) is True}
-    entrance = replace(entrance, group=f"{entrance.group} {_text(reading)}", doubt=_doubt(manager))
+    group = f"{entrance.group} {_text(reading)}"
+    entrance = replace(entrance, group=group, doubt=_doubt(manager), filters=filter_forms(manager.filters))
     why = _table_doubt(manager, table)
     if why is not None:
         yield _undecided(entrance, _place(manager.fields, "connection manager", resources), why)
@@ -138,10 +151,7 @@ def _table_doubt(manager: ConnectionManager, table: RouteTable) -> str | None:
 
 
 def _undecided(entrance: _Entrance, place: RoutePlace, why: str) -> Region:
-    box = Box(entrance.name, everything(HOST).intervals, everything(PATH).intervals)
-    return Region(
-        RequestSet([box]), place, RouteCheck(Kind.UNDECIDED, reason=why), why, entrance.listener, entrance.group
-    )
+    return entrance.undecided([Box(entrance.name, everything(HOST).intervals, everything(PATH).intervals)], place, why)
 
 
 def _host_regions(
@@ -153,10 +163,7 @@ def _host_regions(
     if host.fields.get("matcher") or host.fields.raw("require_tls") not in (None, "NONE", 0):
         doubt = "the virtual host has a matcher tree, or redirects to TLS"
         boxes = [Box(entrance.name, each.intervals, everything(PATH).intervals, each.condition) for each in names]
-        place = _place(host.fields, host.fields.text("name"), resources)
-        yield Region(
-            RequestSet(boxes), place, RouteCheck(Kind.UNDECIDED, reason=doubt), doubt, entrance.listener, entrance.group
-        )
+        yield entrance.undecided(boxes, _place(host.fields, host.fields.text("name"), resources), doubt)
         return
     table = manager.table.fields
     views = (
@@ -177,7 +184,7 @@ def _host_regions(
             check = route_check(route, manager, own, resources)
             doubts = (entrance.doubt, *conditions[index].unknown[:1], requests.undecided, _overflow(cells[index]))
             why = next((each for each in doubts if each), check.reason if check.kind is Kind.UNDECIDED else None)
-            yield Region(requests, _route_place(route, resources), check, why, entrance.listener, entrance.group)
+            yield entrance.region(requests, _route_place(route, resources), check, why)
 
 
 _Cells = dict[Condition, Intervals]
