@@ -37,6 +37,11 @@ def sarif_location(file: str, **region: int) -> dict[str, object]:
     return {"physicalLocation": {"artifactLocation": {"uri": file}, "region": region}}
 
 
+def code_lines(text: str) -> str:
+    """Each line as a code span, so that Markdown keeps its stars and underscores (CommonMark section 6.1)."""
+    return "\n".join(f"`` {line} ``" if "`" in line else f"`{line}`" for line in text.splitlines())
+
+
 def table_row(cells: Sequence[str]) -> str:
     """A row of a Markdown table (GitHub Flavored Markdown section 4.10)."""
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from authz.tools.access.access_report import RegionAccess
 from authz.tools.access.example_words import claims_of, example_in_words
-from authz.tools.review_formats import table_row
+from authz.tools.review_formats import code_lines, table_row
 
 NOBODY = "nobody"
 
@@ -27,7 +27,7 @@ def as_markdown(found: Sequence[RegionAccess], remarks: Sequence[str]) -> str:
     lines = ["| requests | policy | who | remarks |", "|---|---|---|---|"]
     for each in found:
         who = "\n".join(each.ways) or NOBODY
-        cells = (each.region.requests.describe(), each.policy, who, "\n".join(_remarks(each)))
+        cells = (code_lines(each.region.requests.describe()), each.policy, who, "\n".join(_remarks(each)))
         lines.append(table_row(cells))
     return "\n".join([*lines, "", *(f"- {each}" for each in remarks)]).rstrip() + "\n"
 

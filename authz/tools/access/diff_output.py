@@ -10,7 +10,7 @@ from authz.tools.access.example_words import claims_of, example_in_words, reques
 from authz.tools.access.region_changes import RegionChange
 from authz.tools.access.regions.region import Region
 from authz.tools.access.relation import Change, Example
-from authz.tools.review_formats import sarif, sarif_location, table_row, workflow_command
+from authz.tools.review_formats import code_lines, sarif, sarif_location, table_row, workflow_command
 
 _RULE = "AUTHZ-WIDER"
 
@@ -34,7 +34,7 @@ def as_markdown(found: Sequence[RegionChange], file: str) -> str:
         lines += ["| change | requests | before | after | example |", "|---|---|---|---|---|"]
     for each in changed:
         word = f"**{_word(each)}**" if each.is_refused else _word(each)
-        cells = (word, each.requests.describe(), each.old_policy, each.new_policy, _proof(each))
+        cells = (word, code_lines(each.requests.describe()), each.old_policy, each.new_policy, _proof(each))
         lines.append(table_row(cells))
     return "\n".join(lines).rstrip() + "\n"
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from authz.tools.access.regions.intervals import ALL, TOP, Intervals, complement, starting_with
+from dataclasses import dataclass
+
+from authz.tools.access.regions.intervals import ALL, Intervals, complement, contains, starting_with, union
+from authz.tools.access.regions.text_shapes import Shape, ShapeKind, shapes
 from authz.tools.access.regions.values import AUTHORITIES, HOST, Values, everything
+
+_BACKWARDS = AUTHORITIES | {HOST}
 
 MAX_WORDS = 60
 """Characters of an expression that are shown."""
@@ -11,36 +16,54 @@ MAX_NAMED = 6
 """Texts that are listed before `and N more`."""
 
 
-def interval_words(intervals: Intervals, anything: str, *, is_reversed: bool = False) -> str:
-    """Intervals as a list of texts and prefixes, or as an exception list if that is shorter."""
-    outside = complement(intervals)
-    domain = {ALL, everything("path").intervals, everything("host").intervals}
-    if intervals in domain:
-        return anything
-    if not is_reversed and outside and outside[0] == ("", "/") and outside[-1][1] == TOP:
-        outside = outside[1:-1]  # every path starts with a slash
-    elif outside and outside[0] == ("", "\0"):
-        outside = outside[1:]
-    if outside and len(outside) < len(intervals):
-        return f"{anything} except {_listed(outside, is_reversed=is_reversed)}"
-    return _listed(intervals, is_reversed=is_reversed)
+def interval_words(part: str, intervals: Intervals, anything: str) -> str:
+    """The intervals of a part as a list of texts and prefixes. `anything` is the word for all its values."""
+    universe = everything(part).intervals
+    root = "/" if universe == starting_with("/") else ""
+    if not root:
+        # What the part cannot be is no exception that a reader wants to see.
+        intervals = union((*intervals, *complement(universe)))
+    found = tuple(each for each in shapes(intervals, root) if each != Shape("") or contains(universe, ""))
+    separator = "; " if any(each.without for each in found) else ", "
+    return _listed(found, separator, _Wording(root, anything, part in _BACKWARDS)) or "nothing"
 
 
-def _listed(intervals: Intervals, *, is_reversed: bool) -> str:
-    named = [_interval(*each, is_reversed=is_reversed) for each in intervals[:MAX_NAMED]]
-    more = len(intervals) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    root: str
+    anything: str
+    is_reversed: bool
+
+    def of(self, shape: Shape) -> str:
+        """A shape in words."""
+        text = _shown(shape.text[::-1] if self.is_reversed else shape.text)
+        without = shape.without
+        if shape.kind is ShapeKind.RANGE:
+            words = f"from {shape.text!r} to before {shape.end!r}" + (" (read backwards)" if self.is_reversed else "")
+        elif shape.kind is ShapeKind.EXACT:
+            words = text
+        elif shape.kind is ShapeKind.BELOW:
+            words = f"{text} and below"
+        elif shape.text == self.root:
+            words = self.anything
+        elif self.is_reversed:
+            words = f"*{text}"
+            # `*.example.com` needs a name before the dot: readers know that.
+            without = tuple(each for each in without if each != Shape(shape.text))
+        else:
+            words = f"{text}*"
+        return f"{words} without {_listed(without, ', ', self)}" if without else words
 
 
-def _interval(low: str, high: str, *, is_reversed: bool) -> str:
-    if high == f"{low}\0":
-        return low[::-1] if is_reversed else low
-    if ((low, high),) == starting_with(low):
-        return f"*{low[::-1]}" if is_reversed else f"{low}*"
-    stem = low.removesuffix("\0")
-    if low.endswith("\0") and ((stem, high),) == starting_with(stem):
-        return f"*?{stem[::-1]}" if is_reversed else f"{stem}?*"
-    return f"from {low!r} to before {high!r}" + (" (read backwards)" if is_reversed else "")
+def _listed(found: tuple[Shape, ...], separator: str, wording: _Wording) -> str:
+    named = separator.join(map(wording.of, found[:MAX_NAMED]))
+    return f"{named} and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else named
+
+
+def _shown(text: str) -> str:
+    """A text of bytes as a reader knows it."""
+    known = text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
+    return known if known and known.isprintable() else repr(known)
 
 
 def value_words(part: str, values: Values) -> str:
@@ -48,7 +71,7 @@ def value_words(part: str, values: Values) -> str:
     name = f"query {part[1:]}" if part.startswith("?") else part.partition(" ")[0]
     words = []
     if values.intervals not in {ALL, everything(part).intervals}:
-        words.append(interval_words(values.intervals, "any value", is_reversed=part in {HOST, *AUTHORITIES}))
+        words.append(interval_words(part, values.intervals, "any value"))
     words += [
         f"{'' if is_member else 'not '}{_shortened(str(each))}" for is_member, each in sorted(values.languages, key=str)
     ]

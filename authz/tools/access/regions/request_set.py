@@ -248,9 +248,9 @@ def _example(box: Box) -> ExampleRequest:
 def _described(box: Box) -> str:
     method = box.part(METHOD)
     words = [
-        interval_words(method.intervals, "any method") if not method.languages else value_words("method", method),
-        interval_words(box.host, "any host", is_reversed=True),
-        interval_words(box.path, "any path"),
+        interval_words(METHOD, method.intervals, "any method") if not method.languages else value_words(METHOD, method),
+        interval_words(HOST, box.host, "any host"),
+        interval_words(PATH, box.path, "any path"),
     ]
     words += [value_words(name, values) for name, values in box.condition if name != METHOD]
     return " ".join(words)
