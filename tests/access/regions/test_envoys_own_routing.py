@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from authz.tools.access.regions.region import Region, regions
-from authz.tools.processes.children import Children, child_environment
-from authz.tools.processes.machine import LOOPBACK, envoy_command, free_ports
-from tests.access.regions.first_match import (
-    REQUESTS,
-    Request,
-    compared,
-    configuration,
-    resources,
-    tables,
-)
+from authz.tools.processes.machine import LOOPBACK
+from tests.access.regions.first_match import REQUESTS, Request, compared, resources, tables
+from tests.access.regions.naming_envoy import naming_envoy
 
 TABLES = 40
 REQUESTS_EACH = 60
@@ -49,41 +40,9 @@ def generated() -> list[tuple[list[dict[str, Any]], list[Request]]]:
     return found
 
 
-def _naming(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The virtual hosts, with routes that answer with their name."""
-    return [
-        {
-            **host,
-            "routes": [
-                {**route, "direct_response": {"status": 200, "body": {"inline_string": route["name"]}}}
-                for route in host["routes"]
-            ],
-        }
-        for host in hosts
-    ]
-
-
 def _reading(index: int) -> dict[str, bool]:
     """Whether a table ignores path parameters and ports: a quarter of the tables for each of the four ways."""
     return {"ignores_parameters": index % 2 == 1, "ignores_port": index % 4 > 1}
-
-
-@contextmanager
-def _envoy(tables_: list[list[dict[str, Any]]], directory: Path) -> Iterator[list[int]]:
-    """Run one Envoy with a listener for each table."""
-    admin, *ports = free_ports(1 + len(tables_))
-    listeners = []
-    for index, (hosts, port) in enumerate(zip(tables_, ports, strict=True)):
-        (listener,) = configuration(_naming(hosts), port, **_reading(index))["static_resources"]["listeners"]
-        listeners.append({**listener, "name": f"in-{index}"})
-    address = {"socket_address": {"address": LOOPBACK, "port_value": admin}}
-    data = {"admin": {"address": address}, "static_resources": {"listeners": listeners}}
-    (directory / "envoy.json").write_text(json.dumps(data), encoding="utf-8")
-    arguments = ["-c", f"{directory}/envoy.json", "--disable-hot-restart", "--concurrency", "1", "--log-level", "error"]
-    with Children(directory) as children:
-        envoy = children.start("envoy", [envoy_command(), *arguments], child_environment())
-        children.wait_until_ready(envoy, f"http://{LOOPBACK}:{admin}/ready")
-        yield ports
 
 
 def _answer(connection: http.client.HTTPConnection, request: Request) -> str | None:
@@ -120,7 +79,7 @@ def test_envoy_routes_every_request_to_the_region_that_contains_it(
 ) -> None:
     wrong = []
     asked = 0
-    with _envoy([hosts for hosts, _requests in generated], tmp_path) as ports:
+    with naming_envoy([hosts for hosts, _requests in generated], tmp_path, _reading) as ports:
         for index, ((hosts, requests), port) in enumerate(zip(generated, ports, strict=True)):
             found = regions(resources(hosts, **_reading(index)))
             takers = [(_taker(found, request, index), request) for request in requests]

@@ -1,4 +1,4 @@
-"""Intervals of texts as shapes that a reader knows: a text, a prefix, or a path with all below it, each without others."""
+"""Intervals of texts as shapes that a reader knows: a text, a prefix, or a path and all below it, without others."""
 
 from __future__ import annotations
 
