@@ -12,9 +12,9 @@ from authz.core.policy import Access, Policy
 from authz.envoy.document import read
 from authz.envoy.resources import Resources
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
+from authz.tools.access.regions.parts import HOST, METHOD, PATH, TARGET
 from authz.tools.access.regions.region import Region
 from authz.tools.access.regions.route_checks import Kind
-from authz.tools.access.regions.values import HOST, METHOD, PATH, TARGET
 from authz.tools.access.relation import Example, Undecided, first_admitted, first_token
 from authz.tools.access.ways_of_access import remarks_on, ways_of
 

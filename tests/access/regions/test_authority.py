@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from authz.tools.access.regions.authority import AuthorityCondition, authority_member, compared_host
-from authz.tools.access.regions.intervals import exactly
+from authz.tools.access.regions.intervals import ALL, exactly
 from authz.tools.access.regions.languages import Language
 from authz.tools.access.regions.region import regions
-from authz.tools.access.regions.values import ALL, Values
+from authz.tools.access.regions.values import Values
 from tests.access.regions.first_match import resources
 
 _X = Values(exactly("x.test"[::-1]))

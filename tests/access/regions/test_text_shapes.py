@@ -17,8 +17,9 @@ from authz.tools.access.regions.intervals import (
     starting_with,
     union,
 )
+from authz.tools.access.regions.parts import HOST, METHOD, PATH
 from authz.tools.access.regions.text_shapes import MAX_DEPTH, Shape, ShapeKind, shapes
-from authz.tools.access.regions.values import HOST, METHOD, PATH, everything
+from authz.tools.access.regions.values import everything
 
 _TEXTS = st.text("/abc", max_size=4).map(lambda text: f"/{text}")
 _ATOMS = st.builds(exactly, _TEXTS) | st.builds(starting_with, _TEXTS)

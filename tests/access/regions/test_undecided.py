@@ -180,8 +180,29 @@ def test_many_routes_that_ignore_the_case_are_decided_if_their_first_letters_dif
     }
 
 
-def test_more_routes_on_one_beginning_than_can_be_compared_are_undecided_and_none_is_left_out() -> None:
-    found = _any_case("/services/{:04}", MAX_LANGUAGES + 20)
+def test_many_routes_that_ignore_the_case_are_decided_if_they_have_one_beginning() -> None:
+    found = _any_case("/services/{:04}", 500)
+
+    assert [each.route.name for each in found if each.undecided] == []
+    assert len(found) == 501
+    assert {(old and old.route.name, new and new.route.name) for _set, old, new in overlaps(found, found)} == {
+        (each.route.name, each.route.name) for each in found
+    }
+
+
+def test_routes_that_ignore_the_case_and_routes_that_do_not_take_from_each_other_in_order() -> None:
+    exact = {"prefix": "/Services/a"}
+    found = _regions(configuration(_hosts(exact, {"prefix": "/services", "case_sensitive": False}, exact, _ALL)))
+
+    assert [each.route.name for each in found] == ["0", "1", "3"]
+    assert [
+        {"host": "x", "path": path, ":method": "GET"} in found[1].requests for path in ("/Services/a", "/SERVICES/a")
+    ] == [False, True]
+
+
+def test_more_expressions_on_one_beginning_than_can_be_compared_are_undecided_and_none_is_left_out() -> None:
+    matches = [{"safe_regex": {"regex": f"/s/.*{index:04}"}} for index in range(MAX_LANGUAGES + 20)]
+    found = _regions(configuration(_hosts(*matches, _ALL)))
 
     assert len(found) == MAX_LANGUAGES + 21
     assert [each.undecided is None for each in found[: MAX_LANGUAGES - 1]] == [True] * (MAX_LANGUAGES - 1)

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from authz.tools.access.regions.languages import TooMuchEffort
-from authz.tools.access.regions.text_reader import Reader, State, shortest
-from authz.tools.access.regions.values import (
+from authz.tools.access.regions.parts import (
     AUTHORITY,
     AUTHORITY_WITH_PORT,
     HOST,
     LOWER,
     PREFERRED,
-    Values,
-    has,
     representatives,
     with_both_cases,
 )
+from authz.tools.access.regions.text_reader import State, shortest
+from authz.tools.access.regions.values import Values, has
 
 _MARKS = {code + after for code in map(ord, ":]") for after in (0, 1)}
 
@@ -85,7 +84,7 @@ class _AuthoritySearch:
     """A walk over the product of the readers of the host and of the whole text."""
 
     def __init__(self, condition: AuthorityCondition) -> None:
-        self._host, self._authority = Reader(condition.host), Reader(condition.authority)
+        self._host, self._authority = condition.host.reader(), condition.authority.reader()
         self._ignores_port = condition.ignores_port
 
     def shortest(self) -> str | None:

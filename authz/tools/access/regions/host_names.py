@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from authz.envoy.route_table import RouteTable, VirtualHost
 from authz.tools.access.regions.intervals import Intervals, both, exactly, minus, starting_with, union
 from authz.tools.access.regions.languages import Language
+from authz.tools.access.regions.parts import HOST
 from authz.tools.access.regions.request_set import Condition
-from authz.tools.access.regions.values import HOST, Values, everything
+from authz.tools.access.regions.values import Values, everything
 
 _WITH_PORT = re.compile(r".*[^:]:[0-9]+|\[.*\]:[0-9]+")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from authz.tools.access.regions.intervals import ALL, Intervals, complement, contains, starting_with, union
+from authz.tools.access.regions.intervals import ALL, Intervals, both, complement, contains, starting_with, union
+from authz.tools.access.regions.parts import AUTHORITIES, HOST
 from authz.tools.access.regions.text_shapes import Shape, ShapeKind, shapes
-from authz.tools.access.regions.values import AUTHORITIES, HOST, Values, everything
+from authz.tools.access.regions.values import Values, everything
 
 _BACKWARDS = AUTHORITIES | {HOST}
 
@@ -72,6 +73,9 @@ def value_words(part: str, values: Values) -> str:
     words = []
     if values.intervals not in {ALL, everything(part).intervals}:
         words.append(interval_words(part, values.intervals, "any value"))
+    if values.folded != ALL:
+        folded = both(values.folded, everything(part).intervals)
+        words.append(f"{interval_words(part, folded, 'any value')} in any case")
     words += [
         f"{'' if is_member else 'not '}{_shortened(str(each))}" for is_member, each in sorted(values.languages, key=str)
     ]

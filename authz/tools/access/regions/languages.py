@@ -31,7 +31,7 @@ class TooMuchEffort(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A set of texts: `regex`, or `exact`, `prefix`, `separated`, `suffix` and `contains`."""
+    """A set of texts: `regex`, or `prefix`, `suffix` and `contains`. Other texts are intervals."""
 
     kind: str
     text: str
@@ -41,7 +41,7 @@ class Language:
 
     def __str__(self) -> str:
         """The language in words."""
-        words = {"regex": "matching", "separated": "below", "prefix": "starting with", "suffix": "ending with"}
+        words = {"regex": "matching", "prefix": "starting with", "suffix": "ending with"}
         case = " in any case" if self.ignore_case else ""
         return f"{words.get(self.kind, self.kind)} {self.text}{case}"
 
@@ -50,9 +50,7 @@ class Language:
         return _automaton(self)
 
     def literal_prefix(self) -> str:
-        """A text with which every member starts. Often the empty text."""
-        if self.kind != "regex":
-            return as_bytes(self.text) if self.kind in {"exact", "prefix", "separated"} and not self.ignore_case else ""
+        """A text with which every member of a `regex` starts. Often the empty text."""
         found = ""
         tree = parse(self.text)
         for part in tree.parts if isinstance(tree, Sequence) else ():
@@ -208,12 +206,8 @@ def _forward_tree(language: Language) -> Node:
         return parse(language.text)
     text = Sequence(tuple(_letter(each, ignore_case=language.ignore_case) for each in as_bytes(language.text)))
     anything = Repeat(Characters(ANY), 0, None)
-    if language.kind == "exact":
-        return text
     if language.kind == "prefix":
         return Sequence((text, anything))
-    if language.kind == "separated":
-        return Sequence((text, Repeat(Sequence((Characters(((47, 47),)), anything)), 0, 1)))
     if language.kind == "suffix":
         return Sequence((anything, text))
     if language.kind == "contains":

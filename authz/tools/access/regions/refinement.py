@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from authz.tools.access.regions.filter_forms import filter_difference
-from authz.tools.access.regions.intervals import ALL, Intervals, sweep, union
+from authz.tools.access.regions.intervals import ALL, Intervals, sweep
 from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.path_cells import merged, path_cells
 from authz.tools.access.regions.region import Region
 from authz.tools.access.regions.request_set import Box, Condition, RequestSet, conjunction, difference
 
-_Place = tuple[str, Intervals, Condition]
-_Found = dict[tuple[int | None, int | None], dict[_Place, list[tuple[str, str]]]]
+_Place = tuple[str, Intervals]
+_Found = dict[tuple[int | None, int | None], dict[_Place, dict[Condition, list[tuple[str, str]]]]]
 
 MOVED = "the listener's filter chains, or how it reads hosts and paths, differ between the configurations"
 
@@ -29,7 +30,11 @@ def overlaps(old: list[Region], new: list[Region]) -> Iterator[tuple[RequestSet,
     for entrance in dict.fromkeys((*old_boxes, *new_boxes)):
         _refine(entrance, old_boxes.get(entrance, []), new_boxes.get(entrance, []), found)
     for (first, second), places in found.items():
-        boxes = (Box(name, host, union(paths), condition) for (name, host, condition), paths in places.items())
+        boxes = (
+            Box(name, host, path, condition)
+            for (name, host), cells in places.items()
+            for condition, path in merged(cells).items()
+        )
         requests = RequestSet(boxes)
         if not requests:
             continue
@@ -75,12 +80,13 @@ def _refine(entrance: str, old: list[tuple[int, Box]], new: list[tuple[int, Box]
     for host, members in sweep(list(by_host)):
         hosts = list(by_host)
         numbers = sorted(number for member in members for number in by_host[hosts[member]])
-        for path, inner in sweep([every[number][1].path for number in numbers]):
+        for path, within, inner in path_cells([(every[each][1].path, every[each][1].condition) for each in numbers]):
             cell = [every[numbers[each]] for each in inner]
-            olds = [(index, box.condition) for index, box, is_new in cell if not is_new]
-            news = [(index, box.condition) for index, box, is_new in cell if is_new]
+            olds = [(index, conjunction(within, box.condition)) for index, box, is_new in cell if not is_new]
+            news = [(index, conjunction(within, box.condition)) for index, box, is_new in cell if is_new]
             for first, second, condition in _pairs(host, path, olds, news):
-                found.setdefault((first, second), {}).setdefault((entrance, host, condition), []).extend(path)
+                cells = found.setdefault((first, second), {}).setdefault((entrance, host), {})
+                cells.setdefault(condition, []).extend(path)
 
 
 def _pairs(

@@ -14,13 +14,15 @@ from authz.envoy.route_table import Route, RouteTable
 from authz.tools.access.regions.authority import authority_name
 from authz.tools.access.regions.filter_forms import filter_forms
 from authz.tools.access.regions.host_names import HostNames, host_names
-from authz.tools.access.regions.intervals import Intervals, sweep, union
+from authz.tools.access.regions.intervals import Intervals
 from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.parts import HOST, PATH
+from authz.tools.access.regions.path_cells import merged, path_cells
 from authz.tools.access.regions.request_set import Box, Condition, RequestSet, conjunction, difference
 from authz.tools.access.regions.request_target import target_name
 from authz.tools.access.regions.route_checks import Kind, RouteCheck, filter_doubt, route_check
 from authz.tools.access.regions.route_conditions import RouteCondition, route_condition
-from authz.tools.access.regions.values import HOST, PATH, everything
+from authz.tools.access.regions.values import everything
 
 _READING = (
     "normalize_path",
@@ -197,8 +199,8 @@ def _overflow(cells: _Cells) -> str | None:
 def _first_matches(conditions: list[RouteCondition]) -> list[_Cells]:
     """For each route, the conditions and paths of the requests that no earlier route takes."""
     found: list[dict[Condition, list[tuple[str, str]]]] = [{} for _ in conditions]
-    for path, members in sweep([each.path for each in conditions]):
-        left: list[Condition] = [()]
+    for path, within, members in path_cells([(each.path, each.condition) for each in conditions]):
+        left: list[Condition] = [within]
         for index in members:
             condition = conditions[index].condition
             for each in left:
@@ -208,7 +210,7 @@ def _first_matches(conditions: list[RouteCondition]) -> list[_Cells]:
             left = [rest for each in left for rest in difference(each, condition) if not _is_empty(path, rest)]
             if not left:
                 break
-    return [{condition: union(paths) for condition, paths in each.items()} for each in found]
+    return list(map(merged, found))
 
 
 def _is_empty(path: Intervals, condition: Condition) -> bool:

@@ -9,8 +9,7 @@ from authz.tools.access.regions.authority import AuthorityCondition, authority_m
 from authz.tools.access.regions.in_text import interval_words, value_words
 from authz.tools.access.regions.intervals import Intervals, both, complement
 from authz.tools.access.regions.languages import TooMuchEffort
-from authz.tools.access.regions.request_target import TargetCondition, target_member
-from authz.tools.access.regions.values import (
+from authz.tools.access.regions.parts import (
     AUTHORITIES,
     AUTHORITY,
     AUTHORITY_WITH_PORT,
@@ -20,12 +19,9 @@ from authz.tools.access.regions.values import (
     TARGET,
     TARGET_WITH_PARAMETERS,
     TARGETS,
-    Values,
-    everything,
-    has,
-    is_empty,
-    member,
 )
+from authz.tools.access.regions.request_target import TargetCondition, target_member
+from authz.tools.access.regions.values import Values, everything, has, is_empty, member
 
 _VIEWS = TARGETS | AUTHORITIES
 """Parts that are another reading of the path or the host."""

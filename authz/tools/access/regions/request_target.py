@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from authz.tools.access.regions.languages import TooMuchEffort
-from authz.tools.access.regions.text_reader import Reader, State, shortest
-from authz.tools.access.regions.values import TARGET, TARGET_WITH_PARAMETERS, Values, has, representatives
+from authz.tools.access.regions.parts import TARGET, TARGET_WITH_PARAMETERS, representatives
+from authz.tools.access.regions.text_reader import State, shortest
+from authz.tools.access.regions.values import Values, has
 
 _PARAMETERS = re.compile(r";[^/]*")
 
@@ -87,7 +88,7 @@ class _Search:
     """A walk over the product of the readers of the path and of the whole target."""
 
     def __init__(self, condition: TargetCondition, query: str | None) -> None:
-        self._path, self._target = Reader(condition.path), Reader(condition.target)
+        self._path, self._target = condition.path.reader(), condition.target.reader()
         self._without_parameters = condition.without_parameters
         self._query = query
 

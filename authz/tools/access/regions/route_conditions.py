@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from authz.envoy.fields import Fields, field_name
-from authz.tools.access.regions.intervals import ALL, NONE, Intervals, both, exactly, starting_with, union
+from authz.tools.access.regions.intervals import NONE, Intervals, both, exactly, starting_with, union
 from authz.tools.access.regions.languages import Language, TooMuchEffort
+from authz.tools.access.regions.parts import AUTHORITY, LOWER, PATH, TARGET
 from authz.tools.access.regions.re2_syntax import NotModelled, as_bytes
 from authz.tools.access.regions.request_set import Condition, conjunction
-from authz.tools.access.regions.values import AUTHORITY, PATH, TARGET, Values, everything, has
+from authz.tools.access.regions.values import Values, everything, has
 
 _PATHS = ("prefix", "path", "path_separated_prefix", "safe_regex")
 _MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"})
 _TEXTS = ("exact", "prefix", "suffix", "contains")
 _HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_match", "treat_missing_header_as_empty"})
 _OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
-MAX_LETTERS = 6
-"""The letters whose case is spelt out: each doubles the intervals of a route."""
+_LETTERS = re.compile("[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ def route_condition(match: Fields, target: str = TARGET, authority: str = AUTHOR
     path: Intervals = everything(PATH).intervals
     condition: Condition = ()
     try:
-        path, languages = _path(match)
-        condition = ((PATH, Values(ALL, languages)),) if languages else ()
+        path, values = _path(match)
+        condition = ((PATH, values),) if values != Values() else ()
     except (NotModelled, TooMuchEffort) as error:
         unknown.append(f"the path: {error}")
     for part, values in _parts(match, unknown):
@@ -50,7 +51,8 @@ def route_condition(match: Fields, target: str = TARGET, authority: str = AUTHOR
     return RouteCondition(path, condition, tuple(unknown))
 
 
-def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
+def _path(match: Fields) -> tuple[Intervals, Values]:
+    """The intervals of the paths, and further conditions on the path."""
     kinds = [kind for kind in _PATHS if match.raw(kind) is not None]
     if len(kinds) != 1:
         raise NotModelled("no path matcher that is known")
@@ -58,34 +60,23 @@ def _path(match: Fields) -> tuple[Intervals, frozenset[tuple[bool, Language]]]:
     universe = everything(PATH).intervals
     if kind == "safe_regex":
         language = _regex(match.get(kind))
-        return both(universe, starting_with(language.literal_prefix())), frozenset({(True, language)})
-    text = match.text(kind)
-    if match.raw("case_sensitive") is False and text.lower() != text.upper():
-        names = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "separated"}
-        language = Language(names[kind], text.lower(), ignore_case=True)
-        beginnings = union(interval for each in _spellings(text) for interval in starting_with(as_bytes(each)))
-        return both(universe, beginnings), frozenset({(True, language)})
-    text = as_bytes(text)
-    intervals = {
-        "prefix": starting_with(text),
-        "path": exactly(text),
-        "path_separated_prefix": union((*exactly(text), *starting_with(f"{text}/"))),
-    }[kind]
-    return both(universe, intervals), frozenset()
+        beginning = starting_with(language.literal_prefix())
+        return both(universe, beginning), Values(languages=frozenset({(True, language)}))
+    text = as_bytes(match.text(kind))
+    if match.raw("case_sensitive") is False and _has_letters(text):
+        beginning = starting_with(_LETTERS.split(text)[0])
+        return both(universe, beginning), Values(folded=_path_intervals(kind, text.translate(LOWER)))
+    return both(universe, _path_intervals(kind, text)), Values()
 
 
-def _spellings(text: str) -> list[str]:
-    """The beginning of a text with at most MAX_LETTERS letters, in upper and lower case.
+def _path_intervals(kind: str, text: str) -> Intervals:
+    if kind == "path":
+        return exactly(text)
+    return starting_with(text) if kind == "prefix" else union((*exactly(text), *starting_with(f"{text}/")))
 
-    The sweep over paths then separates routes that ignore the case, as it separates others by their prefixes.
-    """
-    found, letters = [""], 0
-    for each in text:
-        letters += each.isalpha()
-        if letters > MAX_LETTERS or not each.isascii():
-            break
-        found = [begun + form for begun in found for form in sorted({each.lower(), each.upper()})]
-    return found
+
+def _has_letters(text: str) -> bool:
+    return _LETTERS.search(text) is not None
 
 
 def _regex(fields: Fields) -> Language:
@@ -123,12 +114,12 @@ def _header(name: str, fields: Fields) -> tuple[str, Values]:
     values = _text(matcher, is_reversed=is_host)
     absent = domain.absent and is_empty_text and (_has_empty(values) is not is_inverted)
     if not is_inverted:
-        return name, Values(both(domain.intervals, values.intervals), values.languages, absent)
+        return name, replace(values, intervals=both(domain.intervals, values.intervals), absent=absent)
     outside = list(Values(domain.intervals).without(values))
     if len(outside) > 1:
         raise NotModelled("an inverted matcher of several conditions")
     found = outside[0] if outside else Values(NONE)
-    return name, Values(found.intervals, found.languages, absent)
+    return name, replace(found, absent=absent)
 
 
 def _as_string_match(fields: Fields, kind: str) -> Fields:
@@ -148,14 +139,17 @@ def _text(matcher: Fields, *, is_reversed: bool = False) -> Values:
         raise NotModelled("a matcher that is not modelled")
     kind = kinds.pop()
     if kind == "safe_regex":
-        language = _regex(matcher.get(kind))
-        return Values(ALL, frozenset({(True, replace(language, is_reversed=is_reversed))}))
+        language = replace(_regex(matcher.get(kind)), is_reversed=is_reversed)
+        return Values(languages=frozenset({(True, language)}))
     text = matcher.text(kind)
     beginning = "suffix" if is_reversed else "prefix"
-    if kind in {"exact", beginning} and (not ignore_case or text.lower() == text.upper()):
-        text = as_bytes(text)[::-1] if is_reversed else as_bytes(text)
-        return Values(exactly(text) if kind == "exact" else starting_with(text))
-    return Values(ALL, frozenset({(True, Language(kind, text, ignore_case, is_reversed))}))
+    if kind not in {"exact", beginning}:
+        return Values(languages=frozenset({(True, Language(kind, text, ignore_case, is_reversed))}))
+    text = as_bytes(text)[::-1] if is_reversed else as_bytes(text)
+    between = exactly if kind == "exact" else starting_with
+    if ignore_case and _has_letters(text):
+        return Values(folded=between(text.translate(LOWER)))
+    return Values(between(text))
 
 
 def _query(name: str, fields: Fields) -> tuple[str, Values]:

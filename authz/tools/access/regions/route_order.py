@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from authz.tools.access.regions.intervals import Intervals, both, complement, stretches
+from authz.tools.access.regions.intervals import ALL, Intervals, both, complement
 from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.parts import HOST, PATH
+from authz.tools.access.regions.path_cells import overlap_count, path_cells
 from authz.tools.access.regions.request_set import Box, Condition, conjunction, difference, values_of
 from authz.tools.access.regions.route_conditions import RouteCondition
-from authz.tools.access.regions.values import HOST, PATH, SEARCHES, Values, everything, is_empty
+from authz.tools.access.regions.text_reader import SEARCHES
+from authz.tools.access.regions.values import Values, everything, is_empty
 
 MAX_OVERLAPPING = 100
 """Routes on one path that are compared with each other. Further ones on this path are undecided."""
@@ -53,8 +56,11 @@ class Effort:
 def route_order(routes: Sequence[RouteCondition], effort: Effort) -> RouteOrder:
     """Compare the routes of one virtual host, in the order in which Envoy tries them."""
     walk = _Walk(routes)
-    for stretch, members in stretches([each.path for each in routes]):
-        if effort.is_spent(walk.visit((stretch,), members)):
+    sets = [(each.path, each.condition) for each in routes]
+    if effort.is_spent(overlap_count(sets)):
+        return RouteOrder({}, {}, frozenset(range(len(routes))))
+    for path, within, members in path_cells(sets):
+        if effort.is_spent(walk.visit(path, within, members)):
             return RouteOrder({}, {}, frozenset(range(len(routes))))
     return walk.result()
 
@@ -78,11 +84,11 @@ class _Walk:
         broader = {index: tuple(sorted(found)) for index, found in self._broader.items()}
         return RouteOrder(takers, broader, frozenset(self._undecided))
 
-    def visit(self, path: Intervals, members: list[int]) -> int:
+    def visit(self, path: Intervals, within: Condition, members: tuple[int, ...]) -> int:
         """Walk through the routes that match these paths, and return the number of comparisons."""
         if len(members) > MAX_OVERLAPPING:
             self._leave(members[MAX_OVERLAPPING:])
-        left: list[Condition] = [()]
+        left: list[Condition] = [within]
         taken: dict[int, list[Condition]] = {}
         comparisons = 0
         for position, index in enumerate(members[:MAX_OVERLAPPING]):
@@ -100,7 +106,7 @@ class _Walk:
                 break
         return comparisons
 
-    def _leave(self, members: list[int]) -> None:
+    def _leave(self, members: tuple[int, ...]) -> None:
         self._undecided.update(members)
         self._reached.update(members)
 
@@ -149,9 +155,10 @@ def _has_more_paths(one: RouteCondition, other: RouteCondition) -> bool:
 
     A route without any condition is left out: it takes all requests of the second one, which is never reached then.
     """
-    if not one.condition or both(other.path, complement(one.path)):
-        return False
     outer, inner = _paths(one), _paths(other)
+    is_elsewhere = inner.folded == ALL and both(other.path, complement(one.path))
+    if not one.condition or is_elsewhere or outer == inner:
+        return False
     return not _has_others(inner, outer) and _has_others(outer, inner)
 
 
@@ -162,4 +169,4 @@ def _paths(route: RouteCondition) -> Values:
 
 def _has_others(one: Values, other: Values) -> bool:
     """Whether the first set has a path that is not in the second one. Raises TooMuchEffort."""
-    return one != other and any(not is_empty(PATH, each) for each in one.without(other))
+    return any(not is_empty(PATH, each) for each in one.without(other))
