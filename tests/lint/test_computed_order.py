@@ -136,3 +136,9 @@ def test_many_long_expressions_are_compared_by_their_texts() -> None:
     text = routes(*long, route("{ path: /a }", "orders-read"), route("{ path: /a }", "orders-write"), REST)
 
     assert codes(text) == ["AUTHZ401"]
+
+
+def test_two_equal_paths_that_are_not_modelled_leave_the_second_dead() -> None:
+    text = routes(route('{ path: "*" }', "orders-read"), route('{ path: "*" }', "orders-write"), REST)
+
+    assert codes(text) == ["AUTHZ401"]

@@ -7,7 +7,7 @@ first, and each cell is compared only with the sets that have a path in it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -26,15 +26,13 @@ def path_cells(sets: Sequence[Paths]) -> Iterator[tuple[Intervals, Condition, tu
 
     A set with a condition on lower-case paths contains all of the lower-case paths of its cells.
     """
-    folded = [values_of(condition, PATH).folded for _path, condition in sets]
-    restricted = frozenset(index for index, each in enumerate(folded) if each != ALL)
+    restricted = frozenset(index for index, (_path, each) in enumerate(sets) if values_of(each, PATH).folded != ALL)
     if not restricted:
         for path, members in sweep([path for path, _condition in sets]):
             yield path, (), members
         return
     cells: dict[tuple[int, ...], tuple[list[tuple[str, str]], set[int]]] = {}
-    hulls = [_hull(path) if each == ALL else each for (path, _condition), each in zip(sets, folded, strict=True)]
-    for stretch, active in stretches(hulls):
+    for stretch, active in stretches([_span(each) for each in sets]):
         cell = cells.setdefault(tuple(each for each in active if each in restricted), ([], set()))
         cell[0].append(stretch)
         cell[1].update(active)
@@ -47,10 +45,10 @@ def path_cells(sets: Sequence[Paths]) -> Iterator[tuple[Intervals, Condition, tu
 
 def overlap_count(sets: Sequence[Paths]) -> int:
     """The number of sets on each stretch of paths, added up: about the effort to divide them."""
-    changes: Counter[str] = Counter()
+    has_folded = any(values_of(condition, PATH).folded != ALL for _path, condition in sets)
+    changes: dict[str, int] = defaultdict(int)
     for path, condition in sets:
-        folded = values_of(condition, PATH).folded
-        for low, high in _hull(path) if folded == ALL else folded:
+        for low, high in _span((path, condition)) if has_folded else path:
             changes[low] += 1
             changes[high] -= 1
     return sum(accumulate(changes[end] for end in sorted(changes)))
@@ -72,6 +70,13 @@ def merged(cells: Mapping[Condition, list[tuple[str, str]]]) -> dict[Condition, 
 def _without_folded(condition: Condition) -> Condition:
     bare = ((part, replace(values, folded=ALL) if part == PATH else values) for part, values in condition)
     return tuple((part, values) for part, values in bare if part != PATH or values != Values())
+
+
+def _span(paths: Paths) -> Intervals:
+    """Intervals that contain the paths of a set in lower case."""
+    path, condition = paths
+    folded = values_of(condition, PATH).folded
+    return _hull(path) if folded == ALL else folded
 
 
 def _hull(path: Intervals) -> Intervals:

@@ -21,10 +21,12 @@ from authz.tools.access.regions.parts import (
     TARGETS,
 )
 from authz.tools.access.regions.request_target import TargetCondition, target_member
-from authz.tools.access.regions.values import Values, everything, has, is_empty, member
+from authz.tools.access.regions.values import ANY_TEXT, Values, everything, has, is_empty, member
 
 _VIEWS = TARGETS | AUTHORITIES
 """Parts that are another reading of the path or the host."""
+
+_BY_INTERVALS = frozenset({HOST, PATH})
 
 Condition = tuple[tuple[str, Values], ...]
 """The parts with a condition, sorted by name. `host` and `path` have regular languages here, never intervals."""
@@ -44,13 +46,21 @@ class ExampleRequest:
     """The listener and filter chain that receive it."""
 
 
+def is_separate(condition: Condition) -> bool:
+    """Whether each of its parts can be chosen without regard to the others, to the host and to the path."""
+    return not any(part in _BY_INTERVALS or part in _VIEWS for part, _values in condition)
+
+
 def values_of(condition: Condition, part: str) -> Values:
     """The values that a condition allows for a part."""
-    return next((values for name, values in condition if name == part), _unrestricted(part))
+    for name, values in condition:
+        if name == part:
+            return values
+    return _unrestricted(part)
 
 
 def _unrestricted(part: str) -> Values:
-    return Values() if part in {HOST, PATH} else everything(part)
+    return ANY_TEXT if part in _BY_INTERVALS else everything(part)
 
 
 def conjunction(one: Condition, other: Condition) -> Condition:

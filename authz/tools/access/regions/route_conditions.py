@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from authz.envoy.fields import Fields, field_name
-from authz.tools.access.regions.intervals import NONE, Intervals, both, exactly, starting_with, union
+from authz.tools.access.regions.intervals import NONE, Intervals, both, exactly, starting_with
 from authz.tools.access.regions.languages import Language, TooMuchEffort
 from authz.tools.access.regions.parts import AUTHORITY, LOWER, PATH, TARGET
 from authz.tools.access.regions.re2_syntax import NotModelled, as_bytes
 from authz.tools.access.regions.request_set import Condition, conjunction
-from authz.tools.access.regions.values import Values, everything, has
+from authz.tools.access.regions.values import ANY_TEXT, Values, everything, has
 
 _PATHS = ("prefix", "path", "path_separated_prefix", "safe_regex")
 _MODELLED = frozenset({*_PATHS, "case_sensitive", "headers", "query_parameters"})
 _TEXTS = ("exact", "prefix", "suffix", "contains")
 _HEADER_FIELDS = frozenset({"name", "string_match", "present_match", "invert_match", "treat_missing_header_as_empty"})
 _OLD_FIELDS = {f"{kind}_match": kind for kind in (*_TEXTS, "safe_regex")}
+_SEPARATED = re.compile(r"[^?#]+[^?#/]")
 _LETTERS = re.compile("[A-Za-z]")
 
 
@@ -43,7 +44,7 @@ def route_condition(match: Fields, target: str = TARGET, authority: str = AUTHOR
     condition: Condition = ()
     try:
         path, values = _path(match)
-        condition = ((PATH, values),) if values != Values() else ()
+        condition = ((PATH, values),) if values is not ANY_TEXT else ()
     except (NotModelled, TooMuchEffort) as error:
         unknown.append(f"the path: {error}")
     for part, values in _parts(match, unknown):
@@ -63,16 +64,19 @@ def _path(match: Fields) -> tuple[Intervals, Values]:
         beginning = starting_with(language.literal_prefix())
         return both(universe, beginning), Values(languages=frozenset({(True, language)}))
     text = as_bytes(match.text(kind))
+    if kind == "path_separated_prefix" and not _SEPARATED.fullmatch(text):
+        raise NotModelled("a path that Envoy refuses")
     if match.raw("case_sensitive") is False and _has_letters(text):
         beginning = starting_with(_LETTERS.split(text)[0])
         return both(universe, beginning), Values(folded=_path_intervals(kind, text.translate(LOWER)))
-    return both(universe, _path_intervals(kind, text)), Values()
+    intervals = _path_intervals(kind, text)
+    return intervals if text.startswith("/") else both(universe, intervals), ANY_TEXT
 
 
 def _path_intervals(kind: str, text: str) -> Intervals:
     if kind == "path":
         return exactly(text)
-    return starting_with(text) if kind == "prefix" else union((*exactly(text), *starting_with(f"{text}/")))
+    return starting_with(text) if kind == "prefix" else exactly(text) + starting_with(f"{text}/")
 
 
 def _has_letters(text: str) -> bool:

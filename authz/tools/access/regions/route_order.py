@@ -13,10 +13,10 @@ from authz.tools.access.regions.intervals import ALL, Intervals, both, complemen
 from authz.tools.access.regions.languages import TooMuchEffort
 from authz.tools.access.regions.parts import HOST, PATH
 from authz.tools.access.regions.path_cells import overlap_count, path_cells
-from authz.tools.access.regions.request_set import Box, Condition, conjunction, difference, values_of
+from authz.tools.access.regions.request_set import Box, Condition, conjunction, difference, is_separate, values_of
 from authz.tools.access.regions.route_conditions import RouteCondition
 from authz.tools.access.regions.text_reader import SEARCHES
-from authz.tools.access.regions.values import Values, everything, is_empty
+from authz.tools.access.regions.values import ANY_TEXT, Values, everything, is_empty
 
 MAX_OVERLAPPING = 100
 """Routes on one path that are compared with each other. Further ones on this path are undecided."""
@@ -73,8 +73,10 @@ class _Walk:
         self._reached: set[int] = set()
         self._takers: dict[int, set[int]] = {}
         self._broader: dict[int, set[int]] = {}
+        self._possible: dict[Condition, bool] = {}
         self._is_broader: dict[tuple[int, int], bool] = {}
-        self._undecided = {index for index, each in enumerate(routes) if each.unknown}
+        # Only paths that start with a slash are modelled.
+        self._undecided = {index for index, each in enumerate(routes) if each.unknown or not each.path}
 
     def result(self) -> RouteOrder:
         """What is known after all stretches."""
@@ -100,6 +102,8 @@ class _Walk:
                 continue
             if mine:
                 taken[index] = mine
+            if not route.condition:
+                left = []
             left = [rest for each in left for rest in difference(each, route.condition)]
             if len(left) > MAX_PIECES:
                 self._leave(members[position + 1 :])
@@ -133,10 +137,18 @@ class _Walk:
     def _is_possible(self, index: int, path: Intervals, condition: Condition) -> bool:
         """Whether some request has such a path and meets a condition. The route is undecided if that takes long."""
         try:
+            if is_separate(condition):
+                return not is_empty(PATH, Values(path)) and self._can_hold(condition)
             return not Box("", everything(HOST).intervals, path, condition).is_empty()
         except TooMuchEffort:
             self._undecided.add(index)
             return True
+
+    def _can_hold(self, condition: Condition) -> bool:
+        """Whether each part can have a value. Many routes have one condition."""
+        if condition not in self._possible:
+            self._possible[condition] = not any(is_empty(part, values) for part, values in condition)
+        return self._possible[condition]
 
     def _matches_more(self, one: int, other: int) -> bool:
         """Whether a route matches every path of another one, and more."""
@@ -155,10 +167,14 @@ def _has_more_paths(one: RouteCondition, other: RouteCondition) -> bool:
 
     A route without any condition is left out: it takes all requests of the second one, which is never reached then.
     """
-    outer, inner = _paths(one), _paths(other)
-    is_elsewhere = inner.folded == ALL and both(other.path, complement(one.path))
-    if not one.condition or is_elsewhere or outer == inner:
+    are_plain = ANY_TEXT is values_of(one.condition, PATH) is values_of(other.condition, PATH)
+    if not one.condition or (are_plain and one.path == other.path):
         return False
+    if values_of(other.condition, PATH).folded == ALL and both(other.path, complement(one.path)):
+        return False
+    if are_plain:
+        return True
+    outer, inner = _paths(one), _paths(other)
     return not _has_others(inner, outer) and _has_others(outer, inner)
 
 

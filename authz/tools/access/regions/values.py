@@ -76,6 +76,11 @@ class Values:
             inside = replace(inside, languages=inside.languages | {(is_member, language)})
 
 
+ANY_TEXT = Values()
+"""Every text, and never absent."""
+
+
+@lru_cache(maxsize=4096)
 def everything(part: str) -> Values:
     """Every value that a part can have."""
     if part == PATH or part in TARGETS:

@@ -35,11 +35,10 @@ def unreachable(envoy: EnvoyConfig) -> Iterator[Found]:
     and so is its policy.
     """
     for routes in _hosts(envoy):
-        known = _index(routes)
-        takers = envoy.computed_order.of(routes).takers
-        for index, route in enumerate(routes):
-            first = known.first_cover(index)
-            found = (first,) if first is not None else takers.get(index, ())
+        known, order = _index(routes), envoy.computed_order.of(routes)
+        for index in sorted(order.takers.keys() | order.undecided):
+            route, first = routes[index], known.first_cover(index)
+            found = (first,) if first is not None else order.takers.get(index, ())
             if found:
                 problem = f"every request that matches here is taken by {_named(envoy, routes, found)}"
                 before = "that one" if len(found) == 1 else "those"
@@ -71,18 +70,17 @@ def _taken_parts(envoy: EnvoyConfig, routes: tuple[LintRoute, ...]) -> Iterator[
     for index, route in enumerate(routes):
         # A single taker leaves nothing of the route: that is another finding.
         computed = () if len(order.takers.get(index, ())) == 1 else order.broader.get(index, ())
-        guessed = [
-            each
-            for each in (known.path_covers_before(index) if order.undecided else ())
-            if not order.undecided.isdisjoint((each, index)) and _takes_part_of(routes[each], route)
-        ]
-        for each in sorted({*computed, *guessed}):
-            if _admits_others(envoy, routes[each], route):
-                yield routes[each], route
+        found = {each for each in computed if _admits_others(envoy, routes[each], route)}
+        for each in known.path_covers_before(index) if order.undecided else ():
+            if not order.undecided.isdisjoint((each, index)) and _takes_part_of(routes[each], route):
+                found.add(each)
+        yield from ((routes[each], route) for each in sorted(found))
 
 
 def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
-    """Whether the texts of two routes show that one takes a part of the narrower other one."""
+    """Whether the texts of two routes show that one takes a part of a narrower, stronger one."""
+    if not _is_weaker(other, route):
+        return False
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
     is_narrower = other.match.path != route.match.path
     return is_narrower and not apart and not other.match.covers(route.match)
