@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from authz.cli.main import main
-from tests.access.generated_files import Plan, random_plan
+from tests.access.generated_files import Host, Plan
 
 Show = Callable[..., str]
+
+_ISSUERS = {
+    "pool": {
+        "profile": "cognito",
+        "user_pool_id": "ap-northeast-1_AbCdEfGhI",
+        "client_ids": ["c1", "c2"],
+        "grants": [{"when": {"groups": ["admins"]}, "scopes": ["orders/read", "orders/write"]}],
+    },
+    "realm": {"profile": "keycloak", "issuer": "https://id.example.com/realms/a", "audiences": ["api"]},
+}
 
 
 @pytest.fixture
 def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     """Run `authz access` on a small file and return its output."""
-    plan = random_plan(Random(3))  # noqa: S311 - not a secret
     policies = {
         "reader": {"scopes": ["orders/read"]},
         "writer": {"scopes": ["orders/read", "orders/write"]},
@@ -28,7 +36,8 @@ def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     }
     routes = [({"path": f"/{name}"}, name) for name in policies]
     routes += [({"prefix": "/"}, "deny"), ({"path": "/late"}, "reader")]
-    (tmp_path / "envoy.yaml").write_text(Plan(plan.issuers, policies, routes).text(), encoding="utf-8")
+    plan = Plan(_ISSUERS, policies, [Host("app", ["api.example.com"], routes)])
+    (tmp_path / "envoy.yaml").write_text(plan.text(), encoding="utf-8")
 
     def shown(*arguments: str) -> str:
         assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 0
