@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from authz.cli.main import main
-from tests.access.generated_files import Host, Plan
+from tests.access.generated_files import ANSWERED, Host, Plan, bootstrap
 
 Show = Callable[..., str]
 
+_REDIRECTS = [
+    Host("redirected", ["old.example.com"], [({"prefix": "/a"}, "authenticated"), ({"prefix": "/"}, "deny")]),
+    Host("app", ["api.example.com"], [({"path": "/logo"}, ANSWERED), ({"prefix": "/"}, "authenticated")]),
+]
 _ISSUERS = {
     "pool": {
         "profile": "cognito",
@@ -86,3 +90,20 @@ def test_the_table_for_a_page_has_a_row_for_each_region(show: Show) -> None:
 def test_a_wrong_question_is_an_operator_error(show: Show, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     show()
     assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 2
+
+
+@pytest.mark.parametrize("output", ["text", "markdown"])
+def test_nobody_is_not_said_of_an_undecided_host_and_its_routes_are_not_called_unreachable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    data = bootstrap(Plan(_ISSUERS, {}, _REDIRECTS))
+    (chain,) = data["static_resources"]["listeners"][0]["filter_chains"]
+    chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["require_tls"] = "ALL"
+    (tmp_path / "envoy.yaml").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    assert main(["access", "--output", output, str(tmp_path / "envoy.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "undecided: the virtual host has a matcher tree, or redirects to TLS" in out
+    assert "unreachable" not in out
+    assert "who: nobody\n" not in out
+    assert "| nobody |" not in out
+    assert out.count("nobody: Envoy answers, and no upstream is reached") == 1
