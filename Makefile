@@ -118,8 +118,8 @@ SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)
 	@$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(ARGS)
 
-access: $(READY) ## compare 1,000 generated pairs of files, confirm examples with real Envoy, and print time and memory
-	@$(BIN)/python -m tests.access.measure
+access: $(READY) ## compare 1,500 generated pairs of files, confirm every example with real Envoy (ARGS="--pairs 50": fewer)
+	@$(BIN)/python -m tests.access.measure $(ARGS)
 
 drills: $(READY) ## rotate, remove, flood, hang and revoke against a running sidecar, and print the figures (2 minutes)
 	@$(BIN)/python -m drills.run

@@ -22,6 +22,7 @@ or both, and show a request and a token for each widening. The sets are computed
 _EPILOG = """\
 A widening can be accepted, with a reason, by a comment in NEW above its route or beside the route's first line:
   # authz-diff: allow wider because the partner API opens on 1 May
+A comment that accepts nothing is noted in the output, and does not change the exit code.
 Exit codes: 0 nothing is wider, 1 something is wider or undecided, 2 a file cannot be read.
 docs/access.md says what is proven, and under which assumptions.
 """
@@ -48,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace) -> int:
     """Compare the files and print the difference."""
     from authz.tools.access.diff_output import FORMATS  # noqa: PLC0415 - slow to import, not for --help
-    from authz.tools.access.region_changes import changes  # noqa: PLC0415
+    from authz.tools.access.region_changes import changes, stale_comments  # noqa: PLC0415
 
     loaded, problems = [], []
     for file in (options.old, options.new):
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         return exit_codes.OPERATOR_ERROR
     old, new = loaded
     found = list(changes(old, new))
-    sys.stdout.write(FORMATS[options.output](found, options.new))
+    sys.stdout.write(FORMATS[options.output](found, options.new, list(stale_comments(new, found))))
     if options.confirm and not _confirm(old, new, found):
         return exit_codes.OPERATOR_ERROR
     return exit_codes.FINDINGS if any(each.is_refused for each in found) else exit_codes.OK

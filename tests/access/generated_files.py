@@ -1,9 +1,9 @@
-"""Random Envoy files with policies, and pairs of them: with a planted widening, or equal in meaning."""
+"""Random Envoy files with policies: several hosts, overlapping routes, three kinds of issuers."""
 
 from __future__ import annotations
 
-import copy
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -16,6 +16,31 @@ EXT_AUTHZ = "envoy.filters.http.ext_authz"
 GROUPS = ("admins", "readers", "writers", "guests")
 SCOPES = ("orders/read", "orders/write", "users/read")
 CLIENTS = ("c1", "c2", "c3")
+ACR = ("strong", "weak", "other")
+
+Match = dict[str, Any]
+Routes = list[tuple[Match, Any]]
+"""Match, and policy: a name, a mapping for an inline policy, or one of the three below."""
+
+DISABLED = "(disabled)"
+"""The route disables the check."""
+ANSWERED = "(answered)"
+"""Envoy answers the requests of the route."""
+INHERITED = "(inherited)"
+"""The policy of the virtual host applies."""
+
+ANYTHING: Match = {"prefix": "/"}
+
+
+@dataclass
+class Host:
+    """One virtual host. Its routes are in areas: those of area 3 match only paths that begin with `/3/`."""
+
+    name: str
+    domains: list[str]
+    routes: Routes
+    policy: str | None = None
+    """For routes without a policy of their own."""
 
 
 @dataclass
@@ -24,17 +49,28 @@ class Plan:
 
     issuers: dict[str, Any]
     policies: dict[str, Any]
-    routes: list[tuple[dict[str, Any], Any]]
-    """Match, and policy: a name, or a mapping for an inline policy."""
+    hosts: list[Host]
 
     def text(self) -> str:
         """The Envoy file. JSON is YAML."""
         return json.dumps(bootstrap(self), indent=1)
 
+    @property
+    def authz(self) -> dict[str, Any]:
+        """The sidecar's part of the file."""
+        return {"issuers": self.issuers, "policies": self.policies}
+
+
+def area_of(match: Match) -> str:
+    """The area of a route: `/3/`, or `/` for a route of every path."""
+    text = next((match[kind] for kind in ("prefix", "path", "path_separated_prefix") if kind in match), None)
+    text = match["safe_regex"]["regex"] if text is None else text
+    first = text.removeprefix("/").partition("/")[0]
+    return f"/{first}/" if first else "/"
+
 
 def bootstrap(plan: Plan, port: int = 8080) -> dict[str, Any]:
-    """One listener, one virtual host, ext_authz in front of the router."""
-    routes = [_route(number, match, policy) for number, (match, policy) in enumerate(plan.routes)]
+    """One listener, ext_authz in front of the router."""
     filters = [
         {
             "name": EXT_AUTHZ,
@@ -50,7 +86,7 @@ def bootstrap(plan: Plan, port: int = 8080) -> dict[str, Any]:
         "@type": _MANAGER,
         "stat_prefix": "in",
         "http_filters": filters,
-        "route_config": {"virtual_hosts": [{"name": "app", "domains": ["api.example.com"], "routes": routes}]},
+        "route_config": {"virtual_hosts": virtual_hosts(plan)},
     }
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
@@ -58,7 +94,7 @@ def bootstrap(plan: Plan, port: int = 8080) -> dict[str, Any]:
         "node": {
             "id": "n",
             "cluster": "c",
-            "metadata": {"authz": {"issuers": plan.issuers, "policies": plan.policies}},
+            "metadata": {"authz": plan.authz},
         },
         "static_resources": {
             "listeners": [{"name": "in", "address": address, "filter_chains": [chain]}],
@@ -79,109 +115,162 @@ def _cluster(name: str, address: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "load_assignment": {"cluster_name": name, "endpoints": endpoints}}
 
 
-def _route(number: int, match: dict[str, Any], policy: Any) -> dict[str, Any]:
-    text = policy if isinstance(policy, str) else json.dumps(policy)
-    override = {"@type": PER_ROUTE, "check_settings": {"context_extensions": {"policy": text}}}
-    return {
-        "name": f"r{number}",
-        "match": match,
-        "route": {"cluster": "app"},
-        "typed_per_filter_config": {EXT_AUTHZ: override},
-    }
+def virtual_hosts(plan: Plan) -> list[dict[str, Any]]:
+    """The virtual hosts of the route table."""
+    return [
+        {
+            "name": host.name,
+            "domains": host.domains,
+            "routes": [_route(f"{host.name}-{number}", *route) for number, route in enumerate(host.routes)],
+            **(_per_route(host.policy) if host.policy is not None else {}),
+        }
+        for host in plan.hosts
+    ]
 
 
-def random_plan(random: Random, routes: int = 6, policies: int = 4) -> Plan:
-    """Routes on disjoint prefixes, then one for everything else that is denied."""
-    issuers = {
-        "pool": {
-            "profile": "cognito",
-            "user_pool_id": "ap-northeast-1_AbCdEfGhI",
-            "client_ids": ["c1", "c2"],
-            "grants": [{"when": {"groups": ["admins"]}, "scopes": ["orders/read", "orders/write"]}],
-        },
-        "realm": {"profile": "keycloak", "issuer": "https://id.example.com/realms/a", "audiences": ["api"]},
-    }
+def _route(name: str, match: Match, policy: Any) -> dict[str, Any]:
+    action = {"direct_response": {"status": 200}} if policy == ANSWERED else {"route": {"cluster": "app"}}
+    own = {} if policy in (ANSWERED, INHERITED) else _per_route(policy)
+    return {"name": name, "match": match, **action, **own}
+
+
+def _per_route(policy: Any) -> dict[str, Any]:
+    check = {"check_settings": {"context_extensions": {"policy": policy_text(policy)}}}
+    override = {"@type": PER_ROUTE, **({"disabled": True} if policy == DISABLED else check)}
+    return {"typed_per_filter_config": {EXT_AUTHZ: override}}
+
+
+def policy_text(policy: Any) -> str:
+    """The text of `context_extensions.policy`."""
+    return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+def random_plan(random: Random, routes: int = 8, policies: int = 4) -> Plan:
+    """A file in which most policies can be met, and the last route of every host refuses the rest."""
+    issuers = random_issuers(random)
     named = {f"p{number}": random_policy(random) for number in range(policies)}
-    found: list[tuple[dict[str, Any], Any]] = []
-    for number in range(routes):
-        kind = random.choice(("prefix", "path", "path_separated_prefix"))
-        match: dict[str, Any] = {kind: f"/{number}/area" + ("/" if kind == "prefix" else "")}
+    areas = _areas(random, sorted(named))
+    own: Routes = []
+    while len(own) < routes:
+        own += next(areas)
+    hosts = [Host("app", ["api.example.com", *random.choice(([], ["www.example.com"]))], own[:routes])]
+    if random.random() < 0.6:
+        hosts.append(Host("partners", ["*.partner.example", "partner.example"], next(areas)))
+    if random.random() < 0.4:
+        hosts.append(Host("rest", ["*"], next(areas)))
+    for host in hosts:
+        host.routes += [(dict(ANYTHING), "deny")] if random.random() < 0.8 else []
         if random.random() < 0.3:
-            match["headers"] = [{"name": ":method", "string_match": {"exact": "GET"}}]
-        found.append((match, random.choice(sorted(named))))
-    found.append(({"prefix": "/"}, "deny"))
-    return Plan(issuers, named, found)
+            host.policy = "deny"
+            host.routes = [(match, INHERITED if random.random() < 0.3 else policy) for match, policy in host.routes]
+    return Plan(issuers, named, hosts)
+
+
+def random_issuers(random: Random) -> dict[str, Any]:
+    """A user pool, a realm, and a directory with tenants."""
+    grants = [{"when": {"groups": ["admins"]}, "scopes": ["orders/read", "orders/write"]}]
+    if random.random() < 0.5:
+        grants.append({"when": {"claims": {"department": ["hr"]}}, "scopes": ["users/read"]})
+    pool: dict[str, Any] = {
+        "profile": "cognito",
+        "user_pool_id": "ap-northeast-1_AbCdEfGhI",
+        "client_ids": ["c1", "c2"],
+        "grants": grants,
+        "userinfo_uri": "https://auth.example.com/oauth2/userInfo",
+    }
+    if random.random() < 0.5:
+        pool["require_audience"] = True
+    realm = {"profile": "keycloak", "issuer": "https://id.example.com/realms/a", "audiences": ["api"]}
+    directory = {"profile": "entra", "tenants": ["tenant-a", "tenant-b"], "audiences": ["api", "api://orders"]}
+    return {"pool": pool, "realm": realm, "directory": directory}
 
 
 def random_policy(random: Random) -> dict[str, Any]:
     """A policy that some token meets, and `authenticated` does not equal."""
-    policy: dict[str, Any] = {"scopes": random.sample(SCOPES, random.choice((1, 2)))}
+    policy: dict[str, Any] = {"scopes": _demand(random, SCOPES, "all_of")}
     if random.random() < 0.5:
-        policy["groups"] = {random.choice(("any_of", "all_of")): random.sample(GROUPS, 2)}
+        policy["groups"] = _demand(random, GROUPS, random.choice(("any_of", "all_of")))
     if random.random() < 0.4:
-        policy["issuers"] = ["pool"]
+        policy["issuers"] = random.sample(("pool", "realm", "directory"), random.choice((1, 2)))
     if random.random() < 0.3:
         policy["max_age"] = random.choice((60, 300))
     if random.random() < 0.3:
-        policy["claims"] = {"department": {"none_of": ["sales"]}}
+        policy["acr"] = list(ACR[: random.choice((1, 2))])
+    claims = {"department": random.choice(({"none_of": ["sales"]}, ["hr", "it"])), "/address/country": ["JP", 81]}
+    if random.random() < 0.4:
+        policy["claims"] = dict(random.sample(sorted(claims.items()), random.choice((1, 2))))
+    if random.random() < 0.3:
+        policy |= _with_userinfo(random, policy)
+    if random.random() < 0.2:
+        policy["token_use"] = "access"
     return policy
 
 
-def widened(plan: Plan, random: Random) -> tuple[str, Plan]:
-    """The kind of a planted change that admits more, and the changed plan."""
-    changed = copy.deepcopy(plan)
-    number = random.randrange(len(plan.routes) - 1)
-    match, name = changed.routes[number]
-    policy = changed.policies[name]
-    possible = ["public", "optional", "authenticated", "not denied", "route"]
-    # The grant gives members of `admins` the scopes of orders: dropping one changes nothing for a policy of admins.
-    is_for_admins = "admins" in policy.get("groups", {}).get("all_of", ())
-    possible += ["scope dropped"] if len(policy["scopes"]) > 1 and not is_for_admins else []
-    possible += ["groups dropped"] if "groups" in policy else []
-    possible += ["older sign-in"] if "max_age" in policy else []
-    possible += ["claims dropped"] if "claims" in policy else []
-    possible += ["issuers dropped"] if "issuers" in policy else []
-    kind = random.choice(possible)
-    if kind in {"public", "authenticated"}:
-        changed.routes[number] = (match, kind)
-    elif kind == "optional":
-        policy["optional"] = True
-    elif kind == "not denied":
-        changed.routes[-1] = ({"prefix": "/"}, name)
-    elif kind == "route":
-        changed.routes.insert(0, ({"path": f"/new/{random.randrange(9)}"}, name))
-    elif kind == "scope dropped":
-        policy["scopes"] = policy["scopes"][:1]
-    elif kind == "older sign-in":
-        policy["max_age"] *= 2
-    else:
-        del policy[kind.partition(" ")[0]]
-    return kind, changed
+def _demand(random: Random, values: tuple[str, ...], part: str) -> dict[str, list[str]]:
+    """One or two values, and sometimes another one that is forbidden."""
+    chosen = random.sample(values, random.choice((1, 2)))
+    others = [each for each in values if each not in chosen]
+    return {part: chosen, **({"none_of": others[:1]} if random.random() < 0.3 else {})}
 
 
-def rewritten(plan: Plan, random: Random) -> Plan:
-    """The same meaning in another form: renamed, inlined, split, reordered."""
-    names = {name: f"renamed-{number}" for number, name in enumerate(sorted(plan.policies))}
-    policies = {names[name]: _reordered(policy) for name, policy in plan.policies.items()}
-    routes = []
-    for match, policy in plan.routes[:-1]:
-        name = names[policy]
-        routes.append((match, policies[name] if random.random() < 0.3 else name))
-    random.shuffle(routes)
-    split = []
-    for match, policy in routes:
-        if "path_separated_prefix" in match:
-            rest = {key: value for key, value in match.items() if key != "path_separated_prefix"}
-            path = match["path_separated_prefix"]
-            split += [({"path": path, **rest}, policy), ({"prefix": f"{path}/", **rest}, policy)]
-        else:
-            split.append((match, policy))
-    return Plan(copy.deepcopy(plan.issuers), policies, [*split, plan.routes[-1]])
+def _with_userinfo(random: Random, policy: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a policy that asks for userinfo. The directory has no endpoint for it."""
+    # A missing answer could meet a condition on groups, so a policy with one requires the answer.
+    mode = True if "groups" in policy else random.choice((True, {"required": False}))
+    claims = policy.get("claims", {}) | {"@userinfo/email_verified": [True]}
+    return {
+        "issuers": random.choice((["pool"], ["pool", "realm"])),
+        "userinfo": mode,
+        **random.choice(({}, {"claims": claims})),
+    }
 
 
-def _reordered(policy: dict[str, Any]) -> dict[str, Any]:
-    changed = dict(reversed(policy.items()))
-    changed["scopes"] = {"all_of": policy["scopes"][::-1]}
-    if "issuers" not in policy:
-        changed["issuers"] = ["realm", "pool"]
-    return changed
+REGEXES = (
+    "/{}/item",
+    "/{}/(?:item|list)",
+    "/{}/(?:item|list)(?:/[0-9]+)?",
+    "/{}/[a-z]+(?:/[0-9]+)?",
+)
+"""Each matches everything that the one before it matches, and more."""
+
+
+def _areas(random: Random, policies: list[str]) -> Iterator[Routes]:
+    """The routes of one area after the other: a broad one, and sometimes a narrow one above it."""
+    number = 0
+    while True:
+        matches = [_with_conditions(random, _broad(random, number))]
+        if random.random() < 0.4:
+            matches.insert(0, _narrow(matches[0], number))
+        yield [(match, ANSWERED if random.random() < 0.05 else random.choice(policies)) for match in matches]
+        number += 1
+
+
+def _broad(random: Random, number: int) -> Match:
+    kind = random.choice(("prefix", "path", "path_separated_prefix", "safe_regex"))
+    if kind == "safe_regex":
+        return {kind: {"regex": random.choice(REGEXES[:-1]).format(number)}}
+    return {kind: f"/{number}/area" + ("/" if kind == "prefix" else "")}
+
+
+def _narrow(broad: Match, number: int) -> Match:
+    """A match inside of a broad one, with its conditions."""
+    if "path" in broad:
+        return broad | {"headers": [*broad.get("headers", ()), {"name": "x-narrow", "present_match": True}]}
+    rest = {name: value for name, value in broad.items() if name in {"headers", "query_parameters"}}
+    return {"path": f"/{number}/item" if "safe_regex" in broad else f"/{number}/area/admin", **rest}
+
+
+def _with_conditions(random: Random, match: Match) -> Match:
+    methods: tuple[dict[str, Any], ...] = ({"exact": "GET"}, {"safe_regex": {"regex": "GET|HEAD"}})
+    headers: list[dict[str, Any]] = (
+        [{"name": ":method", "string_match": random.choice(methods)}] if random.random() < 0.3 else []
+    )
+    if random.random() < 0.2:
+        headers.append(
+            {"name": "x-tenant", **random.choice(({"string_match": {"exact": "a"}}, {"present_match": True}))}
+        )
+    if headers:
+        match["headers"] = headers
+    if random.random() < 0.2:
+        match["query_parameters"] = [{"name": "version", "string_match": {"exact": "1"}}]
+    return match

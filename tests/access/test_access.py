@@ -5,20 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from authz.cli.main import main
-from tests.access.generated_files import Plan, random_plan
+from tests.access.generated_files import ANSWERED, Host, Plan, bootstrap
 
 Show = Callable[..., str]
+
+_REDIRECTS = [
+    Host("redirected", ["old.example.com"], [({"prefix": "/a"}, "authenticated"), ({"prefix": "/"}, "deny")]),
+    Host("app", ["api.example.com"], [({"path": "/logo"}, ANSWERED), ({"prefix": "/"}, "authenticated")]),
+]
+_ISSUERS = {
+    "pool": {
+        "profile": "cognito",
+        "user_pool_id": "ap-northeast-1_AbCdEfGhI",
+        "client_ids": ["c1", "c2"],
+        "grants": [{"when": {"groups": ["admins"]}, "scopes": ["orders/read", "orders/write"]}],
+    },
+    "realm": {"profile": "keycloak", "issuer": "https://id.example.com/realms/a", "audiences": ["api"]},
+}
 
 
 @pytest.fixture
 def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     """Run `authz access` on a small file and return its output."""
-    plan = random_plan(Random(3))  # noqa: S311 - not a secret
     policies = {
         "reader": {"scopes": ["orders/read"]},
         "writer": {"scopes": ["orders/read", "orders/write"]},
@@ -28,7 +40,8 @@ def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Show:
     }
     routes = [({"path": f"/{name}"}, name) for name in policies]
     routes += [({"prefix": "/"}, "deny"), ({"path": "/late"}, "reader")]
-    (tmp_path / "envoy.yaml").write_text(Plan(plan.issuers, policies, routes).text(), encoding="utf-8")
+    plan = Plan(_ISSUERS, policies, [Host("app", ["api.example.com"], routes)])
+    (tmp_path / "envoy.yaml").write_text(plan.text(), encoding="utf-8")
 
     def shown(*arguments: str) -> str:
         assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 0
@@ -77,3 +90,20 @@ def test_the_table_for_a_page_has_a_row_for_each_region(show: Show) -> None:
 def test_a_wrong_question_is_an_operator_error(show: Show, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     show()
     assert main(["access", str(tmp_path / "envoy.yaml"), *arguments]) == 2
+
+
+@pytest.mark.parametrize("output", ["text", "markdown"])
+def test_nobody_is_not_said_of_an_undecided_host_and_its_routes_are_not_called_unreachable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    data = bootstrap(Plan(_ISSUERS, {}, _REDIRECTS))
+    (chain,) = data["static_resources"]["listeners"][0]["filter_chains"]
+    chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["require_tls"] = "ALL"
+    (tmp_path / "envoy.yaml").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    assert main(["access", "--output", output, str(tmp_path / "envoy.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "undecided: the virtual host has a matcher tree, or redirects to TLS" in out
+    assert "unreachable" not in out
+    assert "who: nobody\n" not in out
+    assert "| nobody |" not in out
+    assert out.count("nobody: Envoy answers, and no upstream is reached") == 1

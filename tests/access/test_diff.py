@@ -12,45 +12,63 @@ from typing import Any
 import pytest
 
 from authz.cli.main import main
-from authz.tools.access.envoy_confirmation import confirm
+from authz.tools.access.envoy_confirmation import Confirmation, confirm_all
 from authz.tools.access.loaded_file import load
-from authz.tools.access.region_changes import accepted_lines, changes
-from authz.tools.access.relation import Change
-from tests.access.generated_files import Plan, random_plan, rewritten, widened
+from authz.tools.access.region_changes import changes
+from authz.tools.envoy_run.envoy_process import AccessLogEntry
+from tests.access.generated_files import Plan, random_plan
+from tests.access.generated_pairs import (
+    KINDS,
+    compared,
+    contradicted,
+    planted,
+    wrong_in_narrowing,
+    wrong_in_other_form,
+    wrong_in_widening,
+)
+from tests.access.independent_judge import Judges
+from tests.access.other_forms import FORMS, in_other_form
+from tests.access.planted_kind import Kind
 
-PAIRS = 40
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_planted_widening_is_found_and_nothing_else(kind: Kind) -> None:
+    pair = planted(kind, seed=1)
+    result = compared(pair.old, pair.new)
+    assert list(wrong_in_widening(pair, result)) == []
+    assert list(contradicted(result, Judges(pair.old, pair.new).verdicts())) == []
 
 
-@pytest.mark.parametrize("seed", range(PAIRS))
-def test_a_planted_widening_is_found(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - not a secret
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.is_mixed], ids=lambda kind: kind.name)
+def test_a_planted_narrowing_is_narrower_and_nothing_is_wider(kind: Kind) -> None:
+    pair = planted(kind, seed=2, is_pure=True)
+    assert list(wrong_in_narrowing(pair, compared(pair.new, pair.old))) == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_another_form_of_the_same_file_is_equal(form: str) -> None:
+    random = Random(form)  # noqa: S311 - not a secret
     plan = random_plan(random)
-    kind, changed = widened(plan, random)
-    found = list(changes(load(plan.text(), "old"), load(changed.text(), "new")))
-    assert any(each.change.is_wider for each in found), kind
-    assert not [each.relation.undecided for each in found if each.relation.undecided]
-
-
-@pytest.mark.parametrize("seed", range(PAIRS))
-def test_another_form_of_the_same_file_is_equal(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - not a secret
-    plan = random_plan(random)
-    found = changes(load(plan.text(), "old"), load(rewritten(plan, random).text(), "new"))
-    assert {each.change for each in found} == {Change.EQUAL}
+    assert list(wrong_in_other_form(compared(plan, in_other_form(plan, form, random)))) == []
 
 
 def test_real_envoy_refuses_each_counterexample_with_old_and_forwards_it_with_new() -> None:
-    random = Random(7)  # noqa: S311 - not a secret
-    plan = random_plan(random, routes=12)
-    changed = copy.deepcopy(plan)
-    for _ in range(6):
-        _kind, changed = widened(changed, random) if "p0" in changed.policies else ("", changed)
-        changed.routes = [each for each in changed.routes if each[1] not in {"public", "authenticated"}]
-    old, new = load(plan.text(), "old"), load(changed.text(), "new")
-    found = list(changes(old, new))
-    confirmed = confirm(old, new, found)
-    assert len(confirmed) >= 3
+    results = [compared(pair.old, pair.new) for pair in (planted(kind, seed=3) for kind in KINDS[::6])]
+    confirmed = confirm_all([(each.old, each.new, each.found) for each in results])
+    assert len(confirmed) >= len(results)
     assert [each for each in confirmed if not each.holds] == []
+
+
+def test_a_request_that_old_forwards_too_or_that_fails_is_not_confirmed() -> None:
+    forwarded, refused = AccessLogEntry("r", "via_upstream"), AccessLogEntry("r", "ext_authz_denied")
+    failed = AccessLogEntry("r", "ext_authz_error")
+    (result,) = [compared(pair.old, pair.new) for pair in [planted(KINDS[0], seed=1)]]
+    held = [
+        Confirmation(result.found[0], old, new).holds
+        for old in (refused, forwarded, failed, None)
+        for new in (forwarded, refused, failed, None)
+    ]
+    assert held == [True] + 15 * [False]
 
 
 Write = Callable[[str, Plan], str]
@@ -70,7 +88,7 @@ def write(tmp_path: Path) -> Write:
 def _pair() -> tuple[Plan, Plan]:
     plan = random_plan(Random(1))  # noqa: S311 - not a secret
     changed = copy.deepcopy(plan)
-    changed.routes[0] = (plan.routes[0][0], "public")
+    changed.hosts[0].routes[0] = (plan.hosts[0].routes[0][0], "public")
     return plan, changed
 
 
@@ -111,25 +129,6 @@ def test_confirm_shows_that_envoy_agrees(write: Write, capsys: pytest.CaptureFix
     err = capsys.readouterr().err
     assert "confirmed: OLD refuses, NEW forwards" in err
     assert "Envoy confirms 1 of 1 examples" in err
-
-
-def test_an_accepted_widening_does_not_fail_the_comparison(
-    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan, changed = _pair()
-    old = write("old.yaml", plan)
-    lines = changed.text().splitlines()
-    first = next(number for number, line in enumerate(lines) if '"name": "r0"' in line) - 1
-    lines.insert(first, "# authz-diff: allow wider because it is a public catalogue")
-    new = tmp_path / "new.yaml"
-    new.write_text("\n".join(lines), encoding="utf-8")
-    assert main(["diff", old, str(new)]) == 0
-    assert "accepted because it is a public catalogue" in capsys.readouterr().out
-
-
-def test_a_reasoned_comment_accepts_a_widening_and_one_without_a_reason_does_not() -> None:
-    text = "a: 1\n# authz-diff: allow wider because partners start in May\nb: 2\nc: 3 # authz-diff: allow wider\n"
-    assert accepted_lines(text) == {3: "partners start in May"}
 
 
 def test_other_http_filters_are_undecided_and_so_wider() -> None:

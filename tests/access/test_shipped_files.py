@@ -31,6 +31,7 @@ def test_access_decides_every_route_of_a_shipped_file(file: Path, capsys: pytest
     assert main(["access", str(file)]) == 0
     out = capsys.readouterr().out
     assert "undecided" not in out
+    assert "unreachable" not in out
     assert "/orders" in out
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authz.envoy.document import YamlDocument, read
-from authz.tools.envoy_run.envoy_process import EnvoyRun, run_envoy
+from authz.tools.envoy_run.envoy_process import Decide, EnvoyRun, run_envoy, run_files
 from authz.tools.envoy_run.http_request import HttpRequest, parse_request
 from authz.tools.processes.machine import CannotRunError
 from tests.envoy_run.conftest import SHIPPED, policy_of
@@ -139,3 +139,30 @@ def test_file_written_by_hand_runs_with_every_cluster_it_names() -> None:
     assert (policy_of(split.question), split.reached_upstream) == ("", True)
     assert redirected.status == 301
     assert running.left_out == ()
+
+
+def test_two_files_run_at_the_same_time_each_with_its_own_routes_and_sidecar(shipped: YamlDocument) -> None:
+    by_hand = read(_BY_HAND, "e")
+    other_runtime = read(f"{_BY_HAND}layered_runtime: {{ layers: [{{ name: a, static_layer: {{ a.b: 1 }} }}] }}\n", "o")
+    asked: list[str] = []
+
+    def sidecar(name: str) -> Decide:
+        def answer(_message: bytes) -> bytes:
+            asked.append(name)
+            return b""
+
+        return answer
+
+    documents = {"shipped": shipped, "by hand": by_hand, "other runtime": other_runtime}
+    with run_files([(document, sidecar(name)) for name, document in documents.items()]) as running:
+        orders = [each.ask(parse_request("GET https://orders.example.com/orders")).status for each in running]
+        split = [each.ask(parse_request("GET https://orders.example.com/split")).status for each in running]
+
+    assert orders == [200, 404, 404]
+    assert split == [200, 200, 200]
+    assert asked == ["shipped", "shipped", "by hand", "other runtime"]
+    assert [[each.details for each in run.traces if each] for run in running] == [
+        ["via_upstream", "via_upstream"],
+        ["route_not_found", "via_upstream"],
+        ["route_not_found", "via_upstream"],
+    ]

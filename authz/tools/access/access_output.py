@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from authz.tools.access.access_report import RegionAccess
 from authz.tools.access.example_words import claims_of, example_in_words
+from authz.tools.access.regions.route_checks import Kind
 from authz.tools.review_formats import code_lines, table_row
 
-NOBODY = "nobody"
+_NOBODY = ("nobody",)
+_NO_UPSTREAM = ("nobody: Envoy answers, and no upstream is reached",)
 
 
 def as_text(found: Sequence[RegionAccess], remarks: Sequence[str]) -> str:
@@ -26,7 +28,7 @@ def as_markdown(found: Sequence[RegionAccess], remarks: Sequence[str]) -> str:
     """A table."""
     lines = ["| requests | policy | who | remarks |", "|---|---|---|---|"]
     for each in found:
-        who = "\n".join(each.ways) or NOBODY
+        who = "\n".join(_who(each))
         cells = (code_lines(each.region.requests.describe()), each.policy, who, "\n".join(_remarks(each)))
         lines.append(table_row(cells))
     return "\n".join([*lines, "", *(f"- {each}" for each in remarks)]).rstrip() + "\n"
@@ -39,12 +41,17 @@ def _paragraph(about: RegionAccess) -> str:
         f"  route: {place.file}:{place.line} {place.name}",
         f"  policy: {about.policy}",
     ]
-    if not about.undecided:
-        lines += [f"  who: {way}" for way in about.ways or (NOBODY,)]
+    lines += [f"  who: {way}" for way in _who(about)]
     if about.example is not None and about.example.token is not None:
         lines.append(f"  example: {example_in_words(about.example)}")
     lines += [f"  note: {each}" for each in _remarks(about)]
     return "\n".join(lines) + "\n"
+
+
+def _who(about: RegionAccess) -> tuple[str, ...]:
+    if about.undecided:
+        return ()
+    return about.ways or (_NO_UPSTREAM if about.region.attachment.kind is Kind.ANSWERED else _NOBODY)
 
 
 def _remarks(about: RegionAccess) -> tuple[str, ...]:

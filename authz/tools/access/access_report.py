@@ -10,6 +10,7 @@ from authz.core.claims import ClaimName
 from authz.core.conditions import Membership, Scalar
 from authz.core.policy import Access, Policy
 from authz.envoy.document import read
+from authz.envoy.fields import Fields
 from authz.envoy.resources import Resources
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
 from authz.tools.access.regions.parts import HOST, METHOD, PATH, TARGET
@@ -76,16 +77,27 @@ def report(
 
 
 def unreachable(loaded: LoadedFile) -> Iterator[str]:
-    """The routes that no request reaches: routes above them take everything. Each as `FILE:LINE name`."""
+    """The routes that no request reaches: routes above them take everything. Each as `FILE:LINE name`.
+
+    Routes of a listener, connection manager or virtual host that is undecided as a whole are left out, and so are those
+    of internal listeners: no request of a client is compared with them.
+    """
     reached = {(region.route.file, region.route.line) for region in loaded.regions}
-    resources = Resources(read(loaded.text, loaded.file))
-    for listener in resources.listeners:
-        for manager in listener.managers:
+    document = read(loaded.text, loaded.file)
+
+    def is_reached(fields: Fields) -> bool:
+        place = document.locate(fields.path)
+        return (place.file, place.line) in reached
+
+    for listener in Resources(document).listeners:
+        for manager in () if listener.is_internal else listener.managers:
             for host in manager.table.hosts:
-                for route in host.routes:
-                    place = resources.document.locate(route.fields.path)
-                    if (place.file, place.line) not in reached:
-                        yield f"{place.file}:{place.line} {route.fields.text('name')}".rstrip()
+                # A part that is undecided as a whole is one region, with the line of that part.
+                if not any(map(is_reached, (manager.chain.fields, manager.fields, host.fields))):
+                    for route in host.routes:
+                        if not is_reached(route.fields):
+                            place = document.locate(route.fields.path)
+                            yield f"{place.file}:{place.line} {route.fields.text('name')}".rstrip()
 
 
 def _access(loaded: LoadedFile, region: Region, policy: Policy, who: Who | None) -> RegionAccess:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from authz.tools.access.allow_comments import StaleComment
 from authz.tools.access.example_words import claims_of, example_in_words, request_in_words
 from authz.tools.access.region_changes import RegionChange
 from authz.tools.access.regions.region import Region
@@ -13,20 +15,22 @@ from authz.tools.access.relation import Change, Example
 from authz.tools.review_formats import code_lines, sarif, sarif_location, table_row, workflow_command
 
 _RULE = "AUTHZ-WIDER"
+_STALE_RULE = "AUTHZ-STALE-ALLOW"
 
 
-def as_text(found: Sequence[RegionChange], file: str) -> str:
-    """Each change with its example, then the counts."""
-    del file
-    return "".join(map(_paragraph, _changed(found))) + _summary(found) + "\n"
+def as_text(found: Sequence[RegionChange], file: str, stale: Sequence[StaleComment] = ()) -> str:
+    """Each change with its example, the comments that accept nothing, then the counts."""
+    notes = "".join(f"note: {file}:{each.line}: {_stale(each)}\n" for each in stale)
+    return "".join(map(_paragraph, _changed(found))) + notes + _summary(found) + "\n"
 
 
-def as_json(found: Sequence[RegionChange], file: str) -> str:
+def as_json(found: Sequence[RegionChange], file: str, stale: Sequence[StaleComment] = ()) -> str:
     """Every region, the equal ones included."""
-    return json.dumps({"file": file, "summary": _counts(found), "regions": list(map(_object, found))}, indent=2) + "\n"
+    whole = {"file": file, "summary": _counts(found), "regions": list(map(_object, found))}
+    return json.dumps(whole | {"stale_comments": list(map(asdict, stale))}, indent=2) + "\n"
 
 
-def as_markdown(found: Sequence[RegionChange], file: str) -> str:
+def as_markdown(found: Sequence[RegionChange], file: str, stale: Sequence[StaleComment] = ()) -> str:
     """A table for a pull request, without the equal regions."""
     lines = [f"### Access: {file}", "", _summary(found), ""]
     changed = _changed(found)
@@ -36,23 +40,26 @@ def as_markdown(found: Sequence[RegionChange], file: str) -> str:
         word = f"**{_word(each)}**" if each.is_refused else _word(each)
         cells = (word, code_lines(each.requests.describe()), each.old_policy, each.new_policy, _proof(each))
         lines.append(table_row(cells))
+    lines += ["", *(f"- Line {each.line}: {_stale(each)}" for each in stale)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_github(found: Sequence[RegionChange], file: str) -> str:
-    """One workflow command for each widening."""
+def as_github(found: Sequence[RegionChange], file: str, stale: Sequence[StaleComment] = ()) -> str:
+    """One workflow command for each widening, and for each comment that accepts nothing."""
     lines = []
     for each in _wider(found):
         level = "error" if each.is_refused else "notice"
         line = each.new.route.line if each.new is not None else 1
         message = f"{_word(each)}: {_proof(each)}"
         lines.append(workflow_command(level, file, message, line=line, title=_RULE))
+    lines += [workflow_command("warning", file, _stale(each), line=each.line, title=_STALE_RULE) for each in stale]
     return "".join(lines) + _summary(found) + "\n"
 
 
-def as_sarif(found: Sequence[RegionChange], file: str) -> str:
-    """One result for each widening."""
+def as_sarif(found: Sequence[RegionChange], file: str, stale: Sequence[StaleComment] = ()) -> str:
+    """One result for each widening, and for each comment that accepts nothing."""
     rule = {"id": _RULE, "shortDescription": {"text": "A request is admitted that was refused before."}}
+    stale_rule = {"id": _STALE_RULE, "shortDescription": {"text": "A comment accepts nothing."}}
     results = []
     for each in _wider(found):
         place = sarif_location(file, startLine=each.new.route.line if each.new is not None else 1)
@@ -61,7 +68,15 @@ def as_sarif(found: Sequence[RegionChange], file: str) -> str:
         if each.accepted:
             result["suppressions"] = [{"kind": "inSource", "justification": each.accepted}]
         results.append(result)
-    return sarif("authz diff", [rule], results=results)
+    for comment in stale:
+        place = sarif_location(file, startLine=comment.line)
+        message = {"text": _stale(comment)}
+        results.append({"ruleId": _STALE_RULE, "level": "note", "message": message, "locations": [place]})
+    return sarif("authz diff", [rule, stale_rule], results=results)
+
+
+def _stale(comment: StaleComment) -> str:
+    return f"this `authz-diff` comment accepts nothing: {comment.problem}. {comment.fix}"
 
 
 def _changed(found: Sequence[RegionChange]) -> list[RegionChange]:

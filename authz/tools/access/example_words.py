@@ -36,7 +36,10 @@ def example_in_words(example: Example) -> str:
 def claims_of(example: Example) -> Mapping[str, Any]:
     """The claims of the token, with times as `now+3600`."""
     claims = dict(example.token.claims) if example.token is not None else {}
-    return {
-        name: f"now{value - NOW:+g}" if name in _TIMES and isinstance(value, int | float) else value
-        for name, value in claims.items()
-    }
+    return {name: _relative(value) if name in _TIMES else value for name, value in claims.items()}
+
+
+def _relative(value: object) -> object:
+    if not isinstance(value, int | float):
+        return value
+    return f"now{value - NOW:+g}" if value != NOW else "now"

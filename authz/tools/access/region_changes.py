@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from authz.tools.access.allow_comments import FORM, StaleComment, allow_comments
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
 from authz.tools.access.regions.refinement import overlaps
 from authz.tools.access.regions.region import Region
 from authz.tools.access.regions.request_set import ExampleRequest, RequestSet
 from authz.tools.access.relation import Change, PolicyComparison, Relation
-
-_ALLOWED = re.compile(r"(?:^|\s)#\s*authz-diff:\s*allow\s+wider\s+because\s+(?P<reason>\S.*\S)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class RegionChange:
 def changes(old: LoadedFile, new: LoadedFile) -> Iterator[RegionChange]:
     """Compare two files region by region. Regions that no route matches in both files are left out."""
     comparison = PolicyComparison(old.configuration, new.configuration)
-    reasons = accepted_lines(new.text)
+    reasons = {each.about: each.reason for each in allow_comments(new.text) if each.reason}
     for requests, before, after in overlaps(old.regions, new.regions):
         old_policy, new_policy = old.policy_of(before), new.policy_of(after)
         doubt = requests.undecided or doubt_about(before) or doubt_about(after)
@@ -65,20 +63,15 @@ def _named(region: Region | None, policy: str) -> str:
     return policy if region.attachment.policy is not None else region.attachment.kind.value
 
 
-def accepted_lines(text: str) -> dict[int, str]:
-    """The reason of each `authz-diff: allow wider because REASON` comment, by the line of YAML that it is about."""
-    found = {}
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        comment = _ALLOWED.search(line)
-        if comment is not None:
-            about = _next_content(lines, number) if line.lstrip().startswith("#") else number
-            found[about] = comment["reason"]
-    return found
-
-
-def _next_content(lines: list[str], number: int) -> int:
-    for following, line in enumerate(lines[number:], start=number + 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            return following
-    return number
+def stale_comments(new: LoadedFile, found: Sequence[RegionChange]) -> Iterator[StaleComment]:
+    """The comments of NEW that accept no widening and no undecided comparison. `found` is every change."""
+    routes = {region.route.line for region in new.regions}
+    used = {each.new.route.line for each in found if each.accepted and each.new is not None}
+    for comment in allow_comments(new.text):
+        if not comment.reason:
+            yield StaleComment(comment.line, "it does not say what it allows and why", f"Write `{FORM}`.")
+        elif comment.about not in routes:
+            problem = f"no route that a request reaches begins at line {comment.about}"
+            yield StaleComment(comment.line, problem, "Write it above a route's first line, or remove it.")
+        elif comment.about not in used:
+            yield StaleComment(comment.line, "nothing is wider or undecided at its route", "Remove it.")

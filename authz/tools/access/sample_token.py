@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
+from authz.core.check import NoRevocations, Rules, decide
 from authz.core.claims import Claims, require_types
 from authz.core.configuration import Configuration
 from authz.core.forward import Forward
-from authz.core.identity import Identity, identify, with_userinfo
+from authz.core.identity import Identity, identify
 from authz.core.issuers import Issuer
+from authz.core.key_lookup import KeyLookup
 from authz.core.keyset import KeySet
-from authz.core.policy import Access, Policy, judge_claims, judge_token
-from authz.core.reasons import Denied, Reason
+from authz.core.policy import Policy
+from authz.core.policy_lookup import PolicyLookup
+from authz.core.read_policy import References
+from authz.core.reasons import Denied
+from authz.core.request import RequestView
 from authz.core.token import JoseHeader, UnverifiedToken
-from authz.core.userinfo import UserinfoMode
+from authz.core.token_cache import TokenCache
+from authz.core.userinfo_lookup import REFUSED, UserinfoAnswer, UserinfoLookup
 
 NOW = 1_800_000_000
 """The time of every imagined check. Only differences to it matter."""
@@ -46,13 +53,6 @@ def identity_of(token: SampleToken, issuer: Issuer, forward: Forward = _NOTHING_
     return identify(unverified, Claims(token.claims), issuer, _NO_KEYS, forward)
 
 
-def admits(configuration: Configuration, policy: Policy, token: SampleToken | None) -> bool:
-    """Whether the sidecar's own functions admit the token under the policy. None is a request without a token."""
-    if token is None or policy.access is not Access.TOKEN:
-        return is_admitted(lambda: policy.decide_without_token())  # noqa: PLW0108 - one form for both calls
-    return is_admitted(lambda: _judge(configuration, policy, token))
-
-
 def is_admitted(check: Callable[[], object]) -> bool:
     """Whether a check of the core passes."""
     try:
@@ -62,16 +62,54 @@ def is_admitted(check: Callable[[], object]) -> bool:
     return True
 
 
-def _judge(configuration: Configuration, policy: Policy, token: SampleToken) -> None:
-    """Follow `decide` in authz/core/check.py from the issuer on. Raises Denied."""
-    issuer = policy.require_issuer(configuration.issuers.find(token.claims["iss"]))
-    identity = identity_of(token, issuer, configuration.forward)
-    judge_token(identity, policy, NOW, None)
-    if policy.userinfo is not None:
-        if token.userinfo_refuses:
-            raise Denied(Reason.TOKEN_REVOKED)
-        if token.userinfo is not None:
-            identity = with_userinfo(identity, token.userinfo, configuration.forward)
-        elif policy.userinfo is UserinfoMode.REQUIRED:
-            raise Denied(Reason.USERINFO_UNAVAILABLE)
-    judge_claims(identity, policy, NOW)
+def admits(configuration: Configuration, policy: Policy, token: SampleToken | None) -> bool:
+    """Whether the sidecar admits the token under the policy. None is a request without a token.
+
+    `decide` itself judges it, so no second copy of its steps can differ from it.
+    """
+    userinfo = dict.fromkeys(configuration.issuers.by_alias, _Userinfo(token))
+    rules = _SampleRules(
+        configuration=configuration,
+        parse_request=lambda _message: _REQUEST if token is not None else _REQUEST_WITHOUT_TOKEN,
+        policies=PolicyLookup(References(frozenset(), {_REQUEST.policy: policy}), parse_yaml=str),
+        keys=KeyLookup({}),
+        token_cache=TokenCache(nullcontext()),
+        revocations=NoRevocations(),
+        userinfo=UserinfoLookup(userinfo, configuration.forward),
+        token=token,
+    )
+    return decide(rules, b"", NOW, may_wait=False).reason.row.outcome == "allow"
+
+
+_REQUEST = RequestView("compared", ("Bearer sample",), "GET", "/", is_grpc=False, request_id="")
+_REQUEST_WITHOUT_TOKEN = replace(_REQUEST, authorization=())
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleRules(Rules):
+    """Rules under which every credential is one token with a valid signature. `decide` then goes on after `verify`."""
+
+    token: SampleToken | None
+
+    def cached_identity(self, _credential: str, _now: float) -> Identity | None:
+        """The identity of the token. Raises Denied."""
+        if self.token is None:
+            return None
+        issuer = self.configuration.issuers.find(self.token.claims["iss"])
+        return identity_of(self.token, issuer, self.configuration.forward)
+
+
+class _Userinfo:
+    """The userinfo response for a sample token. Implements authz.core.userinfo_lookup.AnswerSource."""
+
+    def __init__(self, token: SampleToken | None) -> None:
+        self._token = token
+
+    def find(self, _token: str, _subject: str) -> UserinfoAnswer | None:
+        """The response, a refusal, or None."""
+        if self._token is None or (self._token.userinfo is None and not self._token.userinfo_refuses):
+            return None
+        return UserinfoAnswer(REFUSED if self._token.userinfo_refuses else "ok", self._token.userinfo)
+
+    def ask(self, _token: str, _subject: str) -> None:
+        """Return None: there is no request to wait for."""

@@ -39,7 +39,8 @@ def _way(policy: Policy, issuer: Issuer) -> str:
     if policy.userinfo is not None:
         demands.append("a userinfo response" if policy.userinfo is UserinfoMode.REQUIRED else "not revoked at userinfo")
     demands += [_scopes(policy, issuer)] if policy.scopes is not None else []
-    return " ".join(parts) + (f" with {'; '.join(demands)}" if demands else "")
+    # A demand can have a `;` inside.
+    return " ".join(parts) + (f" with {', and '.join(demands)}" if demands else "")
 
 
 def _scopes(policy: Policy, issuer: Issuer) -> str:

@@ -63,6 +63,8 @@ class RunPaths:
     ports: tuple[int, ...]
     """Ports to listen on, one per connection manager."""
     access_log: str
+    sidecar_cluster: str = SIDECAR_CLUSTER
+    """Another name for each file, if several files share an Envoy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def derive(document: YamlDocument, found: tuple[ConnectionManager, ...], paths: 
     managers = [_manager(document, original, paths, routes, left_out) for original in found]
     listeners = [_listener(manager, port) for manager, port in zip(managers, paths.ports, strict=True)]
     clusters = [_cluster(name, _socket(paths.upstream_port)) for name in sorted(_cluster_names(document, managers))]
-    sidecar = _cluster(SIDECAR_CLUSTER, {"pipe": {"path": paths.sidecar}})
+    sidecar = _cluster(paths.sidecar_cluster, {"pipe": {"path": paths.sidecar}})
     sidecar["typed_extension_protocol_options"] = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": f"{_TYPE}extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -130,7 +132,7 @@ def _manager(
             left_out[name] = None
             continue
         if config.type_url.endswith(EXT_AUTHZ_TYPE):
-            _use_run_sidecar(config, document.locate(path))
+            _use_run_sidecar(config, paths.sidecar_cluster, document.locate(path))
         kept.append(each.value)
     names = frozenset(str(each.get("name", "")) for each in kept)
     _keep_per_filter(dict(table.value), names)
@@ -139,14 +141,14 @@ def _manager(
     return manager | {"http_filters": kept, "stat_prefix": "run", "access_log": [_access_log(paths)]}
 
 
-def _use_run_sidecar(fields: Fields, location: Location) -> None:
+def _use_run_sidecar(fields: Fields, cluster: str, location: Location) -> None:
     """Send the checks of an ext_authz filter to the socket of the run."""
     if fields.raw("http_service") is not None:
         fix = "Write grpc_service: { envoy_grpc: { cluster_name: ... } }. The sidecar speaks gRPC."
         raise ConfigurationError.because("the ext_authz filter uses HTTP", fix, location)
     config = fields.editable()
     drop_fields(config, "grpc_service")
-    config["grpc_service"] = {"envoy_grpc": {"cluster_name": SIDECAR_CLUSTER}, "timeout": f"{SIDECAR_SECONDS}s"}
+    config["grpc_service"] = {"envoy_grpc": {"cluster_name": cluster}, "timeout": f"{SIDECAR_SECONDS}s"}
 
 
 def _keep_per_filter(value: Any, names: frozenset[str]) -> None:
