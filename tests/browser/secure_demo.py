@@ -49,11 +49,6 @@ class SecureDemo:
     page_port: int
     """The port for a page of another origin, which CORS allows. The browser's script serves it."""
 
-    @property
-    def certificate(self) -> Path:
-        """The server certificate, with its key beside it as `tls.key`."""
-        return self.place.directory / "tls.crt"
-
 
 @contextmanager
 def running() -> Iterator[SecureDemo]:
@@ -91,6 +86,12 @@ def _add_tls_group_and_cors(place: Place, origin: str) -> None:
     host = manager["route_config"]["virtual_hosts"][0]
     policy = example["route_config"]["virtual_hosts"][0]["typed_per_filter_config"][_CORS]
     host["typed_per_filter_config"][_CORS] = policy | {"allow_origin_string_match": [{"exact": origin}]}
+    add_group_route(config)
+    place.configuration.write_text(yaml.safe_dump(config, sort_keys=False, width=120), encoding="utf-8")
+
+
+def add_group_route(config: dict[str, Any]) -> None:
+    """Add the path /staff, for one group, before the route that closes every other path."""
     config["node"]["metadata"]["authz"]["policies"]["staff-only"] = {"groups": ["staff"]}
     per_route = {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
@@ -101,8 +102,7 @@ def _add_tls_group_and_cors(place: Place, origin: str) -> None:
         "route": {"cluster": "app"},
         "typed_per_filter_config": {_AUTHZ: per_route},
     }
-    host["routes"].insert(-1, route)
-    place.configuration.write_text(yaml.safe_dump(config, sort_keys=False, width=120), encoding="utf-8")
+    _manager(config)["route_config"]["virtual_hosts"][0]["routes"].insert(-1, route)
 
 
 def _manager(config: Any) -> dict[str, Any]:

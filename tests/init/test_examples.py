@@ -72,6 +72,20 @@ def test_a_written_file_asks_for_a_token_and_takes_a_good_one(text: str) -> None
     assert (elsewhere.status, disguised.status, health.status) == (403, 403, 200)
 
 
+def test_a_request_with_as_many_header_fields_as_a_browser_has_cookies_is_checked(text: str) -> None:
+    """Over HTTP/2 each cookie is a field of its own (RFC 9113 section 8.2.3). Envoy's default limit is 100 fields."""
+    checks = Checks(read_settings(text, "envoy.yaml", need_endpoints=False))
+    fields = {f"x-field-{number}": "x" for number in range(200)}
+
+    with run_envoy(read(text, "envoy.yaml"), lambda message: checks.answer(message, 1.0)[1]) as run:
+        answered = run.ask(HttpRequest("GET", "orders.example.com", "/orders", None, fields))
+        refused = run.ask(
+            HttpRequest("GET", "orders.example.com", "/orders", None, fields | dict.fromkeys(map(str, range(100)), "x"))
+        )
+
+    assert (answered.status, refused.status) == (401, 431)
+
+
 def _with(token: str, method: str, path: str) -> HttpRequest:
     return HttpRequest(method, "orders.example.com", path, None, {"authorization": f"Bearer {token}"})
 
