@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase
 
@@ -29,23 +30,42 @@ _FORBIDDEN = {
 ASCII_ONLY = frozenset({HOST, METHOD, *AUTHORITIES})
 PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
 _TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
+_BLANKS = "\t "
 
 
 def _is_valid(part: str, code: int) -> bool:
     """Whether a byte reaches the matchers. Paths and queries get bytes above 127 by HTTP/2, headers by HTTP/1 too."""
-    is_header = part not in {PATH, *ASCII_ONLY, *TARGETS} and not part.startswith("?")
     if code in {_TAB, _SPACE}:
-        return is_header
+        return _is_header(part)
     if code < _SPACE or code == _DELETE or code > _LAST or (code > _DELETE and part in ASCII_ONLY):
         return False
     return chr(code) not in ("&#" if part.startswith("?") else _FORBIDDEN.get(part, ""))
+
+
+def _is_header(part: str) -> bool:
+    return part not in {PATH, *ASCII_ONLY, *TARGETS} and not part.startswith("?")
 
 
 def _next_valid(part: str, code: int) -> int | None:
     return next((each for each in range(code, _LAST + 1) if _is_valid(part, each)), None)
 
 
-def first_from(part: str, low: str) -> str | None:
+def texts_from(part: str, low: str) -> Iterator[str]:
+    """Texts at or after `low` whose characters can all be in this part, the best example first.
+
+    A header loses the blanks at its ends on the way (RFC 9110 section 5.5), so a text with some is the last resort.
+    """
+    first = _first_from(part, low)
+    if first is None:
+        return
+    if _is_header(part) and first != first.strip(_BLANKS):
+        # `!` is the first visible character.
+        changed = [f"{first[:index]}!" for index, each in enumerate(first) if each in _BLANKS]
+        yield from (each for each in (*reversed(changed), f"{first}!") if each == each.strip(_BLANKS))
+    yield first
+
+
+def _first_from(part: str, low: str) -> str | None:
     """The first text at or after `low` whose characters can all be in this part."""
     wrong = next((index for index, each in enumerate(low) if not _is_valid(part, ord(each))), None)
     if wrong is None:

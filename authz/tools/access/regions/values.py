@@ -20,8 +20,8 @@ from authz.tools.access.regions.parts import (
     PREFERRED,
     TARGETS,
     UPPER,
-    first_from,
     representatives,
+    texts_from,
 )
 from authz.tools.access.regions.text_reader import Reader, shortest
 
@@ -130,8 +130,8 @@ def has(values: Values, text: str | None) -> bool:
 
 def _first_members(part: str, intervals: Intervals) -> Iterator[str]:
     for low, high in intervals:
-        text = first_from(part, low)
-        if text is not None and text < high:
+        text = next((each for each in texts_from(part, low) if each < high), None)
+        if text is not None:
             yield text
 
 
