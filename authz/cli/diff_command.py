@@ -80,9 +80,7 @@ def _confirm(old: LoadedFile, new: LoadedFile, found: list[RegionChange]) -> boo
         sys.stderr.write(f"Envoy cannot confirm the examples: {error}\n")
         return False
     for each in results:
-        acts = ("forwards" if forwards else "refuses" for forwards in (each.old_forwards, each.new_forwards))
-        said = "confirmed" if each.holds else "NOT CONFIRMED"
-        sys.stderr.write("{}: OLD {}, NEW {}: {}\n".format(said, *acts, request_in_words(each.change.example())))
+        sys.stderr.write(f"{each}: {request_in_words(each.change.example())}\n")
     holding = sum(each.holds for each in results)
     sys.stderr.write(f"Envoy confirms {holding} of {len(results)} examples\n")
     return holding == len(results)

@@ -69,6 +69,7 @@ def test_a_request_that_old_forwards_too_or_that_fails_is_not_confirmed() -> Non
         for new in (forwarded, refused, failed, None)
     ]
     assert held == [True] + 15 * [False]
+    assert str(Confirmation(result.found[0], failed, None)) == "NOT CONFIRMED: OLD ext_authz_error, NEW no response"
 
 
 Write = Callable[[str, Plan], str]

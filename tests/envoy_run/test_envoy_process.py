@@ -166,3 +166,12 @@ def test_two_files_run_at_the_same_time_each_with_its_own_routes_and_sidecar(shi
         ["route_not_found", "via_upstream"],
         ["route_not_found", "via_upstream"],
     ]
+
+
+def test_a_check_that_fails_has_other_details_than_a_refusal() -> None:
+    """`authz diff --confirm` counts only a refusal as one."""
+    with run_envoy(read(_BY_HAND, "e"), lambda _message: b"\xff") as running:
+        failed = running.ask(parse_request("GET http://anything/split"))
+
+    assert failed.status == 403
+    assert [each.details for each in running.traces if each] == ["ext_authz_error"]

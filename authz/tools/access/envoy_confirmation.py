@@ -35,20 +35,16 @@ class Confirmation:
     new: AccessLogEntry | None
 
     @property
-    def old_forwards(self) -> bool:
-        """Whether the request reaches the upstream with OLD."""
-        return _is_forwarded(self.old)
-
-    @property
-    def new_forwards(self) -> bool:
-        """Whether the request reaches the upstream with NEW."""
-        return _is_forwarded(self.new)
-
-    @property
     def holds(self) -> bool:
         """Whether OLD refuses the request and NEW forwards it. A run that fails refuses nothing."""
         is_refused = self.old is not None and bool(self.old.details) and not self.old.details.startswith(_FAILURES)
-        return is_refused and not self.old_forwards and self.new_forwards
+        return is_refused and not _is_forwarded(self.old) and _is_forwarded(self.new)
+
+    def __str__(self) -> str:
+        if self.holds:
+            return "confirmed: OLD refuses, NEW forwards"
+        old, new = (each.details if each is not None else "no response" for each in (self.old, self.new))
+        return f"NOT CONFIRMED: OLD {old}, NEW {new}"
 
 
 def _is_forwarded(entry: AccessLogEntry | None) -> bool:
