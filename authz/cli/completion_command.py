@@ -234,7 +234,10 @@ def _zsh_options(command: Command) -> Iterator[str]:
         if option.takes_value:
             candidates = f"({' '.join(option.choices)})" if option.choices else "_files" if option.takes_file else " "
             value = f":value: _authz_names {option.kind}" if option.kind else f":value:{candidates}"
-        yield from (_zsh_text(f"{name}[{said}]{value}") for name in option.names)
+        # With `=` the value may be the next word or follow in the same one.
+        yield from (
+            _zsh_text(f"{name}{'=' if value and name[:2] == '--' else ''}[{said}]{value}") for name in option.names
+        )
 
 
 def _zsh_text(text: str) -> str:

@@ -78,25 +78,30 @@ export const fetched = (page, path, headers = {}) => page.evaluate(async ([addre
 export const cookie = async (context, name) => (await context.cookies(home)).find((one) => one.name === name)?.value;
 export const hasSession = async (context) => (await cookie(context, "__Host-session")) !== undefined;
 
-// Play the scenes that `given` names, each with a person of its own, print what they saw, and end the browser.
+// Play the scenes that `given` names, print what they saw, and end the browser. Two are played at once: some only wait.
 export async function play(scenes) {
-  const seen = {};
+  const [waiting, seen] = [[...given.scenes], {}];
+  const playRest = async () => {
+    for (let name = waiting.shift(); name; name = waiting.shift()) seen[name] = await playOne(name, scenes[name]);
+  };
   try {
-    for (const name of given.scenes) {
-      const context = await person();
-      const began = Date.now();
-      try {
-        seen[name] = await scenes[name](context);
-      } catch (error) {
-        const where = context.pages().map((page) => page.url()).join(" ");
-        seen[name] = { error: `${error} at ${where}` };
-      } finally {
-        await context.close();
-      }
-      process.stderr.write(`${name} ${Date.now() - began} ms\n`);
-    }
+    await Promise.all([playRest(), playRest()]);
   } finally {
     await browser.close();
   }
   console.log(JSON.stringify(seen));
+}
+
+// Play a scene with a person of its own.
+async function playOne(name, scene) {
+  const context = await person();
+  const began = Date.now();
+  try {
+    return await scene(context);
+  } catch (error) {
+    return { error: `${error} at ${context.pages().map((page) => page.url()).join(" ")}` };
+  } finally {
+    await context.close();
+    process.stderr.write(`${name} ${Date.now() - began} ms\n`);
+  }
 }

@@ -138,6 +138,18 @@ export const everyProvider = (signIn) => {
       return { heading: await page.textContent("h1"), orders: await fetched(page, "/orders") };
     },
 
+    // A page that reloads itself without a session begins many logins. Each leaves a nonce and a code verifier.
+    async unfinishedLogins(context) {
+      const headers = { "sec-fetch-mode": "navigate" };
+      for (let number = 0; number < 70; number += 1) {
+        await context.request.get(`${home}/?number=${number}`, { headers, maxRedirects: 0 });
+      }
+      const cookies = (await context.cookies(home)).length;
+      const page = await context.newPage();
+      await enter(page, users.staff);
+      return { cookies, heading: await page.textContent("h1") };
+    },
+
     async cookieAndBearer(context) {
       const page = await context.newPage();
       await enter(page, users.staff);

@@ -30,6 +30,7 @@ EVERYWHERE = (
     "openRedirect",
     "oversizedCookies",
     "manyCookies",
+    "unfinishedLogins",
     "cookieAndBearer",
     "preflight",
 )

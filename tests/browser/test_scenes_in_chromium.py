@@ -90,6 +90,13 @@ def test_many_small_cookies_of_the_site_do_no_harm(scenes: dict[str, Seen]) -> N
     assert (seen["heading"], seen["orders"]["status"]) == ("Signed in as alice", 200)
 
 
+def test_a_person_can_sign_in_after_many_unfinished_logins(scenes: dict[str, Seen]) -> None:
+    seen = scene(scenes, "unfinishedLogins")
+
+    assert seen["cookies"] > 100
+    assert seen["heading"] == "Signed in as alice"
+
+
 def test_a_bearer_token_counts_and_not_the_cookie_beside_it(scenes: dict[str, Seen]) -> None:
     seen = scene(scenes, "cookieAndBearer")
 

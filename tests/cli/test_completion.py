@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,22 @@ _authz
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
+_ZSHRC = """\
+autoload -Uz compinit && compinit -u -D
+source {script}
+_everything() {{ _main_complete; compstate[insert]=all }}
+zle -C everything complete-word _everything
+zle-line-init() {{
+  BUFFER=$ASKED CURSOR=$#ASKED
+  zle everything
+  print -rn -- "$BUFFER" >{answer}
+  BUFFER=exit
+  zle accept-line
+}}
+zle -N zle-line-init
+"""
+"""Completion of zsh runs only in its line editor. This inserts every match into the line, writes the line, and ends."""
+
 _SHIPPED = Path(__file__).parents[2] / "deploy" / "envoy.yaml"
 _POLICIES = {"public", "authenticated", "deny", "orders-read", "orders-write"}
 
@@ -33,13 +50,39 @@ def _script(shell: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Pat
 
 
 def _run(*command: str) -> str:
-    # The scripts ask the `authz` of the PATH for names.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=_environment())
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """The scripts ask the `authz` of the PATH for names."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+
+
+def _zsh_offers(line: str, script: Path) -> set[str]:
+    """What zsh puts in place of the last word. Its line editor needs a terminal."""
+    answer = script.with_name("answer")
+    script.with_name(".zshrc").write_text(_ZSHRC.format(script=script, answer=answer), encoding="utf-8")
+    ours, theirs = pty.openpty()
+    environment = _environment(ZDOTDIR=str(script.parent), ASKED=line, TERM="dumb")
+    try:
+        subprocess.run(
+            ["zsh", "-i"],
+            start_new_session=True,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            timeout=60,
+            check=True,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    before = line[: line.rindex(" ") + 1]
+    return set(answer.read_text(encoding="utf-8").removeprefix(before).split())
 
 
 @pytest.mark.parametrize(
@@ -164,6 +207,30 @@ def test_fish_offers_the_names_of_the_file_on_the_line(tmp_path: Path, capsys: p
     answered = _run("fish", "--no-config", "-c", f"source {script}; complete -C '{line}'")
 
     assert {each.partition("\t")[0] for each in answered.splitlines()} == _POLICIES
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("ex", {"explain"}),
+        ("explain --output ", {"text", "json"}),
+        ("explain --output=", {"--output=text", "--output=json"}),
+        ("completion f", {"fish"}),
+        ("explain --envoy-config {file} --policy ", _POLICIES),
+        ("explain --envoy-config={file} --policy=orders-", {"--policy=orders-read", "--policy=orders-write"}),
+        ("access {file} --who issuer=c", {"issuer=cognito"}),
+        ("explain --envoy-config={folder}/envoy.y", {"--envoy-config={file}"}),
+        ("explain --policy ", set()),
+    ],
+)
+def test_zsh_offers_what_fits(words: str, answer: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    names = {"file": str(_SHIPPED), "folder": str(_SHIPPED.parent)}
+
+    answered = _zsh_offers(f"authz {words.format(**names)}", _script("zsh", tmp_path, capsys))
+
+    assert answered == {each.format(**names) for each in answer}
 
 
 def test_unknown_shell_is_2() -> None:
