@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from authz.http2 import frames
-from authz.http2.frames import ErrorCode, rst_stream, window_update
+from authz.http2.frames import ErrorCode, StreamFault, rst_stream, window_update
+from authz.http2.outbox import Outbox
+from authz.http2.request_head import RequestHead
 from authz.http2.stream import CLOSED, Request
 from tests.http2.talk import END, Frame, Talk, block, call, headers, message
 
@@ -146,3 +148,12 @@ def test_the_block_after_the_peer_made_our_table_smaller_says_so(talk: Talk) -> 
 
     blocks = [talk.fields(one) for one in talk.said() if one.kind == frames.HEADERS]
     assert [fields.get(b":status", fields.get(b"grpc-status")) for fields in blocks] == [b"200", b"0"] * 2
+
+
+def test_a_window_that_grows_too_large_is_a_fault_of_the_stream() -> None:
+    request = Request(1, RequestHead("", 0.0, "", None, None), 0.0)
+    outbox = Outbox()
+    outbox.widen_stream(request, 2**31 - 1 - WINDOW)
+
+    with pytest.raises(StreamFault, match=r"^a stream's window is too large$"):
+        outbox.widen_stream(request, 1)
