@@ -158,6 +158,16 @@ def test_what_comes_on_a_stream_that_we_ended_is_dropped_until_the_peer_knows() 
     assert not talk.connection.is_closed
 
 
+def test_what_comes_after_the_peer_has_ended_the_stream_too_is_an_error() -> None:
+    talk = Talk()
+    talk.send(headers(1, block(connection="close")), rst_stream(1, ErrorCode.CANCEL))
+    talk.said()
+
+    talk.send(data(1, b"abc"))
+
+    assert [(one.kind, one.code) for one in talk.said()] == [(frames.RST_STREAM, ErrorCode.STREAM_CLOSED)]
+
+
 def test_streams_that_we_ended_are_remembered_in_bounds() -> None:
     talk = Talk()
     for stream_id in range(1, 2600, 2):
@@ -252,19 +262,24 @@ def test_a_drain_may_be_ended_without_the_peer_and_on_a_connection_that_has_ende
     assert not ended.is_drained
 
 
-def test_trailers_may_end_a_request() -> None:
-    (request,) = Talk().send(headers(), data(1, message(b"abc"), 0), headers(1, b"", ALL | END))
+IN_PARTS = {
+    "the end in an empty frame": [data(1, message(b"abc"), 0), data(1, b"")],
+    "the end in trailers": [data(1, message(b"abc"), 0), headers(1, b"", ALL | END)],
+    "byte by byte": [data(1, bytes((byte,)), 0) for byte in message(b"abc")] + [data(1, b"")],
+    "the prefix apart": [data(1, message(b"abc")[:5], 0), data(1, b"abc")],
+}
+
+
+@pytest.mark.parametrize("parts", IN_PARTS)
+def test_a_message_in_parts_is_one_message_and_is_answered(parts: str) -> None:
+    talk = Talk()
+
+    (request,) = talk.send(headers(), *IN_PARTS[parts])
+    talk.connection.send_message(request, b"yes")
 
     assert request.message == b"abc"
-
-
-def test_a_message_may_come_in_any_number_of_frames() -> None:
-    text = message(b"abcdefghij")
-    parts = [data(1, text[at : at + 1], 0) for at in range(len(text))]
-
-    (request,) = Talk().send(headers(), *parts, data(1, b""))
-
-    assert request.message == b"abcdefghij"
+    assert talk.said()[1].payload == message(b"yes")
+    assert talk.connection.is_idle
 
 
 def test_a_content_length_that_is_right_changes_nothing() -> None:

@@ -99,6 +99,14 @@ def test_settings_make_windows_smaller_and_even_negative_and_then_larger(talk: T
     assert talk.connection.is_idle
 
 
+def test_a_window_of_the_connection_that_grows_keeps_what_is_left(talk: Talk) -> None:
+    talk.send(setting(frames.INITIAL_WINDOW_SIZE, 10 * WINDOW), window_update(0, 5), window_update(0, 5))
+
+    answered(talk, 1, bytes(WINDOW + 5))
+
+    assert sum(sizes(talk.said())) == WINDOW + 10
+
+
 def test_a_window_that_grew_before_the_answer_counts(talk: Talk) -> None:
     talk.send(setting(frames.INITIAL_WINDOW_SIZE, 0), headers(1), window_update(1, 8))
     (request,) = talk.send(call(1)[len(headers(1)) :])
