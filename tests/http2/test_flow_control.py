@@ -10,7 +10,7 @@ from authz.http2 import frames
 from authz.http2.frames import ErrorCode, StreamFault, rst_stream, window_update
 from authz.http2.outbox import Outbox
 from authz.http2.request_head import RequestHead
-from authz.http2.stream import CLOSED, Request
+from authz.http2.stream import CLOSED, SENDING, Request
 from tests.http2.talk import END, Frame, Talk, block, call, headers, message
 
 WINDOW = 65_535
@@ -99,6 +99,18 @@ def test_settings_make_windows_smaller_and_even_negative_and_then_larger(talk: T
     assert talk.connection.is_idle
 
 
+@pytest.mark.parametrize("count", [6, 7])
+def test_many_small_answers_use_up_the_window_of_the_connection(talk: Talk, count: int) -> None:
+    """One answer after the other may use all of it. The next one waits."""
+    talk.send(window_update(0, 3))
+    size = (WINDOW + 3) // 6 - 5
+
+    requests = [answered(talk, 2 * number + 1, bytes(size)) for number in range(count)]
+
+    assert sum(sizes(talk.said())) == min(WINDOW + 3, count * (size + 5))
+    assert [request.state for request in requests] == ([CLOSED] * 6 + [SENDING])[:count]
+
+
 def test_a_window_of_the_connection_that_grows_keeps_what_is_left(talk: Talk) -> None:
     talk.send(setting(frames.INITIAL_WINDOW_SIZE, 10 * WINDOW), window_update(0, 5), window_update(0, 5))
 
@@ -154,7 +166,9 @@ def test_the_block_after_the_peer_made_our_table_smaller_says_so(talk: Talk) -> 
     answered(talk, 1, b"abc")
     answered(talk, 3, b"abc")
 
-    blocks = [talk.fields(one) for one in talk.said() if one.kind == frames.HEADERS]
+    said = [one for one in talk.said() if one.kind == frames.HEADERS]
+    assert [one.payload[:1] == b"\x20" for one in said] == [True, False, False, False]
+    blocks = [talk.fields(one) for one in said]
     assert [fields.get(b":status", fields.get(b"grpc-status")) for fields in blocks] == [b"200", b"0"] * 2
 
 

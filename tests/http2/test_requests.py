@@ -121,8 +121,13 @@ def test_the_body_of_a_request_that_is_not_grpc_is_dropped_and_answered_at_its_e
     assert talk.fields(talk.said()[0])[b":status"] == b"415"
 
 
-@pytest.mark.parametrize(("more", "status"), [(0, b"415"), (1, b"413")])
-def test_a_body_without_end_is_refused_when_it_is_longer_than_a_message_may_be(more: int, status: bytes) -> None:
+@pytest.mark.parametrize(
+    ("more", "status", "kinds"),
+    [(0, b"415", [frames.HEADERS, frames.DATA]), (1, b"413", [frames.HEADERS, frames.RST_STREAM])],
+)
+def test_a_body_that_is_longer_than_a_message_may_be_is_refused_before_its_end(
+    more: int, status: bytes, kinds: list[int]
+) -> None:
     talk = Talk()
     talk.send(headers(1, block(content_type="text/html")))
 
@@ -130,8 +135,9 @@ def test_a_body_without_end_is_refused_when_it_is_longer_than_a_message_may_be(m
         talk.send(data(1, bytes(16_384), 0))
     talk.send(data(1, bytes(more), 0), data(1, b""))
 
-    heads = [one for one in talk.said() if one.kind == frames.HEADERS]
-    assert [talk.fields(one)[b":status"] for one in heads] == [status]
+    said = [one for one in talk.said() if one.kind != frames.WINDOW_UPDATE]
+    assert talk.fields(said[0])[b":status"] == status
+    assert [one.kind for one in said] == kinds
 
 
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"])
@@ -185,6 +191,8 @@ REFUSED = {
     "unknown flags": (b"\x02" + message(b"abc")[1:], b"13"),
     "two messages": (2 * message(b"abc"), b"12"),
     "a byte behind the message": (message(b"abc") + b"x", b"12"),
+    "a prefix that is cut short and large": (b"\0\xff\xff\xff", b"13"),
+    "a message of two gigabytes": (b"\0\x80\0\0\0x", b"8"),
     "a message that is too large": (b"\0" + (limits.MAX_MESSAGE_BYTES + 1).to_bytes(4, "big") + b"x", b"8"),
 }
 
