@@ -36,7 +36,8 @@ def test_a_peer_that_does_not_speak_http2_is_sent_away(said: bytes) -> None:
 
     talk.send(said)
 
-    assert [one.code for one in talk.said()] == [P]
+    (last,) = talk.said()
+    assert (last.code, last.payload[8:]) == (P, b"this is not HTTP/2")
     assert talk.connection.is_closed
 
 
@@ -49,16 +50,21 @@ def test_the_first_frame_has_to_be_settings(first: bytes) -> None:
     assert [one.code for one in talk.said()] == [P]
 
 
-def test_everything_may_come_one_byte_at_a_time() -> None:
+@pytest.mark.parametrize("size", [1, 2, 24, 25, 30, 40, 60, 100])
+def test_everything_may_come_in_parts_of_any_size(size: int) -> None:
     talk = Talk(hello=b"")
     text = frames.PREFACE + SETTINGS + SETTINGS_ACK + headers(1, block()[:9], 0)
     text += (
         frame(frames.CONTINUATION, 0, 1, block()[9:]) + frame(frames.CONTINUATION, ALL, 1) + data(1, message(b"abc"))
     )
 
-    requests = [request for byte in text for request in talk.send(bytes((byte,)))]
+    text += call(3)
 
-    assert [(request.stream_id, request.message, request.state) for request in requests] == [(1, b"abc", RECEIVED)]
+    requests = [request for at in range(0, len(text), size) for request in talk.send(text[at : at + size])]
+
+    assert [(request.stream_id, request.message) for request in requests] == [(1, b"abc"), (3, b"abc")]
+    assert {request.state for request in requests} == {RECEIVED}
+    assert [(one.kind, one.flags) for one in talk.said()] == [(frames.SETTINGS, frames.ACK)]
 
 
 def test_settings_are_acknowledged() -> None:
