@@ -111,8 +111,8 @@ h2spec: $(READY) ## the conformance suite of HTTP/2 against the engine (needs Go
 	@$(BIN)/python -m tests.h2spec.run $(VENV)/h2spec
 
 CHILDREN ?= 2
-mutants: $(READY) ## change the deciding core in every small way and see that a test notices (takes some minutes)
-	@$(BIN)/python -m tests.mutants.run --children $(CHILDREN)
+mutants: $(READY) ## change the core and the HTTP/2 engine in every small way and see that a test notices (PART=core or http2)
+	@$(BIN)/python -m tests.mutants.run --children $(CHILDREN) $(if $(PART),--part $(PART))
 
 SECONDS ?= 60
 fuzz: $(READY) ## look for inputs that break an invariant (SECONDS=60 for each harness, ARGS="token check" to choose)

@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -175,12 +176,21 @@ def fuzzing() -> str:
 
 
 def mutants() -> str:
-    """Return how many mutants of the core the tests caught in the last recorded run."""
-    score = json.loads((ROOT / "tests" / "mutants" / "score.json").read_text(encoding="utf-8"))
+    """Return how many mutants of each part the tests caught in the last recorded run."""
+    scores = json.loads((ROOT / "tests" / "mutants" / "score.json").read_text(encoding="utf-8"))
     entries = json.loads((ROOT / "tests" / "mutants" / "survivors.json").read_text(encoding="utf-8"))
-    explained = sum(len(entry["changes"]) for entry in entries)
-    share = 100 * score["noticed"] / score["changes"]
-    return f"{score['noticed']:,} of {score['changes']:,} mutants caught, {share:.1f} %; {explained} explained.\n"
+    explained = Counter(entry["function"].split(".")[1] for entry in entries for _change in entry["changes"])
+    rows = [
+        (
+            f"`authz/{part}`",
+            f"{score['changes']:,}",
+            f"{score['noticed']:,}",
+            f"{100 * score['noticed'] / score['changes']:.1f} %",
+            f"{explained[part]}",
+        )
+        for part, score in scores.items()
+    ]
+    return _table(("part", "mutants", "caught", "share", "explained"), rows)
 
 
 def drilled() -> str:

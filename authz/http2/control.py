@@ -181,7 +181,7 @@ class Control:
 
     def _send_waiting(self) -> None:
         for request in self._outbox.send_waiting():
-            self._streams.pop(request.stream_id, None)
+            del self._streams[request.stream_id]
 
     # Ends of streams
 
@@ -197,7 +197,6 @@ class Control:
     def _end_early(self, request: Request, response: Response) -> None:
         """Respond before the request is complete, and stop the upload with RST_STREAM (RFC 9113 section 8.1)."""
         self._release(request)
-        request.state = RECEIVED
         self._outbox.respond(request, response)
         del self._streams[request.stream_id]
         self._outbox.frames.append(frames.rst_stream(request.stream_id, ErrorCode.NO_ERROR))
@@ -219,7 +218,7 @@ class Control:
             self._events.append(request)
         self._outbox.forget(request)
         request.state = CLOSED
-        self._streams.pop(request.stream_id, None)
+        del self._streams[request.stream_id]
 
     def _release(self, request: Request) -> None:
         """Release the budget of an unfinished message."""

@@ -29,12 +29,12 @@ class Response:
     body: bytes = b""
 
 
-def _integer(value: int, prefix_bits: int, first: int = 0) -> bytes:
+def _integer(value: int, prefix_bits: int) -> bytes:
     """An integer (RFC 7541 section 5.1)."""
     limit = (1 << prefix_bits) - 1
     if value < limit:
-        return bytes((first | value,))
-    out, value = bytearray((first | limit,)), value - limit
+        return bytes((value,))
+    out, value = bytearray((limit,)), value - limit
     while value >= 0x80:  # noqa: PLR2004 - seven bits a byte
         out.append(value & 0x7F | 0x80)
         value >>= 7

@@ -10,7 +10,7 @@ from hpack import Decoder
 from authz.http2 import frames
 from authz.http2.connection import Connection
 from authz.http2.frames import ErrorCode, frame
-from authz.http2.limits import TABLE_SIZE, Shared
+from authz.http2.limits import CAUSES, TABLE_SIZE, Shared
 from authz.http2.request_head import RequestHead
 from authz.http2.stream import Request
 
@@ -26,6 +26,8 @@ END = frames.END_STREAM
 ALL = frames.END_HEADERS
 SETTINGS = frames.settings({})
 SETTINGS_ACK = frame(frames.SETTINGS, frames.ACK, 0)
+ELSEWHERE = 7
+"""Ends of other connections of the server, by cause."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Talk:
         self, *, hello: bytes = frames.PREFACE + SETTINGS + SETTINGS_ACK, table_size: int = TABLE_SIZE
     ) -> None:
         self.shared = Shared()
+        self.shared.ended.update(dict.fromkeys(CAUSES, ELSEWHERE))
         self.remembered: dict[bytes, RequestHead] = {}
         self.connection = Connection(self.shared, self.remembered, 0.0, table_size)
         self.greeting = self.said()
@@ -89,6 +92,11 @@ class Talk:
 
     def send(self, *parts: bytes, now: float = 0.0) -> list[Request]:
         return self.connection.receive_data(b"".join(parts), now)
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """How often this connection counted each cause."""
+        return {cause: count - ELSEWHERE for cause, count in self.shared.ended.items() if count != ELSEWHERE}
 
     def said(self) -> list[Frame]:
         """The frames since the last look."""

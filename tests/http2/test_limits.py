@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from authz.http2 import frames, limits
+from authz.http2.connection import Connection
 from authz.http2.frames import ErrorCode, frame, rst_stream, window_update
+from authz.http2.limits import Shared
 from tests.http2.talk import ALL, END, SETTINGS, Talk, block, call, data, headers, literal, message
 
 CALM = ErrorCode.ENHANCE_YOUR_CALM
@@ -28,6 +30,11 @@ FLOODS: dict[str, tuple[str, int, Callable[[int], bytes]]] = {
         "resets",
         limits.MAX_RESETS,
         lambda number: headers(2 * number + 3) + window_update(2 * number + 3, 0),
+    ),
+    "messages that we have to refuse": (
+        "resets",
+        limits.MAX_RESETS,
+        lambda number: headers(2 * number + 3) + data(2 * number + 3, b"\xff", 0),
     ),
     "CVE-2019-9512 PING": ("pings", limits.MAX_PINGS, lambda _: frame(frames.PING, 0, 0, bytes(8))),
     "CVE-2019-9515 SETTINGS": ("settings", limits.MAX_SETTINGS - 2, lambda _: SETTINGS),
@@ -51,7 +58,10 @@ def test_a_flood_ends_the_connection_and_is_counted(attack: str, answered: int) 
     talk.send(headers(1))
     for number in range(answered):
         (request,) = talk.send(call(5001 + 2 * number))
-        talk.connection.send_message(request, b"")
+        if number == 1:
+            talk.connection.send_message(request, b"")
+        else:
+            talk.connection.send_status(request, 0, "")
     first = 5000 if answered else 0
     allowed = limit + answered * (1 if cause == "resets" else limits.FRAMES_PER_ANSWER)
 
@@ -60,25 +70,35 @@ def test_a_flood_ends_the_connection_and_is_counted(attack: str, answered: int) 
     assert not talk.connection.is_closed
     talk.send(attacks(first + allowed))
 
-    assert talk.said()[-1].code == CALM
-    assert talk.shared.ended[cause] == 1
+    last = talk.said()[-1]
+    assert (last.code, last.payload[8:].decode()) == (CALM, f"too many {cause.replace('_', ' ')}")
+    assert talk.ended == {cause: 1}
     assert talk.shared.unfinished_calls == 0
 
 
-@pytest.mark.parametrize("part", [b"", b"x" * 4096], ids=["empty", "full"])
-def test_continuations_without_end_end_the_connection(part: bytes) -> None:
-    """CVE-2024-27316."""
+@pytest.mark.parametrize(
+    ("parts", "cause"),
+    [
+        (limits.MAX_CONTINUATIONS * [b""], None),
+        ((limits.MAX_CONTINUATIONS + 1) * [b""], "continuations"),
+        ([bytes(limits.MAX_HEADER_BLOCK_BYTES - 1)], "header_list"),
+        ([bytes(limits.MAX_HEADER_BLOCK_BYTES)], "continuations"),
+    ],
+    ids=["most frames", "a frame too many", "longest block", "a byte too many"],
+)
+def test_continuations_without_end_end_the_connection(parts: list[bytes], cause: str | None) -> None:
+    """CVE-2024-27316. The longest block of NUL contains too many fields, so it ends the connection too."""
     talk = Talk()
-    talk.send(headers(1, block(), 0))
+    *first, last = parts
 
-    sent = 0
-    while not talk.connection.is_closed:
-        talk.send(frame(frames.CONTINUATION, 0, 1, part))
-        sent += 1
+    talk.send(headers(1, b"\x20", 0), *(frame(frames.CONTINUATION, 0, 1, part) for part in first))
+    assert talk.ended == {}
+    talk.send(frame(frames.CONTINUATION, ALL, 1, last + (block()[1:] if cause is None else b"")))
 
-    assert sent <= limits.MAX_CONTINUATIONS + 1
-    assert talk.said()[-1].code == CALM
-    assert talk.shared.ended["continuations"] == 1
+    assert talk.ended == ({cause: 1} if cause else {})
+    if cause == "continuations":
+        said = talk.said()[-1]
+        assert (said.code, said.payload[8:]) == (CALM, b"header block too long")
 
 
 def test_a_header_list_that_is_too_long_ends_the_connection_before_it_is_held() -> None:
@@ -88,8 +108,9 @@ def test_a_header_list_that_is_too_long_ends_the_connection_before_it_is_held() 
 
     talk.send(headers(1, block()[1:] + large + b"\xbe" * 10))
 
-    assert talk.said()[-1].code == CALM
-    assert talk.shared.ended["header_list"] == 1
+    last = talk.said()[-1]
+    assert (last.code, last.payload[8:]) == (CALM, b"header list too long")
+    assert talk.ended == {"header_list": 1}
 
 
 def test_the_longest_header_list_is_read_in_two_frames() -> None:
@@ -118,10 +139,12 @@ def test_unfinished_messages_of_all_connections_are_bounded_together() -> None:
     talk = Talk()
     talk.shared.unfinished_bytes = limits.MAX_UNFINISHED_BYTES - 10
 
-    talk.send(headers(), data(1, message(bytes(100))[:20], 0))
+    talk.send(headers(), data(1, message(bytes(100))[:10], 0))
+    assert talk.said() == []
+    talk.send(data(1, b"x", 0))
 
     assert talk.answer()[b"grpc-status"] == b"8"
-    assert talk.shared.ended["unfinished_bytes"] == 1
+    assert talk.ended == {"unfinished_bytes": 1}
     assert talk.shared.unfinished_bytes == limits.MAX_UNFINISHED_BYTES - 10
 
 
@@ -136,7 +159,7 @@ def test_a_call_whose_message_does_not_come_ends_in_time_and_others_stay() -> No
     talk.connection.expire(1.1 + limits.MESSAGE_SECONDS)
 
     assert talk.answer()[b"grpc-status"] == b"4"
-    assert talk.shared.ended["no_message"] == 1
+    assert talk.ended == {"no_message": 1}
     assert talk.shared.unfinished_calls == 1
     assert talk.connection._streams.keys() == {3, whole.stream_id}
 
@@ -159,8 +182,35 @@ def test_a_peer_that_does_not_open_the_connection_in_time_is_sent_away(hello: by
     talk.connection.expire(limits.SETTINGS_ACK_SECONDS + 1)
     talk.connection.expire(limits.SETTINGS_ACK_SECONDS + 2)
 
-    assert [one.code for one in talk.said()] == [ErrorCode.SETTINGS_TIMEOUT]
-    assert talk.shared.ended["settings_timeout"] == 1
+    (last,) = talk.said()
+    assert (last.code, last.payload[8:]) == (ErrorCode.SETTINGS_TIMEOUT, b"settings were not acknowledged")
+    assert talk.ended == {"settings_timeout": 1}
+
+
+def test_the_time_to_open_a_connection_begins_with_the_connection() -> None:
+    connection = Connection(Shared(), {}, 1000.0)
+
+    connection.expire(1000.0 + limits.SETTINGS_ACK_SECONDS)
+    assert not connection.is_closed
+    connection.expire(1000.1 + limits.SETTINGS_ACK_SECONDS)
+
+    assert connection.is_closed
+
+
+def test_an_answer_waits_from_the_time_when_it_was_sent() -> None:
+    """The time of a response is the last one that the connection was told."""
+    talk = Talk()
+    talk.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 3}))
+    (request,) = talk.send(call(), now=1.0)
+    talk.connection.expire(4.0)
+    talk.connection.send_message(request, b"abc")
+    talk.said()
+
+    talk.connection.expire(4.0 + limits.SEND_SECONDS)
+    assert talk.said() == []
+    talk.connection.expire(4.1 + limits.SEND_SECONDS)
+
+    assert [one.code for one in talk.said()] == [ErrorCode.CANCEL]
 
 
 def test_an_answer_that_nobody_makes_room_for_is_given_up() -> None:
@@ -175,19 +225,26 @@ def test_an_answer_that_nobody_makes_room_for_is_given_up() -> None:
     talk.connection.expire(1.1 + limits.SEND_SECONDS)
 
     assert [one.code for one in talk.said()] == [ErrorCode.CANCEL]
-    assert talk.shared.ended["unread_answer"] == 1
+    assert talk.ended == {"unread_answer": 1}
     assert talk.connection.is_idle
+
+
+def block_of(size: int) -> bytes:
+    """A block of exactly so many bytes, with one long value (RFC 7541 section 5.1: 127 and two bytes more)."""
+    length = size - len(block()) - 6
+    return block() + b"\0\x01y\x7f" + bytes((0x80 | (length - 127) & 0x7F, (length - 127) >> 7)) + b"v" * length
 
 
 def test_remembered_blocks_are_bounded_in_number_and_length() -> None:
     talk = Talk()
     for number in range(limits.MAX_REMEMBERED_BLOCKS + 20):
         talk.send(headers(2 * number + 1, block(x=str(number)), ALL | END))
-    talk.send(headers(5001, block(x="v") + b"\0\x01y\x7f\x81\x07" + b"v" * 1024, ALL | END))
+    for stream_id, size in (5001, limits.MAX_REMEMBERED_BLOCK_BYTES), (5003, limits.MAX_REMEMBERED_BLOCK_BYTES + 1):
+        talk.send(headers(stream_id, block_of(size), ALL | END))
 
     assert len(talk.remembered) == limits.MAX_REMEMBERED_BLOCKS
-    assert block(x="19") not in talk.remembered
-    assert max(map(len, talk.remembered)) <= limits.MAX_REMEMBERED_BLOCK_BYTES
+    assert list(talk.remembered)[:1] == [block(x="21")]
+    assert max(map(len, talk.remembered)) == limits.MAX_REMEMBERED_BLOCK_BYTES
 
 
 def test_a_remembered_block_serves_other_connections_once_they_have_acknowledged() -> None:
@@ -199,6 +256,16 @@ def test_a_remembered_block_serves_other_connections_once_they_have_acknowledged
     (request,) = other.send(call(3))
 
     assert request.head is one.remembered[block()]
+
+
+@pytest.mark.parametrize(("table_size", "is_remembered"), [(0, True), (1, False), (4096, False)])
+def test_blocks_are_remembered_only_if_no_table_connects_them(table_size: int, *, is_remembered: bool) -> None:
+    talk = Talk(table_size=table_size)
+
+    (request,) = talk.send(call(1))
+    talk.send(call(3))
+
+    assert talk.remembered == ({block(): request.head} if is_remembered else {})
 
 
 def test_a_flood_may_be_noticed_while_looking_at_the_time() -> None:

@@ -1,9 +1,10 @@
-"""Change the deciding core in every small way, one at a time, and see that a test notices: `make mutants`.
+"""Change the deciding core and the HTTP/2 engine in every small way, one at a time, and see that a test notices.
 
-python -m tests.mutants.run --record   # the same, and write score.json
+python -m tests.mutants.run --part http2 --record   # only one part, and write its numbers to score.json
 
-mutmut makes the changes and runs the tests of tests/core that reach each one. A change that no test notices must stand
-in survivors.json with the reason why none can: everything else, and a score below the bound, fails.
+mutmut makes the changes and runs the tests of tests/core and tests/http2 that reach each one. If no test notices a
+change, survivors.json must contain it with the reason why none can. Every other survivor fails the run, and so does a
+score below the bound.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 EXPLAINED = Path(__file__).with_name("survivors.json")
 SCORE = Path(__file__).with_name("score.json")
 
+PARTS = ("core", "http2")
+"""The packages of authz that are changed. Each has its own score."""
+
 LOWEST_SCORE = 95.0
-"""Percent of all changes that a test must notice, the explained ones counted against it."""
+"""Percent of the changes of a part that a test must notice, the explained ones counted against it."""
 
 NOTICED = {"killed", "timeout", "segfault"}
 """A change that ends in a loop or a crash does not go unnoticed either."""
@@ -39,22 +43,27 @@ class Change(NamedTuple):
 def main() -> int:
     """Run mutmut, then hold what survived against the explanations. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, help="only this package (default: all)")
     parser.add_argument("--children", type=int, default=2, help="changes tried at the same time")
     parser.add_argument("--judge", action="store_true", help="judge the last run instead of making one")
     parser.add_argument("--record", action="store_true", help="write the numbers to tests/mutants/score.json")
     options = parser.parse_args()
+    parts = (options.part,) if options.part else PARTS
     if not options.judge:
-        subprocess.run(_mutmut("run", "--max-children", str(options.children)), check=True)
-    statuses = _statuses()
-    failed = _judge(statuses, _explained())
-    if options.record and not failed:
-        noticed = sum(status in NOTICED for status in statuses.values())
-        SCORE.write_text(json.dumps({"changes": len(statuses), "noticed": noticed}) + "\n", encoding="utf-8")
-    return failed
+        names = (_prefix(options.part) + "*",) if options.part else ()  # without names, finished results are kept
+        subprocess.run(_mutmut("run", "--max-children", str(options.children), *names), check=True)
+    statuses, explained = _statuses(), _explained()
+    failed = [part for part in parts if not _judge(part, statuses, explained, is_recorded=options.record)]
+    return 1 if failed else 0
 
 
 def _mutmut(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / "mutmut"), *arguments]
+
+
+def _prefix(part: str) -> str:
+    """How the names of a part's functions and mutants begin."""
+    return f"authz.{part}."
 
 
 def _statuses() -> dict[str, str]:
@@ -69,8 +78,10 @@ def _explained() -> set[Change]:
     return {Change(entry["function"], change["was"], change["now"]) for entry in entries for change in entry["changes"]}
 
 
-def _judge(statuses: dict[str, str], explained: set[Change]) -> int:
-    counts = Counter(statuses.values())
+def _judge(part: str, all_statuses: dict[str, str], all_explained: set[Change], *, is_recorded: bool) -> bool:
+    """Report one part, and record its score if it passes. Returns whether it does."""
+    statuses = {name: status for name, status in all_statuses.items() if name.startswith(_prefix(part))}
+    explained = {change for change in all_explained if change.function.startswith(_prefix(part))}
     survivors = {name: _change(name) for name, status in statuses.items() if status not in NOTICED}
     unexplained = {name: change for name, change in survivors.items() if change not in explained}
     for name, change in sorted(unexplained.items()):
@@ -79,9 +90,19 @@ def _judge(statuses: dict[str, str], explained: set[Change]) -> int:
         sys.stdout.write(f"a test notices now, or the line is gone: {change}\n")
     noticed = len(statuses) - len(survivors)
     score = 100 * noticed / max(1, len(statuses))
-    sys.stdout.write(f"{noticed} of {len(statuses)} changes noticed, {score:.1f} %: {dict(counts)}\n")
-    sys.stdout.write(f"{len(survivors) - len(unexplained)} survivors explained, {len(unexplained)} not\n")
-    return 0 if score >= LOWEST_SCORE and not unexplained else 1
+    counts = dict(Counter(statuses.values()))
+    sys.stdout.write(f"{part}: {noticed} of {len(statuses)} changes noticed, {score:.1f} %: {counts}\n")
+    sys.stdout.write(f"{part}: {len(survivors) - len(unexplained)} survivors explained, {len(unexplained)} not\n")
+    is_good = score >= LOWEST_SCORE and not unexplained
+    if is_recorded and is_good:
+        _record(part, len(statuses), noticed)
+    return is_good
+
+
+def _record(part: str, changes: int, noticed: int) -> None:
+    scores = json.loads(SCORE.read_text(encoding="utf-8"))
+    scores[part] = {"changes": changes, "noticed": noticed}
+    SCORE.write_text(json.dumps(scores) + "\n", encoding="utf-8")
 
 
 def _change(name: str) -> Change:
