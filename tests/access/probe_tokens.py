@@ -10,7 +10,7 @@ from typing import Any
 from authz.tools.access.sample_token import NOW, SampleToken
 from tests.access.generated_files import ACR, GROUPS, SCOPES, Plan
 
-_SCOPE_CLAIM = {"directory": "scp"}
+_SCOPE_CLAIM = {"entra": "scp"}
 _OTHER = "another"
 _AGES = (1.0, -40.0, 61.0, 121.0, 301.0, 601.0, None)
 _LATE = (-3600, 5, 15, 45, 120)
@@ -22,6 +22,7 @@ class Properties:
     """What a token of one issuer says."""
 
     alias: str
+    profile: str
     iss: str
     client: str = "c1"
     audience: str | None = None
@@ -44,21 +45,21 @@ class Properties:
         claims |= {"nbf": NOW + self.starts_in} if self.starts_in is not None else {}
         claims |= {"auth_time": NOW - self.age, "iat": NOW - 1} if self.age is not None else {}
         claims |= {"aud": self.audience} if self.audience is not None else {}
-        claims |= {_SCOPE_CLAIM.get(self.alias, "scope"): " ".join(sorted(self.scopes))} if self.scopes else {}
+        claims |= {_SCOPE_CLAIM.get(self.profile, "scope"): " ".join(sorted(self.scopes))} if self.scopes else {}
         claims |= {"acr": self.acr} if self.acr is not None else {}
         claims |= {"cnf": {"jkt": "key"}} if self.is_bound else {}
         claims |= {"department": self.claims["department"]} if "department" in self.claims else {}
         claims |= {"address": {"country": self.claims["/address/country"]}} if "/address/country" in self.claims else {}
         typ = "jwt"
-        if self.alias == "pool":
+        if self.profile == "cognito":
             claims |= {"token_use": self.use, "cognito:groups": sorted(self.groups)}
             claims |= {"client_id": self.client} if self.use == "access" else {"aud": self.client}
         else:
             typ = "at+jwt" if self.use == "access" else "jwt"
             roles = {"roles": sorted(self.groups)}
-            by_alias: dict[str, dict[str, Any]] = {"realm": {"realm_access": roles}, "directory": roles}
-            claims |= by_alias.get(self.alias, {"groups": sorted(self.groups)})
-        if self.alias == "directory":
+            by_profile: dict[str, dict[str, Any]] = {"keycloak": {"realm_access": roles}, "entra": roles}
+            claims |= by_profile.get(self.profile, {"groups": sorted(self.groups)})
+        if self.profile == "entra":
             claims["tid"] = self.iss.removeprefix("https://login.microsoftonline.com/").removesuffix("/v2.0")
         answer = None if self.userinfo is None else {"sub": "alice", **self.userinfo}
         return SampleToken(claims, typ, answer, userinfo_refuses=self.is_refused)
@@ -78,9 +79,9 @@ def probe_tokens(plan: Plan, policy: str) -> Iterator[SampleToken | None]:
 
 def _identifiers(plan: Plan, alias: str) -> list[str]:
     issuer = plan.issuers[alias]
-    if alias == "pool":
+    if issuer["profile"] == "cognito":
         return [f"https://cognito-idp.ap-northeast-1.amazonaws.com/{issuer['user_pool_id']}"]
-    if alias == "directory":
+    if issuer["profile"] == "entra":
         tenants = issuer["tenants"] if isinstance(issuer["tenants"], list) else ["tenant-a", "tenant-z"]
         return [f"https://login.microsoftonline.com/{tenant}/v2.0" for tenant in tenants]
     return issuer["issuer"] if isinstance(issuer["issuer"], list) else [issuer["issuer"]]
@@ -97,6 +98,7 @@ def _ideal(plan: Plan, alias: str, iss: str, demands: Mapping[str, Any]) -> Prop
     answers = {name: values for name, values in claims.items() if name.startswith("@userinfo")}
     return Properties(
         alias,
+        issuer["profile"],
         iss,
         audience=audience,
         scopes=frozenset(_values(demands.get("scopes", ()), "all_of")),
