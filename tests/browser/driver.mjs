@@ -75,6 +75,13 @@ export const fetched = (page, path, headers = {}) => page.evaluate(async ([addre
     challenge: answer.headers.get("www-authenticate") };
 }, [path, headers]);
 
+// What the browser asks the provider from now on. Single sign-on brings a person back with redirects alone.
+export function askedOfProvider(page) {
+  const asked = [];
+  page.on("request", (request) => { if (request.url().startsWith(given.provider)) asked.push(request.url()); });
+  return asked;
+}
+
 export const cookie = async (context, name) => (await context.cookies(home)).find((one) => one.name === name)?.value;
 export const hasSession = async (context) => (await cookie(context, "__Host-session")) !== undefined;
 

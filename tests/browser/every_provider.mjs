@@ -1,7 +1,7 @@
 // The scenes that are the same at every provider. `signIn(page, user)` fills in the pages of the provider.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
-import { cookie, fetched, given, hasSession, home, isHome, person, refusal, shot, users } from "./driver.mjs";
+import { askedOfProvider, cookie, fetched, given, hasSession, home, isHome, person, refusal, shot, users } from "./driver.mjs";
 
 const ELSEWHERE = "evil.example";
 
@@ -53,11 +53,10 @@ export const everyProvider = (signIn) => {
       const before = await cookie(context, "__Host-session");
       await context.clearCookies({ name: "__Host-session-expires" });
       await context.clearCookies({ name: "__Host-session" });
-      const visited = [];
-      page.on("framenavigated", (frame) => visited.push(frame.url()));
+      const asked = askedOfProvider(page);
       await page.goto(`${home}/`);
       const after = await cookie(context, "__Host-session");
-      return { heading: await page.textContent("h1"), visited, renewed: Boolean(after) && after !== before };
+      return { heading: await page.textContent("h1"), asked, renewed: Boolean(after) && after !== before };
     },
 
     async twoTabs(context) {

@@ -1,7 +1,8 @@
 // The scenes at a certified OpenID provider: those of every provider, and those that need consent, access tokens that end,
 // rotating refresh tokens, single sign-on or the provider's own sign-out.
 import { everyProvider } from "./every_provider.mjs";
-import { cookie, fetched, given, hasSession, home, isHome, person, play, refusal, shot, submit, users } from "./driver.mjs";
+import { askedOfProvider, cookie, fetched, given, hasSession, home, isHome, person, play, refusal, shot, submit,
+  users } from "./driver.mjs";
 
 const isAt = (name) => (url) => url.origin === given.provider && url.pathname.startsWith(`/${name}/`);
 const SIGN_OUT = `${given.provider}/session/end?${new URLSearchParams({ client_id: given.clientId,
@@ -27,13 +28,6 @@ async function enter(page, user, withheld = "") {
 
 const expiry = (user) => new Promise((done) => { setTimeout(done, (user.seconds + 1) * 1000); });
 
-function visits(page) {
-  const visited = [];
-  page.on("framenavigated", (frame) => visited.push(frame.url()));
-  return visited;
-}
-
-// Where a person is after a navigation that may pass the provider, once the browser has come to rest.
 const heading = (page) => page.textContent("h1");
 
 await play({
@@ -109,7 +103,7 @@ await play({
   async expiry(context) {
     const page = await context.newPage();
     await enter(page, users.brief);
-    const visited = visits(page);
+    const asked = askedOfProvider(page);
     const tokens = [await cookie(context, "__Host-session-refresh")];
     await expiry(users.brief);
     await page.goto(`${home}/`);
@@ -118,7 +112,7 @@ await play({
     await expiry(users.brief);
     const orders = await fetched(page, "/orders");
     tokens.push(await cookie(context, "__Host-session-refresh"));
-    return { start, orders, visited, tokens: new Set(tokens.filter(Boolean)).size };
+    return { start, orders, asked, tokens: new Set(tokens.filter(Boolean)).size };
   },
 
   // Both tabs outlive the access token; the second uses the refresh token that the first one got.
@@ -129,9 +123,9 @@ await play({
     await expiry(users.brief);
     await first.goto(`${home}/?tab=1`);
     await expiry(users.brief);
-    const visited = visits(second);
+    const asked = askedOfProvider(second);
     await second.reload();
-    return { first: await heading(first), second: await heading(second), visited };
+    return { first: await heading(first), second: await heading(second), asked };
   },
 
   // The provider takes the second use of a refresh token for theft and ends the grant.
@@ -157,9 +151,9 @@ await play({
     const refresh = (await cookie(context, "__Host-session-refresh")) !== undefined;
     await expiry(users.unrefreshed);
     const script = await fetched(page, "/orders");
-    const visited = visits(page);
+    const asked = askedOfProvider(page);
     await page.goto(`${home}/?view=late`);
-    return { refresh, script, visited, back: page.url(), then: await heading(page) };
+    return { refresh, script, asked, back: page.url(), then: await heading(page) };
   },
 
   async signOut(context) {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from authz.envoy.fields import Fields
-from authz.envoy.http_filters import HttpFilter
+from authz.envoy.http_filters import OAUTH2, HttpFilter
 from authz.tools.lint.envoy_config import ANY_TOKEN, DEMANDING, EnvoyConfig, LintRoute
 from authz.tools.lint.match import Match
 from authz.tools.lint.rule import Found, Severity, rule
@@ -16,6 +16,8 @@ _CBC = "envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat"
 _COOKIES = ("bearer_token", "refresh_token", "oauth_hmac", "oauth_expires", "oauth_nonce", "code_verifier")
 _NOT_REDIRECTED = ("allow_failed_matcher", "pass_through_matcher", "deny_redirect_matcher")
 """Matchers of requests that are not redirected to the login."""
+_COOKIES_OF_A_SITE = 180
+"""The most cookies that Chromium and Firefox keep for one site."""
 
 
 @rule("AUTHZ701", Severity.ERROR, "session cookies can be altered unnoticed")
@@ -166,6 +168,23 @@ def login_for_programs(envoy: EnvoyConfig) -> Iterator[Found]:
                 yield Found(
                     route.fields.path, problem, f"If programs call it, add its path to the list in line {there}."
                 )
+
+
+@rule("AUTHZ715", Severity.WARNING, "many cookies lock a person out over HTTP/2")
+def many_cookies(envoy: EnvoyConfig) -> Iterator[Found]:
+    """Over HTTP/2 each cookie is a header field of its own. By default Envoy resets the stream of a request with more
+    than 100 fields, and the browser shows a network error. A browser keeps up to 180 cookies for a site, and a login
+    that nobody finishes leaves two for ten minutes.
+    """
+    for manager in envoy.resources.managers:
+        tls = manager.chain.fields.get("transport_socket", "typed_config", "common_tls_context")
+        options = manager.fields.get("common_http_protocol_options")
+        protocols, limit = tls.raw("alpn_protocols"), str(options.raw("max_headers_count"))
+        enough = limit.isdecimal() and int(limit) >= _COOKIES_OF_A_SITE
+        if isinstance(protocols, list) and "h2" in protocols and manager.filters_of(OAUTH2) and not enough:
+            fix = "Write `common_http_protocol_options: { max_headers_count: 250 }`."
+            problem = f"a request with {_COOKIES_OF_A_SITE} cookies has too many header fields"
+            yield Found(options.path if options else manager.fields.path, problem, fix)
 
 
 def _paths(config: Fields, name: str) -> Iterator[Fields]:
