@@ -50,6 +50,10 @@ FLOODS: dict[str, tuple[str, int, Callable[[int], bytes]]] = {
 }
 
 
+def test_every_cause_has_a_counter_before_anything_ended() -> None:
+    assert dict(Shared().ended) == dict.fromkeys(limits.CAUSES, 0)
+
+
 @pytest.mark.parametrize("answered", [0, 3])
 @pytest.mark.parametrize("attack", FLOODS)
 def test_a_flood_ends_the_connection_and_is_counted(attack: str, answered: int) -> None:
