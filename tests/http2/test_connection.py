@@ -26,7 +26,7 @@ def test_the_server_speaks_first_and_announces_its_limits() -> None:
         frames.INITIAL_WINDOW_SIZE: limits.STREAM_WINDOW,
         frames.MAX_HEADER_LIST_SIZE: limits.MAX_HEADER_LIST_BYTES,
     }
-    assert window.kind == frames.WINDOW_UPDATE
+    assert (window.kind, window.stream_id) == (frames.WINDOW_UPDATE, 0)
     assert int.from_bytes(window.payload, "big") + 65_535 == limits.CONNECTION_WINDOW
 
 
@@ -41,13 +41,40 @@ def test_a_peer_that_does_not_speak_http2_is_sent_away(said: bytes) -> None:
     assert talk.connection.is_closed
 
 
-@pytest.mark.parametrize("first", [PING, SETTINGS_ACK, call()], ids=["PING", "SETTINGS with ACK", "HEADERS"])
-def test_the_first_frame_has_to_be_settings(first: bytes) -> None:
+@pytest.mark.parametrize(
+    ("first", "text"),
+    [
+        (PING, b"another frame was due"),
+        (SETTINGS_ACK, b"an acknowledgement before SETTINGS"),
+        (call(), b"another frame was due"),
+    ],
+    ids=["PING", "SETTINGS with ACK", "HEADERS"],
+)
+def test_the_first_frame_has_to_be_settings(first: bytes, text: bytes) -> None:
     talk = Talk(hello=frames.PREFACE)
 
     talk.send(first)
 
-    assert [one.code for one in talk.said()] == [P]
+    (last,) = talk.said()
+    assert (last.code, last.payload[8:]) == (P, text)
+
+
+@pytest.mark.parametrize(("count", "code"), [(64, P), (65, ErrorCode.STREAM_CLOSED)])
+def test_numbers_that_were_passed_over_are_remembered_in_bounds(count: int, code: ErrorCode) -> None:
+    """Streams in sequence take no place of them."""
+    talk = Talk()
+    talk.send(*(headers(4 * number + 3) for number in range(count)))
+    talk.send(*(headers(4 * count + 2 * number + 1) for number in range(100)))
+
+    talk.send(headers(1))
+
+    assert talk.said()[-1].code == code
+
+
+def test_the_last_stream_of_a_connection_is_served() -> None:
+    (request,) = Talk().send(call(2**31 - 1))
+
+    assert request.message == b"abc"
 
 
 @pytest.mark.parametrize("size", [1, 2, 24, 25, 30, 40, 60, 100])
@@ -90,8 +117,7 @@ def test_padding_and_priority_are_taken_off_and_padding_is_given_back_to_the_str
     (request,) = talk.send(first, data(1, b"\x03" + message(b"abc") + b"???", END | PADDED))
 
     assert request.message == b"abc"
-    (update,) = talk.said()
-    assert (update.kind, update.stream_id, update.payload[-1]) == (frames.WINDOW_UPDATE, 1, 4)
+    assert talk.said() == [Frame(frames.WINDOW_UPDATE, 0, 1, b"\0\0\0\4")]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +171,7 @@ def test_a_request_is_answered_once() -> None:
     talk.connection.send_message(request, b"second")
 
     head, body, trailers = talk.said()
+    assert head.payload[:1] == b"\x88"
     assert talk.fields(head) == {b":status": b"200", b"content-type": b"application/grpc"}
     assert (body.payload, body.flags) == (message(b"first"), 0)
     assert talk.fields(trailers) == {b"grpc-status": b"0"}

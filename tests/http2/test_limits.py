@@ -50,6 +50,10 @@ FLOODS: dict[str, tuple[str, int, Callable[[int], bytes]]] = {
 }
 
 
+def test_every_cause_has_a_counter_before_anything_ended() -> None:
+    assert dict(Shared().ended) == dict.fromkeys(limits.CAUSES, 0)
+
+
 @pytest.mark.parametrize("answered", [0, 3])
 @pytest.mark.parametrize("attack", FLOODS)
 def test_a_flood_ends_the_connection_and_is_counted(attack: str, answered: int) -> None:
@@ -187,6 +191,14 @@ def test_a_peer_that_does_not_open_the_connection_in_time_is_sent_away(hello: by
     assert talk.ended == {"settings_timeout": 1}
 
 
+def test_a_connection_that_was_opened_in_time_stays() -> None:
+    talk = Talk()
+
+    talk.connection.expire(limits.SETTINGS_ACK_SECONDS + 1)
+
+    assert (talk.said(), talk.ended) == ([], {})
+
+
 def test_the_time_to_open_a_connection_begins_with_the_connection() -> None:
     connection = Connection(Shared(), {}, 1000.0)
 
@@ -252,10 +264,11 @@ def test_a_remembered_block_serves_other_connections_once_they_have_acknowledged
     other.connection._blocks._remembered = one.remembered
     one.send(call(1))
     other.send(call(1))
+    remembered = one.remembered[block()]
 
     (request,) = other.send(call(3))
 
-    assert request.head is one.remembered[block()]
+    assert request.head is remembered
 
 
 @pytest.mark.parametrize(("table_size", "is_remembered"), [(0, True), (1, False), (4096, False)])

@@ -224,6 +224,10 @@ HEADS: dict[str, tuple[bytes, RequestHead]] = {
         block([*CALL[:3], *CALL[4:], (b"host", b"other")]),
         RequestHead("/t.T/Echo", inf, "", None, None),
     ),
+    "control characters that RFC 9113 permits around a value": (
+        block(other="\x0bX a\tX\x0c", x="X"),
+        RequestHead("/t.T/Echo", inf, "", None, None),
+    ),
     "CONNECT": (
         block([(b":method", b"CONNECT"), (b":authority", b"a:1")]),
         RequestHead("", inf, "", None, http_response(405, ONLY_POST)),

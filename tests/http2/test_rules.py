@@ -54,6 +54,12 @@ CONNECTION_ERRORS: dict[str, tuple[bytes, ErrorCode, int, str]] = {
         1,
         "HEADERS on a closed stream",
     ),
+    "5.1 HEADERS on a closed stream below numbers that were passed over": (
+        call() + rst_stream(1, ErrorCode.CANCEL) + headers(7) + headers(1),
+        S,
+        7,
+        "HEADERS on a closed stream",
+    ),
     "5.1.1 HEADERS on a stream that a server opens": (headers(2), P, 0, NO_CLIENT),
     "5.1.1 HEADERS on a number that was passed over": (headers(5) + headers(3), P, 5, PASSED_OVER),
     "5.1.1 HEADERS on the first number that was passed over": (headers(3) + headers(1), P, 3, PASSED_OVER),
