@@ -1,12 +1,14 @@
 // A certified OpenID provider over TLS for people in browsers: a login page that checks the password, a consent page on
 // which scopes can be withheld, a sign-out page, and refresh tokens that rotate. Each person has access tokens of their own
-// lifetime. The only argument is a JSON object: port, home, cert, key, secret and people.
+// lifetime. The only argument is a JSON object: module, port, home, cert, key, secret and people.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { text } from "node:stream/consumers";
-import Provider from "oidc-provider";
+import { pathToFileURL } from "node:url";
 
 const given = JSON.parse(process.argv[2]);
+// Found by the test: `import` by name would not look into NODE_PATH.
+const { Provider } = await import(pathToFileURL(given.module).href);
 const people = Object.fromEntries(given.people.map((one) => [one.name, one]));
 
 const provider = new Provider(`https://localhost:${given.port}`, {

@@ -99,6 +99,7 @@ def running() -> Iterator[SecureOidc]:
 def _start_provider(children: Children, place: SecurePlace) -> str:
     port = free_port()
     given = {
+        "module": chromium.package("oidc-provider"),
         "port": port,
         "home": place.home,
         "cert": str(place.directory / "provider.crt"),
