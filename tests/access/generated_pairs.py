@@ -13,6 +13,7 @@ from authz.tools.access.relation import Change
 from tests.access import planted_in_issuers, planted_in_policies, planted_in_routes
 from tests.access.generated_files import Plan, random_plan
 from tests.access.independent_judge import Judges, Verdict
+from tests.access.other_forms import in_other_form
 from tests.access.planted_kind import Kind
 from tests.access.regions.first_match import Request
 
@@ -47,6 +48,20 @@ def planted(kind: Kind, seed: int, *, is_pure: bool = False) -> Pair:
         if witness is not None:
             return Pair(kind.name, old, new, witness, admits_more_only)
     raise AssertionError(f"{kind.name} lets nobody in")
+
+
+def mixed(seed: int) -> tuple[Plan, Plan]:
+    """Two files that differ in up to five planted changes, and half of them in form too, in either direction."""
+    random = Random(seed)  # noqa: S311 - not a secret
+    old = random_plan(random)
+    new = copy.deepcopy(old)
+    for kind in random.sample(KINDS, random.randrange(1, 6)):
+        changed = copy.deepcopy(new)
+        if kind.plant(changed, random) is not None:
+            new = changed
+    if random.random() < 0.5:
+        new = in_other_form(new, "", random)
+    return (old, new) if random.random() < 0.5 else (new, old)
 
 
 @dataclass(frozen=True)

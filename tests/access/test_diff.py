@@ -21,6 +21,7 @@ from tests.access.generated_pairs import (
     KINDS,
     compared,
     contradicted,
+    mixed,
     planted,
     wrong_in_narrowing,
     wrong_in_other_form,
@@ -29,6 +30,8 @@ from tests.access.generated_pairs import (
 from tests.access.independent_judge import Judges
 from tests.access.other_forms import FORMS, in_other_form
 from tests.access.planted_kind import Kind
+
+MIXED = 12
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -50,6 +53,12 @@ def test_another_form_of_the_same_file_is_equal(form: str) -> None:
     random = Random(form)  # noqa: S311 - not a secret
     plan = random_plan(random)
     assert list(wrong_in_other_form(compared(plan, in_other_form(plan, form, random)))) == []
+
+
+@pytest.mark.parametrize("seed", range(MIXED))
+def test_several_changes_at_once_agree_with_the_independent_judge(seed: int) -> None:
+    old, new = mixed(seed)
+    assert list(contradicted(compared(old, new), Judges(old, new).verdicts())) == []
 
 
 def test_real_envoy_refuses_each_counterexample_with_old_and_forwards_it_with_new() -> None:
