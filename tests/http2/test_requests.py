@@ -187,6 +187,7 @@ REFUSED = {
     "no message": (b"", b"12"),
     "a prefix that is cut short": (b"\0\0\0", b"13"),
     "a message that is cut short": (message(b"abc")[:-1], b"13"),
+    "a message that is cut short by two prefixes": (message(bytes(20))[:-10], b"13"),
     "a compressed message": (b"\x01" + message(b"abc")[1:], b"12"),
     "unknown flags": (b"\x02" + message(b"abc")[1:], b"13"),
     "two messages": (2 * message(b"abc"), b"12"),

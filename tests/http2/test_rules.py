@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authz.http2 import frames
-from authz.http2.frames import ErrorCode, frame, goaway, rst_stream, window_update
+from authz.http2.frames import ConnectionFault, ErrorCode, frame, goaway, rst_stream, window_update
 from tests.http2.talk import ALL, END, SETTINGS_ACK, Frame, Talk, block, call, data, headers, message
 
 PING = frame(frames.PING, 0, 0, b"12345678")
@@ -215,3 +215,7 @@ def test_what_may_be_ignored_changes_nothing(what: str) -> None:
 
     assert {one.kind for one in talk.said()} <= {frames.PING, frames.SETTINGS}
     assert [request.stream_id for request in talk.send(call(9))] == [9]
+
+
+def test_a_fault_of_the_connection_reads_as_its_text() -> None:
+    assert str(ConnectionFault(P, "frame too large")) == "frame too large"
