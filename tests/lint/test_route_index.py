@@ -32,6 +32,7 @@ def test_the_index_agrees_with_a_comparison_of_every_pair(matches: list[Match]) 
     for at, match in enumerate(matches):
         before, after = list(enumerate(matches))[:at], list(enumerate(matches))[at + 1 :]
         assert index.first_cover(at) == next((i for i, each in before if each.covers(match)), None)
-        assert index.path_covers_before(at) == [i for i, each in before if each.covers_path_of(match)]
+        others = [(i, each) for i, each in before if each.path != match.path]
+        assert index.other_paths_before(at) == [i for i, each in others if each.covers_path_of(match)]
         following = (i for i, each in after if each.covers_path_of(match) and not each.conditions)
         assert index.next_unconditional(at) == next(following, None)

@@ -23,12 +23,12 @@ class RouteIndex:
 
     def __init__(self, matches: Sequence[Match]) -> None:
         self._matches = matches
-        self._by_key: dict[_Key, list[int]] = defaultdict(list)
+        self._by_path: dict[_Key, dict[tuple[str, str], list[int]]] = defaultdict(dict)
         self._first: dict[_Key, dict[frozenset[str], int]] = defaultdict(dict)
         self._unconditional: dict[_Key, list[int]] = defaultdict(list)
         for index, match in enumerate(matches):
             key = _key(match)
-            self._by_key[key].append(index)
+            self._by_path[key].setdefault(match.path, []).append(index)
             self._first[key].setdefault(match.conditions, index)
             if not match.conditions:
                 self._unconditional[key].append(index)
@@ -44,14 +44,14 @@ class RouteIndex:
         )
         return min(found, default=None)
 
-    def path_covers_before(self, index: int) -> list[int]:
-        """Every route before this route that matches every path of this one, in order."""
+    def other_paths_before(self, index: int) -> list[int]:
+        """Every route before this route that has another path and matches every path of this one, in order."""
         match = self._matches[index]
         found: list[int] = []
         for key in self._covering_keys(match):
-            indexes = self._by_key[key]
-            earlier = indexes[: bisect_left(indexes, index)]
-            found += (each for each in earlier if self._matches[each].covers_path_of(match))
+            for path, indexes in self._by_path[key].items():
+                if path != match.path and self._matches[indexes[0]].covers_path_of(match):
+                    found += indexes[: bisect_left(indexes, index)]
         return sorted(found)
 
     def next_unconditional(self, index: int) -> int | None:
@@ -77,7 +77,7 @@ class RouteIndex:
 
     def _covering_keys(self, match: Match) -> Iterator[_Key]:
         """The keys in use that can cover the path of a match."""
-        return (key for key in dict.fromkeys(_candidates(match)) if key in self._by_key)
+        return (key for key in dict.fromkeys(_candidates(match)) if key in self._by_path)
 
 
 def _key(match: Match) -> _Key:

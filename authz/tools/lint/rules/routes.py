@@ -71,7 +71,7 @@ def _taken_parts(envoy: EnvoyConfig, routes: tuple[LintRoute, ...]) -> Iterator[
         # A single taker leaves nothing of the route: that is another finding.
         computed = () if len(order.takers.get(index, ())) == 1 else order.broader.get(index, ())
         found = {each for each in computed if _admits_others(envoy, routes[each], route)}
-        for each in known.path_covers_before(index) if order.undecided else ():
+        for each in known.other_paths_before(index) if order.undecided else ():
             if not order.undecided.isdisjoint((each, index)) and _takes_part_of(routes[each], route):
                 found.add(each)
         yield from ((routes[each], route) for each in sorted(found))
@@ -82,8 +82,7 @@ def _takes_part_of(other: LintRoute, route: LintRoute) -> bool:
     if not _is_weaker(other, route):
         return False
     apart = other.match.methods and route.match.methods and other.match.methods != route.match.methods
-    is_narrower = other.match.path != route.match.path
-    return is_narrower and not apart and not other.match.covers(route.match)
+    return not apart and not other.match.covers(route.match)
 
 
 def _admits_others(envoy: EnvoyConfig, one: LintRoute, than: LintRoute) -> bool:
