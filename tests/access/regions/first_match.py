@@ -27,6 +27,8 @@ _HOSTS = (
     "A.X.test:81",
     "[::1]",
     "[::1]:81",
+    "",
+    "a@x.test",
 )
 _DOMAINS = ("x.test", "y.test", "*.x.test", "*.test", "*.a.x.test", "x.*", "a.*", "a.x.*", "*", "*x.test", "x.test:81")
 _AUTHORITIES = ("x.test", "X.test", "x.", "a.x", ".test", "test", "x.test:81", ":81", "[::1]")

@@ -83,6 +83,15 @@ def test_another_spelling_of_the_host_passes_a_matcher_that_is_case_sensitive() 
     assert found[2].requests.example().host.lower() != found[2].requests.example().host
 
 
+def test_a_request_with_an_empty_host_reaches_the_route_that_asks_for_it() -> None:
+    hosts = [{**_routes(_host_is(""), {})[0], "domains": ["*"]}]
+    found = regions(resources(hosts))
+
+    assert [each.route.name for each in found] == ["0", "1"]
+    assert found[0].requests.example().host == ""
+    assert found[1].requests.example().host == "example.com"
+
+
 def test_matchers_that_ignore_the_case_take_all_requests_of_the_domains() -> None:
     found = regions(resources(_routes(_host_is("X.test", ignore_case=True), _host_is("y.Test", ignore_case=True), {})))
 

@@ -19,7 +19,7 @@ LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 """Envoy compares without case in ASCII only."""
 
-_NOT_IN_HOSTS = "/?#@ "
+_NOT_IN_HOSTS = "/?# "
 _FORBIDDEN = {
     PATH: "?#",
     TARGET: "#",
@@ -28,7 +28,7 @@ _FORBIDDEN = {
     **dict.fromkeys(AUTHORITIES, _NOT_IN_HOSTS),
 }
 ASCII_ONLY = frozenset({HOST, METHOD, *AUTHORITIES})
-PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto"), PATH: ("/",)}
+PREFERRED = {METHOD: ("GET", "POST", "PUT", "DELETE"), HOST: ("moc.elpmaxe", "tset.elpmaxe.rehto", "a"), PATH: ("/",)}
 _TAB, _SPACE, _DELETE, _LAST = 0x09, 0x20, 0x7F, 0xFF
 _BLANKS = "\t "
 

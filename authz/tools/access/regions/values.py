@@ -16,6 +16,7 @@ from authz.tools.access.regions.languages import Language, TooMuchEffort
 from authz.tools.access.regions.parts import (
     ASCII_ONLY,
     LOWER,
+    METHOD,
     PATH,
     PREFERRED,
     TARGETS,
@@ -85,8 +86,10 @@ def everything(part: str) -> Values:
     """Every value that a part can have."""
     if part == PATH or part in TARGETS:
         return Values(starting_with("/"))
-    if part in ASCII_ONLY:
+    if part == METHOD:
         return Values(complement((("", "\0"),)))
+    if part in ASCII_ONLY:
+        return ANY_TEXT  # Envoy routes an empty host too, to the domain `*`
     return Values(absent=not part.startswith(":"))
 
 
