@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authz.http2 import frames, limits
-from authz.http2.connection import Connection
 from authz.http2.frames import ErrorCode, frame, rst_stream, window_update
-from authz.http2.limits import Shared
 from authz.http2.stream import CLOSED, RECEIVED
 from tests.http2.talk import ALL, END, SETTINGS, SETTINGS_ACK, Frame, Talk, block, call, data, headers, message
 
@@ -250,49 +248,6 @@ def test_a_socket_that_is_gone_takes_its_requests_back() -> None:
     assert talk.connection.terminate() == [request]
     assert request.state == CLOSED
     assert talk.shared.unfinished_calls == 0
-
-
-# --- leaving (section 6.8)
-
-
-def test_a_server_that_leaves_says_so_twice_and_serves_what_came_in_between() -> None:
-    talk = Talk()
-    (first,) = talk.send(call(1))
-
-    talk.connection.start_drain()
-    talk.connection.start_drain()
-    warning, ping = talk.said()
-    talk.send(frame(frames.PING, frames.ACK, 0, b"12345678"))
-    (second,) = talk.send(call(3))
-    talk.send(frame(frames.PING, frames.ACK, 0, ping.payload))
-    (last,) = talk.said()
-    talk.send(call(5))
-
-    assert (warning.kind, warning.code, warning.payload[:4]) == (frames.GOAWAY, 0, b"\x7f\xff\xff\xff")
-    assert (ping.kind, ping.flags, ping.stream_id) == (frames.PING, 0, 0)
-    assert (last.kind, last.code, last.payload[:4]) == (frames.GOAWAY, 0, b"\0\0\0\x03")
-    assert talk.said() == []
-    before = talk.connection.is_drained
-    talk.connection.send_message(first, b"")
-    talk.connection.send_message(second, b"")
-    assert (before, talk.connection.is_drained, talk.connection.has_output) == (False, True, True)
-
-
-def test_a_drain_may_be_ended_without_the_peer_and_on_a_connection_that_has_ended() -> None:
-    talk = Talk()
-    talk.connection.start_drain()
-    talk.connection.finish_drain()
-    talk.connection.finish_drain()
-    ended = Connection(Shared(), {}, 0.0)
-    ended.terminate()
-    ended.start_drain()
-    ended.finish_drain()
-
-    said = talk.said()
-    assert [one.kind for one in said] == [frames.GOAWAY, frames.PING, frames.GOAWAY]
-    assert said[-1].payload == bytes(8)
-    assert talk.connection.is_drained
-    assert not ended.is_drained
 
 
 IN_PARTS = {
