@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from authz.tools.marked_comments import marked_comments
+
 FORM = "# authz-diff: allow wider because REASON"
-_COMMENT = re.compile(r"(?:^|\s)#\s*authz-diff:(?P<said>.*)$")
-_ALLOWED = re.compile(r"\s*allow\s+wider\s+because\s+(?P<reason>\S.*\S)\s*")
+_ALLOWED = re.compile(r"allow\s+wider\s+because\s+(?P<reason>\S.*\S)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,7 @@ class StaleComment:
 def allow_comments(text: str) -> list[AllowComment]:
     """Every `authz-diff` comment of a file."""
     found = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        comment = _COMMENT.search(line)
-        if comment is not None:
-            about = _next_content(lines, number) if line.lstrip().startswith("#") else number
-            allowed = _ALLOWED.fullmatch(comment["said"])
-            found.append(AllowComment(number, about, allowed["reason"] if allowed else ""))
+    for comment in marked_comments(text, "authz-diff:"):
+        allowed = _ALLOWED.fullmatch(comment.said)
+        found.append(AllowComment(comment.line, comment.about, allowed["reason"] if allowed else ""))
     return found
-
-
-def _next_content(lines: list[str], number: int) -> int:
-    for following, line in enumerate(lines[number:], start=number + 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            return following
-    return number

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from authz.tools.marked_comments import marked_comments
+
 MARK = "authz-lint:"
 
-_COMMENT = re.compile(r"(?:^|\s)#\s*authz-lint:\s*(?P<said>.*)$")
 _ALLOW = re.compile(r"allow\s+(?P<codes>AUTHZ[0-9]{3}(?:\s*,\s*AUTHZ[0-9]{3})*)\s+because\s+(?P<reason>\S.*\S)\s*")
 
 
@@ -32,22 +33,7 @@ class Suppression:
 
 def suppressions(text: str) -> Iterator[Suppression]:
     """Every `authz-lint:` comment of a file."""
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        comment = _COMMENT.search(line)
-        if comment is None:
-            continue
-        allowed = _ALLOW.fullmatch(comment["said"])
+    for comment in marked_comments(text, MARK):
+        allowed = _ALLOW.fullmatch(comment.said)
         codes = tuple(re.split(r"\s*,\s*", allowed["codes"])) if allowed else ()
-        about = _next_line(lines, number) if line.lstrip().startswith("#") else number
-        yield Suppression(
-            number, line.index("#", comment.start()) + 1, about, codes, allowed["reason"] if allowed else ""
-        )
-
-
-def _next_line(lines: list[str], number: int) -> int:
-    """The number of the first line after this line with any content."""
-    for following, line in enumerate(lines[number:], start=number + 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            return following
-    return number
+        yield Suppression(comment.line, comment.column, comment.about, codes, allowed["reason"] if allowed else "")
