@@ -9,9 +9,7 @@ from urllib.parse import parse_qsl
 from authz.core.claims import ClaimName
 from authz.core.conditions import Membership, Scalar
 from authz.core.policy import Access, Policy
-from authz.envoy.document import read
 from authz.envoy.fields import Fields
-from authz.envoy.resources import Resources
 from authz.tools.access.loaded_file import LoadedFile, doubt_about
 from authz.tools.access.regions.parts import HOST, METHOD, PATH, TARGET
 from authz.tools.access.regions.region import Region
@@ -83,13 +81,13 @@ def unreachable(loaded: LoadedFile) -> Iterator[str]:
     of internal listeners: no request of a client is compared with them.
     """
     reached = {(region.route.file, region.route.line) for region in loaded.regions}
-    document = read(loaded.text, loaded.file)
+    document = loaded.resources.document
 
     def is_reached(fields: Fields) -> bool:
         place = document.locate(fields.path)
         return (place.file, place.line) in reached
 
-    for listener in Resources(document).listeners:
+    for listener in loaded.resources.listeners:
         for manager in () if listener.is_internal else listener.managers:
             for host in manager.table.hosts:
                 # A part that is undecided as a whole is one region, with the line of that part.

@@ -25,6 +25,7 @@ class LoadedFile:
 
     file: str
     text: str
+    resources: Resources
     settings: Settings
     regions: list[Region]
     lookup: PolicyLookup
@@ -55,7 +56,7 @@ def load(text: str, file: str) -> LoadedFile:
     resources = Resources(read(text, file))
     settings = settings_of(resources, text, need_endpoints=False)
     lookup = PolicyLookup(settings.configuration.references, parse_inline_policy)
-    return LoadedFile(file, text, settings, regions(resources), lookup)
+    return LoadedFile(file, text, resources, settings, regions(resources), lookup)
 
 
 def doubt_about(region: Region | None) -> str:
