@@ -40,16 +40,22 @@ class Program:
 
     def cpu_seconds(self) -> float:
         """User and system time of the working processes since they started (proc(5): fields 14 and 15 of stat)."""
-        return sum(_cpu_seconds(pid) for pid in self.pids())
+        return sum(_stat(pid, 14, 15) for pid in self.pids()) * TICK_SECONDS
+
+    def page_faults(self) -> int:
+        """Pages that the kernel has given to the working processes without reading a disk (field 10: minflt)."""
+        return sum(_stat(pid, 10) for pid in self.pids())
 
     def resident_mib(self) -> float:
         """Resident memory of the working processes."""
         return sum(resident_mib(pid) for pid in self.pids())
 
 
-def _cpu_seconds(pid: int) -> float:
+def _stat(pid: int, *numbers: int) -> int:
+    """The sum of some fields of /proc/PID/stat, with their numbers in proc(5)."""
+    # The name, field 2, can contain spaces. Field 3 is the first behind it.
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_SECONDS
+    return sum(int(fields[number - 3]) for number in numbers)
 
 
 def resident_mib(pid: int) -> float:
