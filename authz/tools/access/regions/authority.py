@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
-from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.languages import remembered
 from authz.tools.access.regions.parts import (
     AUTHORITY,
     AUTHORITY_WITH_PORT,
@@ -53,21 +52,11 @@ def compared_host(text: str, *, ignores_port: bool) -> str:
     return text.translate(LOWER)
 
 
+@remembered
 def authority_member(condition: AuthorityCondition) -> str | None:
     """A short reversed `:authority` that meets the condition. None if there is none. Raises TooMuchEffort."""
-    found = _searched(condition)
-    if isinstance(found, TooMuchEffort):
-        raise found
-    return found
-
-
-@lru_cache(maxsize=65536)
-def _searched(condition: AuthorityCondition) -> str | TooMuchEffort | None:
-    try:
-        usual = next((text for text in PREFERRED[HOST] if condition.has(text)), None)
-        return usual or _AuthoritySearch(condition).shortest()
-    except TooMuchEffort as error:
-        return error
+    usual = next((text for text in PREFERRED[HOST] if condition.has(text)), None)
+    return usual or _AuthoritySearch(condition).shortest()
 
 
 @dataclass(frozen=True, slots=True)

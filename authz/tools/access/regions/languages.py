@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
 
 from authz.tools.access.regions.re2_syntax import (
     ANY,
@@ -27,6 +29,30 @@ _ASCII_CASES = 127
 
 class TooMuchEffort(Exception):
     """A question that needs more states or steps than allowed."""
+
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def remembered(search: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
+    """Cache the answers of a search, and that it needed too much effort: to find that out takes the longest."""
+
+    @lru_cache(maxsize=65536)
+    def known(*asked: _Asked.args, **named: _Asked.kwargs) -> _Answer | TooMuchEffort:
+        try:
+            return search(*asked, **named)
+        except TooMuchEffort as error:
+            return error
+
+    @wraps(search)
+    def answer(*asked: _Asked.args, **named: _Asked.kwargs) -> _Answer:
+        found = known(*asked, **named)  # type: ignore[arg-type]  # the caller's arguments are hashable
+        if isinstance(found, TooMuchEffort):
+            raise found
+        return found
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

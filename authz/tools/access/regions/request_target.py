@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
-from authz.tools.access.regions.languages import TooMuchEffort
+from authz.tools.access.regions.languages import TooMuchEffort, remembered
 from authz.tools.access.regions.parts import TARGET, TARGET_WITH_PARAMETERS, representatives
 from authz.tools.access.regions.text_reader import State, shortest
 from authz.tools.access.regions.values import Values, has
@@ -57,19 +56,9 @@ def target_member(condition: TargetCondition, query: str | None) -> str | None:
     return found
 
 
+@remembered
 def _known(condition: TargetCondition, query: str | None) -> str | None:
-    found = _searched(condition, query)
-    if isinstance(found, TooMuchEffort):
-        raise found
-    return found
-
-
-@lru_cache(maxsize=65536)
-def _searched(condition: TargetCondition, query: str | None) -> str | TooMuchEffort | None:
-    try:
-        return _Search(condition, query).shortest()
-    except TooMuchEffort as error:
-        return error
+    return _Search(condition, query).shortest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 
 from authz.tools.access.regions.intervals import ALL, Intervals, both, complement, contains, starting_with
-from authz.tools.access.regions.languages import Language, TooMuchEffort
+from authz.tools.access.regions.languages import Language, TooMuchEffort, remembered
 from authz.tools.access.regions.parts import (
     ASCII_ONLY,
     LOWER,
@@ -98,28 +98,15 @@ def is_empty(part: str, values: Values) -> bool:
     return not values.absent and member(part, values) is None
 
 
+@remembered
 def member(part: str, values: Values) -> str | None:
     """A short member that is present. None if there is none. Raises TooMuchEffort."""
-    found = _member(part, values)
-    if isinstance(found, TooMuchEffort):
-        raise found
-    return found
-
-
-@lru_cache(maxsize=65536)
-def _member(part: str, values: Values) -> str | TooMuchEffort | None:
     for text in PREFERRED.get(part, ()):
-        try:
-            if has(values, text):
-                return text
-        except TooMuchEffort as error:
-            return error
+        if has(values, text):
+            return text
     if not values.languages and values.folded == ALL:
         return min(_first_members(part, values.intervals), key=len, default=None)
-    try:
-        return _guessed(part, values) or _search(part, values)
-    except TooMuchEffort as error:
-        return error
+    return _guessed(part, values) or _search(part, values)
 
 
 def has(values: Values, text: str | None) -> bool:
