@@ -108,7 +108,9 @@ def decide(
         judge_claims(identity, policy, now)
         return Decision(Reason.OK, request, policy, identity, identity.issuer.alias, "", remembered)
     except Denied as denied:
-        seen.denied = denied
+        # Not in a record of our own: exception, frame and record would be a reference cycle for the garbage collector.
+        if record is not None:
+            record.denied = denied
         return _refusal(seen, denied)
 
 

@@ -36,4 +36,4 @@ class CheckRecord:
     userinfo_is_complete: bool = False
     """Whether the userinfo step passed."""
     denied: Denied | None = None
-    """The refusal of the step that failed."""
+    """The refusal of the step that failed. None if nobody asked for the record."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -170,6 +172,40 @@ def test_keys_of_one_issuer_verify_no_token_of_another() -> None:
 
     assert rig.reason(access_token()) is Reason.OK
     assert rig.reason(stolen) is Reason.ALGORITHM_NOT_ALLOWED or rig.reason(stolen) is Reason.SIGNATURE_INVALID
+
+
+# --- what a check leaves behind
+
+
+def test_no_check_leaves_a_reference_cycle_so_that_the_garbage_collector_has_nothing_to_stop_it_for() -> None:
+    rig = Rig(STRICT)
+    tokens = [None, "a.b.c", f"e30.{'A' * 8}.AAAA", access_token(), partner_token()]
+    tokens += [access_token(**changes) for _, changes in FAULTS if not {"alg", "kid", "key"} & set(changes)]
+    tokens += [sign(rsa_key(7), access_claims(), kid=kid) for kid in (COGNITO_KID, "no-such-key")]
+    requests = [check_request(token, policy) for token in tokens for policy in ("strict", "no-such-policy", "deny")]
+    with handling(rig) as handler:
+        ask_all(handler, [*requests, b"", b"no protobuf"])
+        with undisturbed():
+            ask_all(handler, [*requests, b"", b"no protobuf"])
+
+            assert gc.collect() == 0
+
+
+def ask_all(handler: Handler, requests: list[bytes]) -> None:
+    for request in requests:
+        assert handler.check(request, FakeCall()) is not None
+    handler.decisions.clear()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without automatic collection, and with nothing to collect at first."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 # --- what the metrics can show
