@@ -24,7 +24,7 @@ from authz.observe import tracing
 from authz.observe.log import Log
 from authz.observe.tally import Tally
 from authz.observe.worker_status import WorkerStatus
-from authz.server import engines, wire
+from authz.server import engines, long_lived, wire
 from authz.server.address import require_free, socket_mode, socket_path
 from authz.server.check_service import CheckService
 from authz.server.engine import Call, CannotListen, Engine, Service, Status
@@ -189,6 +189,7 @@ class Worker:
         for gone in abandoned:
             if gone is not None:
                 gone.close()
+        long_lived.set_aside()
 
     def _source(self, issuer: Issuer) -> JwksSource:
         before = self._issuers.get(issuer.alias)

@@ -6,11 +6,12 @@ import string
 from contextlib import nullcontext
 from dataclasses import replace
 from threading import Lock
+from weakref import WeakSet
 
 import pytest
 
 from authz.core.identity import Identity
-from authz.core.token_cache import MAX_CHARACTERS, MAX_ENTRIES, TokenCache
+from authz.core.token_cache import FREED_TOGETHER, MAX_CHARACTERS, MAX_ENTRIES, TokenCache
 from tests.fakes.checks import NOW, Rig, access_token
 
 LEEWAY = 10
@@ -181,3 +182,35 @@ def test_both_halves_change_only_under_the_lock() -> None:
 
 def test_the_bounds_are_those_that_the_documentation_states() -> None:
     assert (MAX_ENTRIES, MAX_CHARACTERS) == (3072, 8 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("entries", [128, 200, 3072])
+def test_tokens_that_leave_are_freed_little_by_little_and_never_exceed_the_bound(entries: int) -> None:
+    memory = _memory(entries=entries)
+    alive: WeakSet[Identity] = WeakSet()
+    most_freed, before = 0, 0
+    for number in range(4 * entries):
+        identity = replace(IDENTITY)
+        alive.add(identity)
+        memory.put(f"{number:06}", identity)
+        del identity
+        most_freed, before = max(most_freed, before + 1 - len(alive)), len(alive)
+        assert len(alive) <= entries + FREED_TOGETHER
+
+    assert 0 < most_freed <= FREED_TOGETHER  # all that had gone at once held up a call for 5 ms
+
+
+@pytest.mark.parametrize(("first", "then"), [(10, 1000), (1000, 10)])
+def test_tokens_of_another_size_make_the_ones_that_leave_go_as_fast(first: int, then: int) -> None:
+    memory = _memory(entries=2000, characters=400_000)
+    alive: dict[int, WeakSet[Identity]] = {first: WeakSet(), then: WeakSet()}
+    for size in (first, then):
+        for number in range(3000):
+            identity = replace(IDENTITY)
+            alive[size].add(identity)
+            memory.put(f"{number:0{size}}", identity)
+            del identity
+            assert sum(map(len, alive.values())) <= 2000 + FREED_TOGETHER
+            assert sum(size * len(them) for size, them in alive.items()) <= 400_000 + 2 * FREED_TOGETHER * 1000
+
+    assert not alive[first]
