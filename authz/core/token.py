@@ -7,7 +7,6 @@ encryption, compression, critical extensions, nested content.
 from __future__ import annotations
 
 import binascii
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,9 +41,9 @@ _SHAPES = {
 }
 """What a text with so many periods is, if it is a token at all (RFC 6749 section 1.4, RFC 7516 section 3.1)."""
 
-_ALPHABET = (string.ascii_letters + string.digits + "-_").encode("ascii")
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_PADDING = {0: b"", 2: b"==", 3: b"="}
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/...")
+"""To the alphabet of base64. What base64 has and base64url has not, and padding, becomes a character of neither."""
+_PADDING = {0: b"", 1: b"", 2: b"==", 3: b"="}
 # The last character of an unpadded base64url text can have 2 or 4 spare bits. If they were not required to be zero,
 # several texts would decode to the same bytes (RFC 4648 section 3.5), and one token would have several texts.
 _CANONICAL_ENDS = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
@@ -125,6 +124,9 @@ def _decode(segment: str) -> bytes:
     data = segment.encode("ascii")
     spare = len(data) % 4
     ends = _CANONICAL_ENDS.get(spare)
-    if not data or spare == 1 or data.translate(None, _ALPHABET) or (ends is not None and segment[-1] not in ends):
-        raise Denied(Reason.TOKEN_MALFORMED, "a segment is not canonical base64url")
-    return binascii.a2b_base64(data.translate(_TO_STANDARD) + _PADDING[spare])
+    try:
+        if data and (ends is None or segment[-1] in ends):
+            return binascii.a2b_base64(data.translate(_TO_STANDARD) + _PADDING[spare], strict_mode=True)
+    except binascii.Error:
+        pass
+    raise Denied(Reason.TOKEN_MALFORMED, "a segment is not canonical base64url")
