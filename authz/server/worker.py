@@ -39,6 +39,7 @@ from authz.server.messages import (
     encode,
 )
 from authz.server.methods import CHECK_METHOD, HEALTH_METHOD
+from authz.server.report_interval import report_interval
 from authz.server.served_rules import ServedRules
 from authz.sources.background import Background
 from authz.sources.jwks import JwksSource
@@ -47,9 +48,6 @@ from authz.sources.userinfo_source import UserinfoSource
 
 UNKNOWN_SERVICE = Status(5, "unknown service")
 """NOT_FOUND, as the gRPC health checking protocol requires for an unknown service."""
-
-REPORT_SECONDS = 1.0
-"""Interval of the status messages. If a worker is killed, at most this much counting is lost."""
 
 QUIET_SECONDS = 1.0
 """A draining worker without a check for this time is idle: its callers saw NOT_SERVING and moved on."""
@@ -63,9 +61,6 @@ of 5 ms would show in the 99th percentile."""
 
 NEW_KEYS_SECONDS = 5.0
 """How long a reload waits for the keys of new issuers before it takes effect without them: one fetch."""
-
-STARTING_REPORT_SECONDS = 0.05
-"""Interval of the status messages until the worker serves, so that readiness is reported without delay."""
 
 
 class Worker:
@@ -224,11 +219,13 @@ class Worker:
         self._log.event("error" if event.endswith("_failed") else "info", event, fields)
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
+        began = time.monotonic()
         while True:
             self._look_for_socket()
-            writer.write(encode(self._status()))
+            status = self._status()
+            writer.write(encode(status))
             await writer.drain()
-            await asyncio.sleep(REPORT_SECONDS if self._engine is not None else STARTING_REPORT_SECONDS)
+            await asyncio.sleep(report_interval(status, time.monotonic() - began))
 
     def _status(self) -> WorkerStatus:
         engine = self._engine
