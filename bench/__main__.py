@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -43,6 +44,7 @@ def main() -> int:
     options = _options()
     plan = SMOKE if options.smoke else QUICK if options.quick else FULL
     require_tools()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally` that ends a program
     print(f"A {plan.name} run: about {plan.minutes:g} minutes. Everything in a table is measured in turns.")
     others = external.read(options.external)
     peers = told(PEERS, may_build=plan.builds_peers)

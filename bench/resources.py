@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import http.server
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import authz
 from authz.tools.processes.machine import free_port
 from bench import traffic
 from bench.load import LoadFailed
@@ -49,6 +51,7 @@ def memory(place: Place, progress: Progress) -> Table:
 def start(place: Place, progress: Progress) -> Table:
     """From starting the command until `/readyz` says that every issuer has keys, fetched from a server on loopback."""
     table = Table("start", "From the command to ready, with a key server on this machine")
+    compileall.compile_dir(Path(authz.__file__).parent, quiet=1)  # as pip does when it installs a package
     with _key_server(place.partner.jwks().encode()) as url:
         for number in range(place.plan.starts):
             progress.step(f"start {number + 1}/{place.plan.starts}")
