@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
@@ -69,7 +69,7 @@ def _cost(place: Place, point: Point, sidecar: Sidecar) -> dict[str, float]:
             raise LoadFailed(f"{point.name}: {counts.refused} good requests were refused")
         return counts.allowed
 
-    return asdict(measured([sidecar.program], send))
+    return measured([sidecar.program], send).cells()
 
 
 def _sizes(place: Place, most: int) -> list[int]:

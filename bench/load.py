@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authz.server.methods import CHECK_METHOD
@@ -30,8 +30,14 @@ class Sample:
 
     per_second: float
     cpu_microseconds: float
-    """CPU time of the server for one request."""
+    """CPU time of the servers for one request."""
     resident_mib: float
+    beside_microseconds: float | None
+    """Of the CPU time, that of all servers but the first. None if there is only one."""
+
+    def cells(self) -> dict[str, float]:
+        """The numbers of a row."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +80,19 @@ def measured(servers: Sequence[Program], send: Callable[[], int]) -> Sample:
 
 
 def _measured(servers: Sequence[Program], send: Callable[[], int]) -> Sample:
-    cpu = sum(server.cpu_seconds() for server in servers)
+    before = [server.cpu_seconds() for server in servers]
     began = time.monotonic()
     answered = send()
     elapsed = time.monotonic() - began
-    used = sum(server.cpu_seconds() for server in servers) - cpu
+    used = [server.cpu_seconds() - earlier for server, earlier in zip(servers, before, strict=True)]
     if answered == 0:
         raise LoadFailed("nothing was answered")
-    return Sample(answered / elapsed, used / answered * 1e6, sum(server.resident_mib() for server in servers))
+    return Sample(
+        answered / elapsed,
+        sum(used) / answered * 1e6,
+        sum(server.resident_mib() for server in servers),
+        sum(used[1:]) / answered * 1e6 if len(used) > 1 else None,
+    )
 
 
 def grpc_load(socket: Path, frame: Path, seconds: int, connections: int = 2, streams: int = 16) -> int:

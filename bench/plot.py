@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from bench import straight, through
+from bench.peers.build import GO, RUST
 from bench.promises import Tables
 
 mpl.use("Agg")
@@ -18,19 +19,21 @@ OURS, OTHERS = "#2a6f97", "#b0b7bd"
 
 def draw(tables: Tables, path: Path) -> None:
     """Two panels of bars as a PNG."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     _bars(left, tables, "straight", "checks per second, straight gRPC", _STRAIGHT)
     _bars(right, tables, "envoy", "requests per second through Envoy", _THROUGH)
     figure.savefig(path, dpi=110, metadata={"Software": ""})
     plt.close(figure)
 
 
-_STRAIGHT = (straight.KNOWN, straight.NEW, straight.REFUSED, straight.PUBLIC, straight.PLAIN)
-_THROUGH = (through.NOTHING, through.OWN_CACHED, through.OWN, through.KNOWN, through.NEW, through.REFUSED)
+_PEERS = (RUST.cached, RUST.verifying, GO.cached, GO.verifying)
+_STRAIGHT = (straight.KNOWN, straight.REFUSED, straight.NEW, *_PEERS, straight.PUBLIC, straight.PLAIN)
+_THROUGH = (through.NOTHING, through.OWN_CACHED, through.OWN, through.KNOWN, through.REFUSED, through.NEW, *_PEERS)
 
 
 def _bars(axes: Axes, tables: Tables, table: str, title: str, subjects: tuple[str, ...]) -> None:
-    rows = [tables[table].row(subject) for subject in reversed(subjects)]
+    measured = {row.subject: row for row in tables[table].rows}
+    rows = [measured[subject] for subject in reversed(subjects) if subject in measured]
     numbers = [row.middle("per_second") for row in rows]
     colours = [OURS if row.subject.startswith("authz") else OTHERS for row in rows]
     bars = axes.barh([row.subject for row in rows], numbers, color=colours)

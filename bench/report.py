@@ -15,6 +15,7 @@ from statistics import median
 
 from bench import hop, straight, through
 from bench.peers import external
+from bench.peers.build import GO, RUST
 from bench.peers.external import External
 from bench.promises import PROMISES, Promise, Tables
 from bench.results import FOLDER, RATIOS, Table, read, read_about, spread
@@ -34,7 +35,7 @@ class Words:
     """The text around the numbers in one language, and its translations of row titles and plan names."""
 
     picture: str
-    head: tuple[str, str, str, str]
+    head: tuple[str, str, str, str, str]
     described: str
     more: str
     translations: Mapping[str, str] = field(default_factory=dict)
@@ -42,13 +43,13 @@ class Words:
 
 ENGLISH = Words(
     "Requests per second for each way to protect a route",
-    ("through one Envoy worker thread", "requests/s", "p50 us", "p99 us"),
+    ("through one Envoy worker thread", "requests/s", "against jwt_authn + rbac", "p50 us", "p99 us"),
     "A {plan} run of `make bench` on {cores} shared cores, {python}, grpcio {grpcio}, {day}.",
     " More, and how to measure: [docs/performance.md](docs/performance.md).",
 )
 JAPANESE = Words(
     "ルートを守る方法ごとの 1 秒あたりの要求数",
-    ("1 つの Envoy ワーカースレッドを通した値", "要求/秒", "p50 us", "p99 us"),
+    ("1 つの Envoy ワーカースレッドを通した値", "要求/秒", "jwt_authn + rbac との比", "p50 us", "p99 us"),
     "`make bench` ({plan}) を共有 {cores} コア、{python}、grpcio {grpcio} で実行した値です ({day})。",
     "測り方とその他の結果は [docs/performance.md](docs/performance.md) にあります。",
     {
@@ -58,6 +59,11 @@ JAPANESE = Words(
         "authz, known token": "authz、検証済みのトークン",
         "Envoy's jwt_authn + rbac, with its jwt cache": "Envoy の jwt_authn + rbac、JWT キャッシュあり",
         "authz with 2 workers, known token": "authz、ワーカー 2 つ、検証済みのトークン",
+        through.RETRYING: "authz、検証済みのトークン、deploy/envoy.yaml の再試行あり",
+        RUST.cached: "tonic + jsonwebtoken、トークンキャッシュあり",
+        RUST.verifying: "tonic + jsonwebtoken、毎回検証",
+        GO.cached: "grpc-go + golang-jwt、トークンキャッシュあり",
+        GO.verifying: "grpc-go + golang-jwt、毎回検証",
     },
 )
 DOCUMENTS = {
@@ -70,6 +76,7 @@ DOCUMENTS = {
 _COLUMNS = {
     "per_second": "per second",
     "cpu_microseconds": "CPU us each",
+    "beside_microseconds": "of that, not Envoy's",
     "alone_p50": "p50 us",
     "alone_p99": "p99 us",
     "alone_p999": "p99.9 us",
@@ -82,7 +89,7 @@ _COLUMNS = {
     "supervisor_mib": "supervisor MiB",
     "resident_mib": "resident MiB",
 }
-_FINE = ("microseconds", "cpu_microseconds", "resident_mib", "worker_mib", "supervisor_mib")
+_FINE = ("microseconds", "cpu_microseconds", "beside_microseconds", "resident_mib", "worker_mib", "supervisor_mib")
 
 
 def cells(table: Table) -> list[list[str]]:
@@ -204,12 +211,13 @@ def load_cells(tables: Tables) -> list[list[str]]:
 def _beside(tables: Tables, words: Words) -> list[list[str]]:
     """The few rows of the README: through Envoy, each protection of a route and its remaining throughput."""
     table = tables["envoy"]
-    columns = ("per_second", "alone_p50", "alone_p99")
-    return [list(words.head)] + [
-        [words.translations.get(row.subject, row.subject), *(_cell(name, row.middle(name)) for name in columns)]
-        for row in table.rows
-        if all(name in row.samples for name in columns)
-    ]
+    lines = [list(words.head)]
+    for row in table.rows:
+        if "alone_p99" in row.samples:
+            rate, half, most = (_cell(name, row.middle(name)) for name in ("per_second", "alone_p50", "alone_p99"))
+            ratio = f"{median(table.ratios('per_second', row.subject, through.OWN)):.2f} x"
+            lines.append([words.translations.get(row.subject, row.subject), rate, ratio, half, most])
+    return lines
 
 
 def filled(text: str, between: dict[str, str]) -> str:

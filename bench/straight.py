@@ -52,7 +52,7 @@ def throughput(place: Place, progress: Progress) -> Table:
             for subject in them:
                 progress.step(f"throughput {round_number + 1}/{place.plan.rounds}: {subject.name}")
                 sample = measured([subject.server], _sender(place, subject))
-                table.row(subject.name).add(**asdict(sample))
+                table.row(subject.name).add(**sample.cells())
             for subject in them if round_number < LATENCY_ROUNDS else ():
                 if not subject.is_new:
                     progress.step(f"latency {round_number + 1}: {subject.name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from authz.server.pb import ext_authz_pb2 as pb
@@ -26,8 +26,8 @@ RETRYING = "authz, known token, with the retries of deploy/envoy.yaml"
 NEW = "authz, every token new"
 OWN_NEW = "Envoy's jwt_authn + rbac, every token new"
 REFUSED = "authz, refused"
-ECHO = "a C-core echo of authz's answer"
-BARE_ECHO = "a C-core echo that allows and says nothing"
+ECHO = "authz's engine, an echo of its answer"
+BARE_ECHO = "authz's engine, an echo that allows and says nothing"
 LATENCIES_OF = (
     NOTHING,
     OWN,
@@ -64,7 +64,7 @@ def throughput(place: Place, progress: Progress) -> Table:
         with subjects(place) as them:
             for subject in them:
                 progress.step(f"through Envoy {round_number + 1}/{place.plan.rounds}: {subject.name}")
-                table.row(subject.name).add(**asdict(measured(subject.servers, _sender(place, subject))))
+                table.row(subject.name).add(**measured(subject.servers, _sender(place, subject)).cells())
             for subject in them if round_number < LATENCY_ROUNDS else ():
                 if subject.name in LATENCIES_OF:
                     progress.step(f"latency through Envoy {round_number + 1}: {subject.name}")
