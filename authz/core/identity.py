@@ -146,9 +146,9 @@ def _scopes_in(value: object) -> frozenset[str]:
 
 def scope_problem(issuer: Issuer, claims: Mapping[str, Any]) -> str:
     """Say why the scope claim gives no scope although it is present. Empty if nothing is wrong with it."""
-    name = next((name for name in issuer.scope_claims if name in claims), "")
-    value = claims.get(name)
-    if not name or isinstance(value, str):
+    name = next((name for name in issuer.scope_claims if name in claims), None)
+    value = None if name is None else claims[name]
+    if name is None or isinstance(value, str):
         return ""
     if not isinstance(value, list):
         return f"{name} is {kind_of(value)}, not a string or a list"
@@ -210,5 +210,5 @@ def _audience(claims: Claims) -> frozenset[str]:
 
 def _client(issuer: Issuer, claims: Mapping[str, Any]) -> str:
     """Return the first present client claim if it is a string."""
-    value = next((claims[name] for name in issuer.client_claims if name in claims), "")
+    value = next((claims[name] for name in issuer.client_claims if name in claims), None)
     return value if isinstance(value, str) else ""

@@ -28,8 +28,6 @@ from tests.fakes.checks import (
 )
 from tests.fakes.keys import rsa_key, sign
 
-POOLS_API = {"scope": "aws.cognito.signin.user.admin"}
-
 
 def recorded(rig: Rig, token: str | None, policy: str) -> tuple[Decision, CheckRecord]:
     record = CheckRecord()
@@ -121,7 +119,7 @@ def test_a_refusal_names_what_the_check_had_found_until_then(name: str) -> None:
 
 
 def test_a_refused_token_of_the_cache_keeps_its_issuer_and_the_text_for_its_client() -> None:
-    rig, token = Rig(), access_token(**POOLS_API)
+    rig, token = Rig(), access_token(scope="aws.cognito.signin.user.admin")
     rig.decide(token)
 
     decision = rig.decide(token, "reading")
@@ -198,7 +196,8 @@ def test_a_check_with_userinfo_asks_about_its_own_token_and_records_the_complete
     decision, record = recorded(Rig(ASKING, userinfo={"cognito": answers}), token, "informed")
 
     assert answers.asked == [(token, "0a1b2c3d-user")]
-    assert record.identity is decision.identity is not None
+    assert record.identity is not None
+    assert record.identity is decision.identity
     assert record.identity.userinfo["email"] == "jo@example.com"
     assert record.userinfo_is_complete is True
 

@@ -10,7 +10,7 @@ import pytest
 from authz.core import token
 from authz.core.claims import Claims
 from authz.core.configuration import compile_configuration
-from authz.core.identity import Identity, identify
+from authz.core.identity import Identity, identify, scope_problem
 from authz.core.keyset import KeySet
 from authz.core.reasons import Denied, Reason
 from tests.fakes.checks import (
@@ -341,3 +341,45 @@ def test_a_token_without_a_claim_of_its_kind_is_refused_with_the_name_for_the_lo
 
     assert denied.value.reason is Reason.TOKEN_MALFORMED
     assert denied.value.detail == "the claim repository_owner_id is missing or not a string"
+
+
+def test_a_bound_token_is_refused_with_the_claim_for_the_log() -> None:
+    with pytest.raises(Denied) as denied:
+        _identity(access_claims(cnf={"jkt": "x"}))
+
+    assert (denied.value.reason, denied.value.detail) == (Reason.TOKEN_BOUND, "the token has cnf")
+
+
+TENANT, ANOTHER = "5f0c7d2e-0000-4000-8000-000000000001", "5f0c7d2e-0000-4000-8000-000000000002"
+FORMS = ["https://idp.example.com/{tenantid}/v2.0", "https://v1.example.com/{tenantid}/"]
+TENANTS = {"profile": "oidc", "issuer": FORMS, "tenants": [TENANT], "audiences": ["orders"], "jwks_file": "/keys.json"}
+
+
+@pytest.mark.parametrize("tid", ["", ANOTHER, TENANT.upper(), None, [TENANT], [], {}, 1])
+def test_a_token_whose_tid_is_not_the_tenant_of_its_iss_is_from_an_unknown_issuer(tid: object) -> None:
+    claims = partner_claims(iss=FORMS[0].format(tenantid=TENANT), tid=tid)
+
+    with pytest.raises(Denied) as denied:
+        _identity(claims, alias="idp", idp=TENANTS)
+
+    assert denied.value.reason is Reason.ISSUER_UNKNOWN
+    assert denied.value.detail == f"tid is {tid!r}, and iss names another tenant"
+    assert _identity({**claims, "tid": TENANT}, alias="idp", idp=TENANTS).issuer.alias == "idp"
+
+
+@pytest.mark.parametrize(
+    ("claims", "problem"),
+    [
+        ({"scope": "orders/read"}, ""),
+        ({"scope": ["orders/read"]}, ""),
+        ({"scope": None}, ""),
+        ({"scope": {"orders/read": True}}, "scope is an object, not a string or a list"),
+        ({"scope": ["orders/read", "a b"]}, "scope has a string in it that is not one scope"),
+        ({"scope": ["orders/read", 7]}, "scope has a number in it"),
+        ({"scope": None, "scp": 7}, "scp is a number, not a string or a list"),
+    ],
+)
+def test_the_log_says_why_a_scope_claim_gives_no_scope(claims: dict[str, Any], problem: str) -> None:
+    identity = _identity(partner_claims(**claims), alias="partner")
+
+    assert scope_problem(identity.issuer, identity.claims) == problem

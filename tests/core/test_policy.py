@@ -227,6 +227,16 @@ def test_scopes_are_compared_exactly(scopes: object, reason: Reason) -> None:
     assert _reason(access_token(), _policy(scopes=scopes)) is reason
 
 
+@pytest.mark.parametrize(
+    ("acr", "detail"), [(None, "there is no acr"), ("low", "acr is 'low'"), (["high"], "acr is ['high']")]
+)
+def test_an_acr_that_will_not_do_is_named_in_the_log(acr: object, detail: str) -> None:
+    refused = _denied(access_token(acr=acr), _policy(acr=["high"]))
+
+    assert refused is not None
+    assert (refused.reason, refused.detail) == (Reason.ACR_INSUFFICIENT, detail)
+
+
 def test_a_scope_that_is_missing_is_refused_with_what_is_held_for_the_log_alone() -> None:
     refused = _denied(access_token(), _policy(scopes="orders/write"))
 
