@@ -38,7 +38,7 @@ demo: $(DEMO)/.ready ## a login, a route, a refusal: everything on this machine 
 	@PYTHONPATH=$(CURDIR) $(DEMO)/bin/python -m authz demo $(ARGS)
 
 test: $(READY) ## all tests, with real Envoy and the Cognito emulator (ARGS="-k word" to choose)
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 check: $(READY) ## lint, types, import rules, generated files, the shipped Envoy configuration, workflows
 	@$(BIN)/ruff format --check .

@@ -26,11 +26,6 @@ _OIDC = (
 )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep these tests in one process of pytest-xdist: each process would play all scenes again."""
-    item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def cognito() -> dict[str, Seen]:
     """What every scene at the emulator saw. The last one is played after the sidecar has been killed."""
