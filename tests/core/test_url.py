@@ -152,3 +152,8 @@ def test_connect_names_host_and_port(address: str, target: str) -> None:
 )
 def test_oauth_metadata_is_before_the_issuers_path(issuer: str, address: str) -> None:
     assert url.authorization_server_url(issuer) == address
+
+
+@pytest.mark.parametrize("issuer", ["https://idp.example.com/a", "https://idp.example.com/a/"])
+def test_discovery_document_is_below_the_issuer_whether_or_not_it_ends_in_a_slash(issuer: str) -> None:
+    assert url.discovery_url(issuer) == "https://idp.example.com/a/.well-known/openid-configuration"
