@@ -148,7 +148,7 @@ def _groups_claim(reader: MappingReader, profile: Profile) -> ClaimName | None:
 
 
 def _user_pool(reader: MappingReader) -> tuple[str, ...]:
-    regions = tuple(sorted(reader.texts("replica_regions"))) if "replica_regions" in reader else ()
+    regions = tuple(sorted(reader.texts("replica_regions")))
     pool = reader.text("user_pool_id")
     if regions and (not pool or "issuer" in reader):
         fix = "Write `user_pool_id` instead of `issuer`."
