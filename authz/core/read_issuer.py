@@ -238,7 +238,7 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
 
 def _replicas(reader: MappingReader, profile: Profile, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the further URLs of a replicated pool's key set."""
-    if "replica_regions" not in reader or "issuer" in reader:
+    if profile.name != "cognito" or "replica_regions" not in reader:
         return ()
     return tuple(name + profile.jwks_path for name in cognito_fallbacks(names))
 
