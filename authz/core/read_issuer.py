@@ -148,7 +148,7 @@ def _groups_claim(reader: MappingReader, profile: Profile) -> ClaimName | None:
 
 
 def _user_pool(reader: MappingReader) -> tuple[str, ...]:
-    regions = tuple(sorted(reader.texts("replica_regions"))) if "replica_regions" in reader else ()
+    regions = tuple(sorted(reader.texts("replica_regions")))
     pool = reader.text("user_pool_id")
     if regions and (not pool or "issuer" in reader):
         fix = "Write `user_pool_id` instead of `issuer`."
@@ -238,7 +238,7 @@ def _key_location(reader: MappingReader, profile: Profile, names: tuple[str, ...
 
 def _replicas(reader: MappingReader, profile: Profile, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the further URLs of a replicated pool's key set."""
-    if "replica_regions" not in reader or "issuer" in reader:
+    if profile.name != "cognito" or "replica_regions" not in reader:
         return ()
     return tuple(name + profile.jwks_path for name in cognito_fallbacks(names))
 

@@ -136,6 +136,6 @@ def _is_this_machine(host: str) -> bool:
 
 def _is_address(host: str) -> bool:
     try:
-        return "%" not in host and bool(ip_address(host))
+        return bool(ip_address(host))
     except ValueError:
         return False

@@ -222,6 +222,12 @@ def test_a_grant_without_a_tenant_is_a_mistake_if_every_tenant_is_accepted(
     assert not _tenants_problems(issuer, [_TENANT], groups, {"a": 1})
 
 
+def test_a_grant_that_every_tenant_can_meet_is_reported_with_the_condition_to_add() -> None:
+    assert _tenants_problems({"profile": "entra"}, "any", "admins") == (
+        f"{_ANY_TENANT}. Add a condition on the tenant: `claims: {{ tid: TENANT_ID }}`."
+    )
+
+
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(_ISSUERS, _GROUPS, st.lists(_NOT_NAMING, max_size=2), _NAMING)
 def test_a_grant_with_a_tenant_is_accepted_however_it_is_written(

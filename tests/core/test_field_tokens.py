@@ -482,25 +482,43 @@ def test_a_pool_without_replicas_or_with_a_location_of_its_own_has_no_fallbacks(
     assert _pool(**fields).keys.fallbacks == ()
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"replica_regions": ["xx-north-1"]}, "people.replica_regions: the AWS partition of the Region 'xx-north-1'"),
-        (
-            {"replica_regions": ["eu-west-1"], "issuer": "https://idp.example.com"},
-            "people.replica_regions: the Regions need a user pool id, and no issuer beside it",
-        ),
-        (
-            {"replica_regions": ["eu-west-1"], "issuer": "https://idp.example.com", "user_pool_id": MISSING},
-            "people.replica_regions: the Regions need a user pool id, and no issuer beside it",
-        ),
-    ],
-)
-def test_regions_that_would_be_ignored_are_an_error(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def _pool_problems(**fields: Any) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigurationError) as raised:
         _pool(**fields)
+    return raised.value.problems
+
+
+_REGIONS = ("issuers", "people", "replica_regions")
+
+
+@pytest.mark.parametrize("pool", [POOL, MISSING])
+def test_regions_beside_an_issuer_would_be_ignored_and_are_an_error(pool: object) -> None:
+    fields = {"replica_regions": ["eu-west-1"], "issuer": "https://idp.example.com", "user_pool_id": pool}
+
+    assert _pool_problems(**fields) == (
+        Problem(
+            _REGIONS,
+            "the Regions need a user pool id, and no issuer beside it",
+            "Write `user_pool_id` instead of `issuer`.",
+        ),
+    )
+
+
+def test_a_region_of_an_unknown_partition_is_reported_at_the_regions() -> None:
+    assert _pool_problems(replica_regions=["xx-north-1"]) == (
+        Problem(
+            _REGIONS,
+            "the AWS partition of the Region 'xx-north-1' is not known",
+            "Write the names of AWS Regions, as in `replica_regions: [ap-northeast-3]`.",
+        ),
+    )
 
 
 def test_a_wrong_pool_with_regions_is_reported_at_the_pool() -> None:
-    with pytest.raises(ConfigurationError, match=r"people.user_pool_id: 'eu-1' is not a user pool id"):
-        _pool(user_pool_id="eu-1", replica_regions=["eu-west-1"])
+    assert _pool_problems(user_pool_id="eu-1", replica_regions=["eu-west-1"]) == (
+        Problem(
+            ("issuers", "people", "user_pool_id"),
+            "'eu-1' is not a user pool id",
+            "Write it as the console shows it: `ap-northeast-1_AbCdEfGhI`.",
+        ),
+    )

@@ -261,6 +261,19 @@ def test_a_missing_field_that_was_asked_for_is_offered_beside_an_unknown_one(
     assert "known" in found[-1].fix
 
 
+def test_a_whole_number_is_taken_within_its_bounds_and_its_default_if_it_is_missing_or_wrong() -> None:
+    section, found = _section({"low": 1, "high": 60, "under": 0, "over": 61, "text": "5", "part": 1.5, "true": True})
+
+    assert [section.whole_number(name, 5, 1, 60) for name in ("low", "high", "absent")] == [1, 60, 5]
+    assert found == []
+    wrong = {"under": "0", "over": "61", "text": "'5'", "part": "1.5", "true": "true"}
+    assert [section.whole_number(name, 5, 1, 60) for name in wrong] == [5] * 5
+    assert _said(found) == [
+        (("top", name), f"a whole number from 1 to 60 is needed, not {shown}", f"For example, write `{name}: 5`.")
+        for name, shown in wrong.items()
+    ]
+
+
 def test_a_field_that_was_only_looked_for_is_still_unknown() -> None:
     section, found = _section({"a": 1})
     assert "a" in section

@@ -28,3 +28,14 @@ def test_a_problem_with_a_location_shows_file_line_and_column() -> None:
     error = ConfigurationError.because("it is wrong", "Fix it.", Location("envoy.yaml", 3, 7))
 
     assert str(error) == "envoy.yaml:3:7: it is wrong. Fix it."
+
+
+def test_a_problem_without_a_fix_ends_with_its_message() -> None:
+    assert str(Problem(("issuers",), "it is wrong", "")) == "issuers: it is wrong"
+
+
+def test_an_error_of_a_message_alone_is_that_message_at_no_position() -> None:
+    error = ConfigurationError.because("it is wrong")
+
+    assert error.problems == (Problem((), "it is wrong", ""),)
+    assert str(error) == "it is wrong"

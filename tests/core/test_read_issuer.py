@@ -383,6 +383,22 @@ def test_a_field_of_another_profile_is_unknown() -> None:
     ]
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "field", ["client_ids", "user_pool_id", "replica_regions", "scope_claims", "groups_claim", "userinfo_uri"]
+)
+@pytest.mark.parametrize("location", [{}, {"issuer": PARTNER}, {"jwks_uri": "https://keys.example.com"}])
+def test_a_field_that_the_profile_refuses_is_never_proposed_as_the_fix(
+    profile: str, field: str, location: dict[str, str]
+) -> None:
+    fields = {"profile": profile, "audiences": ["orders"], **location}
+    found = _wrong({**fields, field: "a"})
+    is_refused = ((field,), f"unknown field {field!r}") in [wrong[:2] for wrong in found]
+    fixes = [fix for _path, _problem, fix in found + _wrong({**fields, f"{field}x": "a"})]
+
+    assert is_refused is (f"Did you mean `{field}`?" not in fixes)
+
+
 def test_a_field_that_is_null_is_there_and_wrong() -> None:
     assert _wrong({**PARTNER_FIELDS, "audiences": None}) != []
     assert _wrong({**PARTNER_FIELDS, "issuer": None}) != []

@@ -75,6 +75,36 @@ def test_any_other_url_is_refused_without_repeating_it(text: str) -> None:
     assert "example" not in str(refused.value)
 
 
+_UNCLEAN = "it is too long, or has spaces, control or non-ASCII characters"
+_LONGEST = "https://idp.example.com/".ljust(url.MAX_URL_CHARACTERS, "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{_LONGEST}a", _UNCLEAN),
+        ("https://idp.example.com/a b", _UNCLEAN),
+        ("https://idp.example.com\\a", _UNCLEAN),
+        ("https://idp.example.com:port/", "its host or port is not valid"),
+        ("https://user@idp.example.com/", "it has a user name or a fragment"),
+        ("https://idp.example.com/#fragment", "it has a user name or a fragment"),
+        ("https:///keys", "its host is not valid"),
+        ("https://idp..example.com/", "its host is not valid"),
+        ("ftp://idp.example.com/", "it is not an https URL"),
+        ("http://idp.example.com/", "http is accepted for loopback hosts only: use https"),
+        (_LONGEST, ""),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_refusal_says_why(text: str, why: str) -> None:
+    assert url.refusal(text) == why
+
+
+def test_host_with_colons_must_be_an_ipv6_address() -> None:
+    assert url.is_host_and_port("[::1]:443", "::1")
+    assert not url.is_host_and_port("[1::2::3]:443", "1::2::3")
+
+
 def test_localhost_and_addresses_need_no_lookup() -> None:
     assert url.fixed_addresses(url.parse("http://localhost/").host) == ("127.0.0.1", "::1")
     assert url.fixed_addresses(url.parse("https://192.0.2.1/").host) == ("192.0.2.1",)
@@ -152,3 +182,8 @@ def test_connect_names_host_and_port(address: str, target: str) -> None:
 )
 def test_oauth_metadata_is_before_the_issuers_path(issuer: str, address: str) -> None:
     assert url.authorization_server_url(issuer) == address
+
+
+@pytest.mark.parametrize("issuer", ["https://idp.example.com/a", "https://idp.example.com/a/"])
+def test_discovery_document_is_below_the_issuer_whether_or_not_it_ends_in_a_slash(issuer: str) -> None:
+    assert url.discovery_url(issuer) == "https://idp.example.com/a/.well-known/openid-configuration"

@@ -109,8 +109,8 @@ def test_a_condition_that_a_missing_response_could_meet_needs_a_response(
 ) -> None:
     (mistake,) = _mistakes(_with(asked={"userinfo": {"required": False}, **conditions}))
 
-    assert mistake.path == ("policies", "asked", *place)
-    assert "a failed userinfo query would allow the request" in mistake.message
+    problem, fix = "a failed userinfo query would allow the request", "Write `userinfo: true`."
+    assert mistake == Problem(("policies", "asked", *place), problem, fix, on_key=True)
     assert compile_configuration(_with(asked={"userinfo": True, **conditions}))
 
 
