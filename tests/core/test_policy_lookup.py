@@ -38,7 +38,10 @@ def test_policy_written_in_place_is_read_once(policies: PolicyLookup, text: str)
 
 
 def test_route_without_a_policy_is_the_operators_mistake(policies: PolicyLookup) -> None:
-    assert refused(policies, "").reason is Reason.POLICY_MISSING
+    denied = refused(policies, "")
+
+    assert denied.reason is Reason.POLICY_MISSING
+    assert denied.detail == "context_extensions has no `policy`"
 
 
 @pytest.mark.parametrize(
@@ -63,15 +66,31 @@ def test_wrong_policy_is_invalid_and_the_detail_says_why(policies: PolicyLookup,
         assert said in denied.detail
 
 
+def test_the_detail_has_all_problems_of_an_inline_policy(policies: PolicyLookup) -> None:
+    assert refused(policies, "{scopes: [], scpoes: [a]}").detail == (
+        "scopes: the list is empty. Name at least one value, or leave the field out."
+        "; scpoes: unknown field 'scpoes'. Did you mean `scopes`?"
+    )
+
+
+def test_the_longest_inline_policy_is_read_and_a_longer_one_is_not(policies: PolicyLookup) -> None:
+    text = "{scopes: [a]}".ljust(module.MAX_INLINE_CHARACTERS)
+
+    assert policies.find(text).name == "inline"
+    assert refused(policies, text + " ").detail == "the policy is longer than 16384 characters"
+
+
 def test_policies_written_in_place_are_remembered_up_to_a_bound(
     policies: PolicyLookup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_INLINE_POLICIES", 10)
 
+    kept = []
     for number in range(100):
         assert isinstance(policies.find(f"{{scopes: [s{number}]}}"), Policy)
+        kept.append(len(policies._inline))
 
-    assert len(policies._inline) <= 10
+    assert max(kept) == 10
 
 
 def test_their_names_become_labels_up_to_a_bound(policies: PolicyLookup, monkeypatch: pytest.MonkeyPatch) -> None:

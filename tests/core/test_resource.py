@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from authz.core.configuration import compile_configuration
-from authz.core.problems import ConfigurationError
+from authz.core.problems import ConfigurationError, Problem
 from authz.core.resource import Resource
 from tests.fakes.checks import AUTHZ, COGNITO, PARTNER
 
@@ -54,14 +54,49 @@ def test_the_document_names_the_resource_its_authorization_servers_and_its_scope
     }
 
 
+def test_the_document_leaves_out_what_there_is_none_of() -> None:
+    assert _resource(id="https://api.example.com").document(()) == {
+        "resource": "https://api.example.com",
+        "bearer_methods_supported": ["header"],
+    }
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, "resource: id is missing"),
-        ({"id": "api"}, "resource.id: 'api' is not an https URL"),
+        (
+            {},
+            Problem(
+                ("resource",),
+                "id is missing",
+                'Write `id: "https://..."`, the URL that clients use for this API.',
+            ),
+        ),
+        (
+            {"id": "api"},
+            Problem(
+                ("resource", "id"), "'api' is not an https URL: its host is not valid", 'Write `id: "https://..."`.'
+            ),
+        ),
+        (
+            {"id": 'https://api.example.com/"'},
+            Problem(("resource", "id"), "a URL cannot contain quotation marks", "Percent-encode them: %22."),
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_url_is_a_mistake_with_its_fix(fields: dict[str, Any], problem: Problem) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        compile_configuration({**AUTHZ, "resource": fields})
+
+    assert error.value.problems == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
         ({"id": "http://api.example.com"}, "http is accepted for loopback hosts only"),
         ({"id": "https://api.example.com/#x"}, "it has a user name or a fragment"),
-        ({"id": 'https://api.example.com/"'}, "a URL cannot contain quotation marks"),
         ({"id": "https://api.example.com", "scopes": ["a b"]}, "'a b' is not one scope"),
         ({"id": "https://api.example.com", "scopes": []}, "the list is empty"),
         (

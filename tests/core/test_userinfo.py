@@ -16,7 +16,7 @@ from authz.core.mapping_reader import MappingReader
 from authz.core.policy import judge
 from authz.core.problems import ConfigurationError, Problem
 from authz.core.reasons import Denied, Reason
-from authz.core.userinfo import OtherSubject, UnusableUserinfo, UserinfoMode, parse
+from authz.core.userinfo import MAX_ELEMENTS, OtherSubject, UnusableUserinfo, UserinfoMode, parse
 from tests.fakes.checks import AUTHZ, NOW, Rig, access_token, authz_with, partner_token
 
 URI = {"userinfo_uri": "https://auth.example.com/oauth2/userInfo"}
@@ -58,6 +58,15 @@ def test_an_answer_is_used_where_it_is_about_the_very_subject() -> None:
 def test_an_answer_that_is_no_json_cannot_be_used_and_says_which_rule_it_breaks() -> None:
     with pytest.raises(UnusableUserinfo, match=r"^the answer is not JSON$"):
         parse(b"<html>", "a")
+
+
+def test_an_answer_can_have_more_elements_than_a_token_up_to_a_bound() -> None:
+    others = MAX_ELEMENTS - 5  # the commas between the groups; a brace, two colons, a comma and a bracket are the rest
+    largest = {"sub": "a", "groups": ["g"] * (others + 1)}
+
+    assert parse(json.dumps(largest).encode(), "a") == largest
+    with pytest.raises(UnusableUserinfo, match=r"^the answer is too many elements$"):
+        parse(json.dumps({**largest, "groups": ["g"] * (others + 2)}).encode(), "a")
 
 
 def test_the_headers_of_an_identity_stay_when_userinfo_has_nothing_for_them() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -22,11 +22,15 @@ class FixedAnswers:
 
     answer: UserinfoAnswer | None = None
     request: Future[None] | None = None
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    """The method, the token and the subject of each call."""
 
-    def find(self, _token: str, _subject: str) -> UserinfoAnswer | None:
+    def find(self, token: str, subject: str) -> UserinfoAnswer | None:
+        self.calls.append(("find", token, subject))
         return self.answer
 
-    def ask(self, _token: str, _subject: str) -> Future[None] | None:
+    def ask(self, token: str, subject: str) -> Future[None] | None:
+        self.calls.append(("ask", token, subject))
         return self.request
 
 
@@ -61,6 +65,28 @@ def test_each_answer_has_its_reason_if_the_call_cannot_wait(
     source: FixedAnswers, policy: str, expected: Reason
 ) -> None:
     assert _rig(source).reason(access_token(), policy) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (UserinfoAnswer(REFUSED, detail="userinfo: HTTP 401"), "userinfo: HTTP 401"),
+        (UserinfoAnswer("timeout", detail="userinfo: timed out"), "userinfo: timed out"),
+        (None, "userinfo: no answer in time"),
+    ],
+)
+def test_a_refusal_has_the_detail_of_the_answer_or_says_that_there_is_none(
+    answer: UserinfoAnswer | None, detail: str
+) -> None:
+    assert _rig(FixedAnswers(answer)).decide(access_token(), "required").detail == detail
+
+
+def test_an_answer_is_found_and_asked_for_by_the_token_and_its_subject() -> None:
+    source, token = FixedAnswers(), access_token()
+
+    _rig(source).decide(token, "required")
+
+    assert source.calls == [("find", token, "0a1b2c3d-user"), ("ask", token, "0a1b2c3d-user")]
 
 
 def test_a_call_that_can_wait_gets_the_running_request() -> None:
