@@ -197,10 +197,11 @@ def _leaked(jwks: list[Any]) -> list[object]:
     found: list[object] = []
     for jwk in jwks:
         if isinstance(jwk, dict) and not _PRIVATE_MEMBERS.isdisjoint(jwk):
-            unread = {*_PRIVATE_MEMBERS, "key_ops", "" if jwk.get("kty") == NAMES_ITS_ALGORITHM else "alg"}
-            public = {name: value for name, value in jwk.items() if name not in unread}
-            with suppress(_Unfit):
-                found += [_public_key(public, name) for name in sorted(_algorithms(public))[:1]]
+            public = {name: value for name, value in jwk.items() if name not in _PRIVATE_MEMBERS}
+            for name in _of_its_type(public):  # whatever `alg` says: a leak need not be a valid key
+                with suppress(_Unfit):
+                    found.append(_public_key(public, name))
+                    break
     return found
 
 
@@ -225,13 +226,17 @@ def _key(jwk: object, allowed: frozenset[str]) -> Key:
 
 def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
     """Return the algorithms of this key: its `alg` if it has one, otherwise all that fit its type."""
-    kty, crv, alg = jwk.get("kty"), jwk.get("crv"), jwk.get("alg")
-    fitting = frozenset(
-        name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, _text(crv)}
+    if "alg" not in jwk and jwk.get("kty") != NAMES_ITS_ALGORITHM:
+        return _of_its_type(jwk)
+    return _of_its_type(jwk) & {_text(jwk.get("alg"))}
+
+
+def _of_its_type(jwk: dict[str, Any]) -> frozenset[str]:
+    """Return the algorithms that fit the type and the curve of this key."""
+    kty, crv = jwk.get("kty"), _text(jwk.get("crv"))
+    return frozenset(
+        name for name, (need_kty, need_crv) in ALGORITHMS.items() if kty == need_kty and need_crv in {None, crv}
     )
-    if alg is None and "alg" not in jwk and kty != NAMES_ITS_ALGORITHM:
-        return fitting
-    return fitting & {_text(alg)}
 
 
 def _text(value: object) -> str | None:

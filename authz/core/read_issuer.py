@@ -88,6 +88,8 @@ def _names(reader: MappingReader, profile: Profile) -> tuple[str, ...]:
             reader.wrong(("issuer",), f"{describe(name)} cannot be an `iss`", "Write the exact `iss` of its tokens.")
         elif "*" in name:
             reader.wrong(("issuer",), "an issuer cannot have wildcards", "Write the exact `iss` of its tokens.")
+        elif name.count(TENANT) > 1:
+            reader.wrong(("issuer",), f"the issuer contains {TENANT} twice", f"Write {TENANT} once.")
     names = tuple(name for name in written if isinstance(name, str)) or derived
     names = names or profile.issuers or profile.issuer_templates
     if not names and profile.name != "cognito":

@@ -22,19 +22,13 @@ def is_small_order(encoded: bytes) -> bool:
     return y in {0, 1, _P - 1} or (_D * square * square + 2 * square - 1) % _P == 0
 
 
-def _powers_of_65537(prime: int) -> frozenset[int]:
-    residues, value = set(), 1
-    while value not in residues:
-        residues.add(value)
-        value = value * 65537 % prime
-    return frozenset(residues)
-
-
 _PRIMES = (
     *(3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109),
     *(113, 127, 131, 137, 139, 149, 151, 157, 163, 167),
 )
-_RESIDUES: Mapping[int, frozenset[int]] = MappingProxyType({prime: _powers_of_65537(prime) for prime in _PRIMES})
+_RESIDUES: Mapping[int, frozenset[int]] = MappingProxyType(
+    {prime: frozenset(pow(65537, power, prime) for power in range(prime)) for prime in _PRIMES}
+)
 """Infineon's library chose primes of the form k*M + (65537^a mod M), so their products are powers of 65537 modulo each
 small prime (Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 2.1)."""
 

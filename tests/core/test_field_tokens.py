@@ -245,6 +245,10 @@ def test_another_tenant_is_accepted_only_with_any() -> None:
         ({"tenants": ["a"]}, "tenants needs an issuer that contains {tenantid}"),
         ({"issuer": "https://idp/{tenantid}", "tenants": ["a/../b"]}, "'a/../b' is not a tenant id"),
         ({"issuer": "https://idp/{tenantid}", "tenants": []}, "the list is empty"),
+        (
+            {"issuer": "https://{tenantid}.idp/{tenantid}", "tenants": "any"},
+            "the issuer contains {tenantid} twice. Write {tenantid} once.",
+        ),
         ({"scope_claims": []}, "the list is empty"),
         ({"scope_claims": [5]}, "5 is not a claim name"),
         ({"groups_claim": "/a/~2"}, "in a JSON Pointer"),

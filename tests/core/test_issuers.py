@@ -61,6 +61,31 @@ def test_any_other_name_is_unknown(name: str) -> None:
     assert denied.value.detail == f"iss is {name!r:.200}"
 
 
+@pytest.mark.parametrize(
+    ("name", "is_found"),
+    [
+        ("https://idp.example.com/acme/v2.0", True),
+        ("https://idp.example.com/acme/v3.0", False),
+        ("https://idp.evil.example/acme/v2.0", False),
+        ("https://idp.example.net/acme/v2.0", False),
+        ("https://idp.example.com//v2.0", False),
+        ("https://idp.example.com/v2.0", False),
+        ("https://idp.example.com/acme/x/v2.0", False),
+    ],
+)
+def test_with_any_tenant_the_name_before_and_after_the_tenant_is_exact(name: str, is_found: bool) -> None:  # noqa: FBT001
+    issuer = {"profile": "oidc", "issuer": "https://idp.example.com/{tenantid}/v2.0", "tenants": "any"}
+    more = {"audiences": ["orders"], "jwks_file": "/keys.json"}
+    issuers = compile_configuration({"issuers": {"idp": {**issuer, **more}}}).issuers
+
+    if is_found:
+        assert issuers.find(name) is issuers.by_alias["idp"]
+    else:
+        with pytest.raises(Denied) as denied:
+            issuers.find(name)
+        assert denied.value.reason is Reason.ISSUER_UNKNOWN
+
+
 def test_a_long_name_is_shortened_for_the_log() -> None:
     with pytest.raises(Denied) as denied:
         ISSUERS.find("x" * 10_000)

@@ -51,8 +51,11 @@ def test_a_token_without_kid_that_no_key_fits_is_unknown() -> None:
     assert caught.value.detail == "there is no kid, and no keys of the set fit ES256"
 
 
-def test_no_snapshot_and_no_fetch_is_unavailable() -> None:
-    assert refused(FixedKeys(None)).reason is Reason.KEYS_UNAVAILABLE
+def test_no_snapshot_and_no_fetch_is_unavailable_and_the_detail_names_the_issuer() -> None:
+    denied = refused(FixedKeys(None))
+
+    assert denied.reason is Reason.KEYS_UNAVAILABLE
+    assert denied.detail == "no usable key set of cognito"
 
 
 def test_nobody_is_asked_where_the_request_cannot_wait() -> None:

@@ -307,7 +307,21 @@ def test_a_key_whose_private_part_is_published_is_dropped_under_every_kid(
     kept = parse(jwks(jwk(private(9), "bad"), leaked, GOOD), ALGORITHMS, distinct_kids=distinct)
 
     assert set(kept.keys) == {"good"}
+    assert kept.dropped[0] == DroppedKey("bad", "its private part is published")
     assert len(kept.dropped) == 2
+
+
+def test_each_key_whose_private_part_is_published_is_dropped_whatever_is_beside_it() -> None:
+    """Neither an invalid key with a private part nor a second such key hides the first."""
+    broken = jwk(rsa_key(9), "broken", n="", d="AQAB")
+    copies = [jwk(key, f"copy of {kid}", d="AQAB") for kid, key in (("r", rsa_key(8)), ("e", ec_key(8)))]
+
+    kept = parse(
+        jwks(jwk(rsa_key(8), "r"), jwk(ec_key(8), "e"), broken, *copies, broken, GOOD), ALGORITHMS, distinct_kids=False
+    )
+
+    assert set(kept.keys) == {"good"}
+    assert {one.why for one in kept.dropped} == {"its private part is published"}
 
 
 def test_a_dropped_key_is_named_by_the_beginning_of_its_kid() -> None:

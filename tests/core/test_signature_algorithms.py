@@ -49,6 +49,14 @@ def test_an_ed25519_token_is_accepted_under_the_configured_name_alone(configured
     assert rig.reason(token) is (Reason.OK if alg == configured else Reason.ALGORITHM_NOT_ALLOWED)
 
 
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+def test_a_key_may_name_either_algorithm_of_ed25519(alg: str) -> None:
+    rig = _rig(jwk(ed25519_key(0), "k", alg=alg), algorithms=("EdDSA", "Ed25519"))
+    token = sign_raw(ed25519_key(0), json.dumps({"alg": alg, "kid": "k"}).encode(), CLAIMS)
+
+    assert rig.reason(token) is Reason.OK
+
+
 @pytest.mark.parametrize("alg", sorted(ML_DSA))
 def test_an_ml_dsa_token_is_verified(alg: str) -> None:
     rig = _rig(_akp(alg), algorithms=tuple(ML_DSA))
@@ -75,6 +83,7 @@ def test_an_ml_dsa_token_is_verified(alg: str) -> None:
         ({"pub": "AAAA"}, "it is not a valid public key"),
         ({"pub": "ä" * 1312}, "it is not a valid public key"),
         ({"pub": "!" + base64url(bytes(1312))}, "it is not a valid public key"),
+        ({"pub": "!!!!" + base64url(bytes(1312))}, "it is not a valid public key"),
         ({"priv": base64url(bytes(32))}, "its private part is published"),
         ({"use": "enc"}, "its use is not sig"),
     ],
@@ -88,9 +97,12 @@ def test_an_unfit_ml_dsa_key_is_dropped_for_its_reason(changes: dict[str, Any], 
     ] == [why]
 
 
-def test_an_ml_dsa_key_whose_private_part_is_in_a_second_copy_is_dropped() -> None:
-    copy = _akp("ML-DSA-44", kid="other", priv=base64url(bytes(32)))
+@pytest.mark.parametrize("alg", ["ML-DSA-44", "ML-DSA-65", "RS256", 5, None])
+def test_an_ml_dsa_key_whose_private_part_is_in_a_second_copy_is_dropped(alg: object) -> None:
+    """Also if the copy is no valid key, because its `alg` is missing or wrong."""
+    copy = _akp("ML-DSA-44", kid="other", alg=alg, priv=base64url(bytes(32)))
 
     kept = keyset.parse(jwks(_akp("ML-DSA-44"), copy, jwk(ed25519_key(0), "good")), ALGORITHMS, distinct_kids=True)
 
     assert set(kept.keys) == {"good"}
+    assert kept.dropped[0] == keyset.DroppedKey("k", "its private part is published")

@@ -132,6 +132,18 @@ def test_a_modulus_of_the_form_of_roca_is_dropped_by_name(exponent: int) -> None
     assert kept.dropped[0].why == "its RSA modulus has the ROCA weakness (CVE-2017-15361)"
 
 
+@pytest.mark.parametrize(
+    "prime", [number for number in range(3, 168) if all(number % small for small in range(2, number))]
+)
+def test_a_modulus_is_roca_only_if_it_is_a_power_of_65537_modulo_the_prime(prime: int) -> None:
+    """The residue modulo one prime is chosen freely, and modulo the other primes it is 1, which is a power."""
+    powers = {pow(65537, exponent, prime) for exponent in range(prime)}
+    others = math.prod(number for number in range(3, 168) if all(number % small for small in range(2, number))) // prime
+    moduli = {residue: 1 + others * ((residue - 1) * pow(others, -1, prime) % prime) for residue in range(prime)}
+
+    assert {residue for residue, modulus in moduli.items() if is_roca(modulus)} == powers
+
+
 def test_real_rsa_moduli_do_not_have_it() -> None:
     assert not any(is_roca(rsa_key(number).public_key().public_numbers().n) for number in range(3))
 
