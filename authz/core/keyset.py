@@ -99,7 +99,12 @@ class KeySet:
     """By `alg`, different keys of the set that fit it, with and without `kid`. At most `MAX_KEYS_COMPARED`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fitting", MappingProxyType(_by_algorithm(self.keys.values())))
+        object.__setattr__(self, "fitting", MappingProxyType(_by_algorithm(self.every_key)))
+
+    @property
+    def every_key(self) -> tuple[Key, ...]:
+        """All keys, also those that share a `kid`."""
+        return tuple(key for first in self.keys.values() for key in (first, *first.others))
 
     def find(self, key_id: str, algorithm: str) -> Key | None:
         """Return the key with this `kid`, or else the only key of the set that fits the algorithm.
@@ -115,7 +120,7 @@ class KeySet:
 
 def _by_algorithm(keys: Iterable[Key]) -> dict[str, tuple[Key, ...]]:
     found: dict[str, tuple[Key, ...]] = {}
-    for key in (each for first in keys for each in (first, *first.others)):
+    for key in keys:
         for name in key.algorithms:
             different = found.get(name, ())
             if len(different) < MAX_KEYS_COMPARED and all(key.public_key != each.public_key for each in different):

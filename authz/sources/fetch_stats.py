@@ -14,7 +14,7 @@ class FetchStats:
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self._first_seen: dict[str, tuple[Key, float]] = {}
+        self._first_seen: dict[tuple[str, int], tuple[Key, float]] = {}  # by `kid`, and its number among equal ones
         self._dropped: tuple[DroppedKey, ...] = ()
         self._last_success: float | None = None
         self.last_result: FetchResult | None = None
@@ -28,19 +28,21 @@ class FetchStats:
     def holds(self, key_set: KeySet) -> None:
         """Record the key set of a successful fetch."""
         now = self._last_success = self._wall()
-        before = self._first_seen
-        self._first_seen = {
-            kid: before[kid] if kid in before and before[kid][0] == key else (key, now)
-            for kid, key in key_set.keys.items()
-        }
+        before, seen = self._first_seen, {}
+        for first in key_set.keys.values():
+            for number, key in enumerate((first, *first.others)):
+                place = first.key_id, number
+                is_known = place in before and before[place][0].public_key == key.public_key
+                seen[place] = key, before[place][1] if is_known else now
+        self._first_seen = seen
         self._dropped = key_set.dropped
 
     def report(self, alias: str, *, in_use: bool, unknown_kids: int) -> KeyStatus:
         """Return the status now. `in_use` says whether the recorded keys may be used."""
-        held = self._first_seen.items() if in_use else ()
+        held = self._first_seen.values() if in_use else ()
         return KeyStatus(
             alias=alias,
-            keys=tuple(KeyInUse(kid, _algorithms(key), first_seen) for kid, (key, first_seen) in held),
+            keys=tuple(KeyInUse(key.key_id, tuple(key.algorithms), first_seen) for key, first_seen in held),
             dropped=self._dropped,
             last_success=self._last_success,
             last_result=self.last_result,
@@ -48,8 +50,3 @@ class FetchStats:
             unknown_kids=unknown_kids,
             stale=not in_use and self._last_success is not None,
         )
-
-
-def _algorithms(key: Key) -> tuple[str, ...]:
-    """Return the algorithms of all keys with this `kid`."""
-    return tuple(dict.fromkeys(name for each in (key, *key.others) for name in each.algorithms))

@@ -35,7 +35,9 @@ class KeyEvents:
         old, new = before.keys if before else {}, now.keys
         added = [kid for kid in new if old.get(kid) != new[kid]]
         removed = [kid for kid in old if kid not in new]
-        self._write("jwks_refreshed", keys=len(new), added=_shown(added), removed=_shown(removed), recovered=recovered)
+        self._write(
+            "jwks_refreshed", keys=len(now.every_key), added=_shown(added), removed=_shown(removed), recovered=recovered
+        )
         if now.dropped and (before is None or before.dropped != now.dropped):
             dropped = [f"{one.key_id!r}: {one.why}" for one in now.dropped[:MAX_SHOWN]]
             self._write("jwks_key_dropped", count=len(now.dropped), dropped=dropped)

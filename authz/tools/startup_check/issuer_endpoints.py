@@ -94,7 +94,7 @@ class _Trial:
                 )
         except (FetchFailed, keyset.UnusableKeySet, TimeoutError) as error:
             return self._failure(subject, source, _as_failure(error, self._environment), began)
-        count, seconds = len(keys.keys), time.monotonic() - began
+        count, seconds = len(keys.every_key), time.monotonic() - began
         detail = f"{count} key{'s' if count != 1 else ''} from {source}{self._through(source)}"
         return Entry(subject, Level.OK, detail, seconds=seconds)
 
