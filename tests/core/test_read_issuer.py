@@ -10,7 +10,7 @@ from authz.core.issuers import Issuer, KeyLocation
 from authz.core.mapping_reader import MappingReader
 from authz.core.problems import Problem
 from authz.core.profiles import PROFILES
-from authz.core.read_issuer import read_issuer
+from authz.core.read_issuer import MAX_IDENTIFIER_CHARACTERS, read_issuer
 from authz.core.signature_algorithms import ALGORITHMS
 from authz.core.url import MAX_URL_CHARACTERS, refusal
 from tests.fakes.checks import CLIENT, COGNITO, PARTNER, POOL
@@ -494,3 +494,76 @@ def test_an_issuer_whose_derived_address_is_too_long_needs_a_jwks_uri() -> None:
     (problem,) = problems
     assert (problem.path, problem.fix) == (("issuer",), "Write `jwks_uri`, the https URL of its keys, or `jwks_file`.")
     assert problem.message.startswith("no keys can be fetched from ")
+
+
+def test_identifier_of_the_greatest_length_is_accepted_and_a_longer_one_is_not() -> None:
+    longest = "https://idp.example.com/".ljust(MAX_IDENTIFIER_CHARACTERS, "a")
+    fields = {**PARTNER_FIELDS, "jwks_file": "/keys.json"}
+
+    assert _good({**fields, "issuer": longest}).identifiers == {longest}
+    assert _wrong({**fields, "issuer": f"{longest}a"}) == [
+        (("issuer",), f"{longest!r:.60} cannot be an `iss`", "Write the exact `iss` of its tokens.")
+    ]
+
+
+TENANT_A, TENANT_B = "9188040d-6c67-4c5b-b112-36a304b66dad", "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+TEMPLATE = "https://{tenantid}.example.com"
+TEMPLATE_FIELDS = {"profile": "oidc", "issuer": TEMPLATE, "audiences": ["orders"], "jwks_file": "/keys.json"}
+
+
+def test_an_issuer_with_tenants_is_one_identifier_per_tenant() -> None:
+    issuer = _good({**TEMPLATE_FIELDS, "tenants": [TENANT_B, TENANT_A]})
+
+    assert issuer.identifiers == {f"https://{TENANT_A}.example.com", f"https://{TENANT_B}.example.com"}
+    assert (issuer.templates, issuer.accepts_any_tenant) == ((TEMPLATE,), False)
+
+
+def test_an_issuer_with_any_tenant_is_its_template_alone() -> None:
+    issuer = _good({**TEMPLATE_FIELDS, "tenants": "any"})
+
+    assert (issuer.identifiers, issuer.templates, issuer.accepts_any_tenant) == (frozenset(), (TEMPLATE,), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {},
+            (
+                (),
+                "the issuer contains {tenantid}, and tenants is missing",
+                "List the tenant ids, or write `tenants: any` to accept the tokens of every tenant.",
+            ),
+        ),
+        *(
+            (
+                {"issuer": issuer, "tenants": tenants},
+                (
+                    ("tenants",),
+                    "tenants needs an issuer that contains {tenantid}, and no other",
+                    "Write `issuer: https://.../{tenantid}/...`, or leave `tenants` out.",
+                ),
+            )
+            for issuer in (PARTNER, [TEMPLATE, PARTNER])
+            for tenants in ("any", [TENANT_A])
+        ),
+        (
+            {"tenants": [TENANT_A, "a/b"]},
+            (("tenants",), "'a/b' is not a tenant id", "Write the id of the directory, a GUID."),
+        ),
+    ],
+)
+def test_tenants_and_an_issuer_that_do_not_agree_are_one_mistake(
+    changes: dict[str, Any], expected: tuple[Any, str, str]
+) -> None:
+    assert _wrong({**TEMPLATE_FIELDS, **changes}) == [expected]
+
+
+@pytest.mark.parametrize(("field", "first"), [("scope_claims", "scope"), ("client_claims", "client_id")])
+def test_names_of_claims_are_read_in_their_order_and_a_wrong_one_is_reported(field: str, first: str) -> None:
+    assert getattr(_good({**PARTNER_FIELDS, field: ["b", "a"]}), field) == ("b", "a")
+    assert getattr(_good({**PARTNER_FIELDS, field: "b"}), field) == ("b",)
+    assert getattr(_good(PARTNER_FIELDS), field)[0] == first
+    assert _wrong({**PARTNER_FIELDS, field: ["b", 5, ""]}) == [
+        ((field,), f"{shown} is not a claim name", f"Write `{field}: [{first}]`.") for shown in ("5", "''")
+    ]
