@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
@@ -184,9 +185,9 @@ def _key(key: dict[str, Any], workers: int, style: Style) -> str:
 def _changes(before: dict[str, Any], now: dict[str, Any], style: Style) -> list[str]:
     """List the keys that were added and removed since the last state."""
     old, new = _held(before), _held(now)
-    lines = [style.good(f"+ {alias} {kid!a} in {new[alias, kid]} of {now['workers']} workers")
-             for alias, kid in new if old.get((alias, kid)) != new[alias, kid]]  # fmt: skip
-    lines += [style.bad(f"- {alias} {kid!a}") for alias, kid in old if (alias, kid) not in new]
+    lines = [style.good(f"+ {place[0]} {place[1]!a} in {workers} of {now['workers']} workers")
+             for place, workers in new.items() if old.get(place) != workers]  # fmt: skip
+    lines += [style.bad(f"- {place[0]} {place[1]!a}") for place in old if place not in new]
     results = {issuer["alias"]: issuer["last_result"] for issuer in before["issuers"]}
     for issuer in now["issuers"]:
         if results.get(issuer["alias"]) != issuer["last_result"]:
@@ -194,8 +195,15 @@ def _changes(before: dict[str, Any], now: dict[str, Any], style: Style) -> list[
     return lines
 
 
-def _held(page: dict[str, Any]) -> dict[tuple[str, str], int]:
-    return {(issuer["alias"], key["kid"]): key["workers"] for issuer in page["issuers"] for key in issuer["keys"]}
+def _held(page: dict[str, Any]) -> dict[tuple[str, str, int], int]:
+    """How many workers have each key: by issuer, `kid`, and the key's number among those with this `kid`."""
+    held: dict[tuple[str, str, int], int] = {}
+    for issuer in page["issuers"]:
+        numbers = Counter[str]()
+        for key in issuer["keys"]:
+            numbers[key["kid"]] += 1
+            held[issuer["alias"], key["kid"], numbers[key["kid"]]] = key["workers"]
+    return held
 
 
 def _essence(page: dict[str, Any]) -> object:

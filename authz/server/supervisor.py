@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -213,10 +214,12 @@ class Supervisor:
 
 def _issuer_keys(alias: str, statuses: list[KeyStatus]) -> dict[str, Any]:
     """One issuer's keys over all workers, as `/keys` shows them. Each key has the number of workers that use it."""
-    keys: dict[str, dict[str, Any]] = {}
+    keys: dict[tuple[str, int], dict[str, Any]] = {}
     for status in statuses:
+        numbers = Counter[str]()  # several keys can have one `kid`, or none
         for key in status.keys:
-            entry = keys.setdefault(key.kid, {**asdict(key), "workers": 0})
+            numbers[key.kid] += 1
+            entry = keys.setdefault((key.kid, numbers[key.kid]), {**asdict(key), "workers": 0})
             entry["workers"] += 1
             entry["first_seen"] = max(entry["first_seen"], key.first_seen)
     refreshed = [status.last_success for status in statuses if status.last_success is not None]

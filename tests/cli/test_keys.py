@@ -83,6 +83,23 @@ def test_watching_tells_a_rotation_as_it_happens(sidecar: Sidecar) -> None:
     assert len(lines) == len(set(lines))
 
 
+def test_keys_that_share_a_kid_or_have_none_are_shown_one_by_one(
+    sidecar: Sidecar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sidecar.file.write_bytes(jwks(jwk(ec_key(0), None), jwk(ec_key(1), None), jwk(ec_key(2), "b")))
+
+    until(lambda: len(_keys(sidecar, capsys)) == 3, 30)
+
+    assert _keys(sidecar, capsys) == [("", 1), ("", 1), ("b", 1)]
+    sidecar.file.write_bytes(jwks(jwk(ec_key(0), "old")))
+    until(lambda: _keys(sidecar, capsys) == [("old", 1)], 30)
+
+
+def _keys(sidecar: Sidecar, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, int]]:
+    main(["keys", "--admin", sidecar.admin, "--output", "json"])
+    return [(key["kid"], key["workers"]) for key in json.loads(capsys.readouterr().out)["issuers"][0]["keys"]]
+
+
 @pytest.mark.parametrize("path", ["", "/", "/keys"])
 def test_the_admin_address_can_be_a_url(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     with KeyServer(b'{"workers": 1, "issuers": []}') as server:
