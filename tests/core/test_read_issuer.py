@@ -383,6 +383,14 @@ def test_a_field_of_another_profile_is_unknown() -> None:
     ]
 
 
+@pytest.mark.parametrize("profile", [name for name, profile in PROFILES.items() if profile.is_workload])
+@pytest.mark.parametrize("field", ["scope_claims", "groups_claim", "userinfo_uri"])
+def test_a_field_about_users_is_unknown_to_the_profiles_of_workloads(profile: str, field: str) -> None:
+    found = _wrong({"profile": profile, "audiences": ["orders"], field: "https://idp.example.com/userinfo"})
+
+    assert ((field,), f"unknown field {field!r}") in [wrong[:2] for wrong in found]
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(
     "field", ["client_ids", "user_pool_id", "replica_regions", "scope_claims", "groups_claim", "userinfo_uri"]
