@@ -575,3 +575,16 @@ def test_names_of_claims_are_read_in_their_order_and_a_wrong_one_is_reported(fie
     assert _wrong({**PARTNER_FIELDS, field: ["b", 5, ""]}) == [
         ((field,), f"{shown} is not a claim name", f"Write `{field}: [{first}]`.") for shown in ("5", "''")
     ]
+    assert _wrong({**PARTNER_FIELDS, field: []}) == [
+        ((field,), "the list is empty", "Name at least one value, or leave the field out.")
+    ]
+
+
+def test_a_groups_claim_that_is_no_name_is_reported_with_two_good_ones() -> None:
+    assert _wrong({**PARTNER_FIELDS, "groups_claim": "/a/~2"}) == [
+        (
+            ("groups_claim",),
+            "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)",
+            "Write a claim's name, or a JSON Pointer such as `/a/roles`.",
+        )
+    ]
