@@ -383,6 +383,14 @@ def test_a_field_of_another_profile_is_unknown() -> None:
     ]
 
 
+@pytest.mark.parametrize("profile", [name for name, profile in PROFILES.items() if profile.is_workload])
+@pytest.mark.parametrize("field", ["scope_claims", "groups_claim", "userinfo_uri"])
+def test_a_field_about_users_is_unknown_to_the_profiles_of_workloads(profile: str, field: str) -> None:
+    found = _wrong({"profile": profile, "audiences": ["orders"], field: "https://idp.example.com/userinfo"})
+
+    assert ((field,), f"unknown field {field!r}") in [wrong[:2] for wrong in found]
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(
     "field", ["client_ids", "user_pool_id", "replica_regions", "scope_claims", "groups_claim", "userinfo_uri"]
@@ -566,4 +574,17 @@ def test_names_of_claims_are_read_in_their_order_and_a_wrong_one_is_reported(fie
     assert getattr(_good(PARTNER_FIELDS), field)[0] == first
     assert _wrong({**PARTNER_FIELDS, field: ["b", 5, ""]}) == [
         ((field,), f"{shown} is not a claim name", f"Write `{field}: [{first}]`.") for shown in ("5", "''")
+    ]
+    assert _wrong({**PARTNER_FIELDS, field: []}) == [
+        ((field,), "the list is empty", "Name at least one value, or leave the field out.")
+    ]
+
+
+def test_a_groups_claim_that_is_no_name_is_reported_with_two_good_ones() -> None:
+    assert _wrong({**PARTNER_FIELDS, "groups_claim": "/a/~2"}) == [
+        (
+            ("groups_claim",),
+            "in a JSON Pointer, write `~` as `~0`, and `/` inside a name as `~1` (RFC 6901)",
+            "Write a claim's name, or a JSON Pointer such as `/a/roles`.",
+        )
     ]
