@@ -203,7 +203,8 @@ def _leaked(jwks: list[Any]) -> list[object]:
     for jwk in jwks:
         if isinstance(jwk, dict) and not _PRIVATE_MEMBERS.isdisjoint(jwk):
             public = {name: value for name, value in jwk.items() if name not in _PRIVATE_MEMBERS}
-            for name in _of_its_type(public):  # whatever `alg` says: a leak need not be a valid key
+            names = sorted(_of_its_type(public))  # whatever `alg` says: a leak need not be a valid key
+            for name in names if public.get("kty") == NAMES_ITS_ALGORITHM else names[:1]:
                 with suppress(_Unfit):
                     found.append(_public_key(public, name))
                     break
