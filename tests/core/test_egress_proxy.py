@@ -131,3 +131,15 @@ def test_a_wrong_field_is_reported_at_its_place(written: object, message: str, f
     assert message in problem.message
     assert fix in problem.fix
     assert "secret" not in f"{problem.message}{problem.fix}"
+
+
+@pytest.mark.parametrize("url", ["http://user:secret@proxy.corp:3128", "http://user@proxy.corp", "http://@proxy.corp"])
+def test_a_proxy_with_credentials_is_a_mistake_that_says_where_they_belong(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        _issuer({**ISSUER, "proxy": url})
+
+    (problem,) = refused.value.problems
+    assert str(problem) == (
+        "issuers.idp.proxy: the proxy's password must not be in this file: Envoy shows node.metadata in its "
+        "config dump. Put the URL with the password into HTTPS_PROXY, and write `proxy: environment`."
+    )
