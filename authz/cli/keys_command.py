@@ -8,12 +8,12 @@ import json
 import os
 import sys
 import time
-from collections import Counter
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from authz import exit_codes
 from authz.cli.admin_client import DEFAULT_ADMIN, get
+from authz.core.key_numbers import numbered
 from authz.core.problems import ConfigurationError
 from authz.core.url import bracketed, is_host_and_port
 from authz.terminal import Style
@@ -197,13 +197,11 @@ def _changes(before: dict[str, Any], now: dict[str, Any], style: Style) -> list[
 
 def _held(page: dict[str, Any]) -> dict[tuple[str, str, int], int]:
     """How many workers have each key: by issuer, `kid`, and the key's number among those with this `kid`."""
-    held: dict[tuple[str, str, int], int] = {}
-    for issuer in page["issuers"]:
-        numbers = Counter[str]()
-        for key in issuer["keys"]:
-            numbers[key["kid"]] += 1
-            held[issuer["alias"], key["kid"], numbers[key["kid"]]] = key["workers"]
-    return held
+    return {
+        (issuer["alias"], *place): key["workers"]
+        for issuer in page["issuers"]
+        for place, key in zip(numbered(key["kid"] for key in issuer["keys"]), issuer["keys"], strict=True)
+    }
 
 
 def _essence(page: dict[str, Any]) -> object:

@@ -147,9 +147,9 @@ def _scopes_in(value: object) -> frozenset[str]:
 def scope_problem(issuer: Issuer, claims: Mapping[str, Any]) -> str:
     """Say why the scope claim gives no scope although it is present. Empty if nothing is wrong with it."""
     name = next((name for name in issuer.scope_claims if name in claims), None)
-    value = None if name is None else claims[name]
-    if name is None or isinstance(value, str):
+    if name is None or isinstance(claims[name], str):
         return ""
+    value = claims[name]
     if not isinstance(value, list):
         return f"{name} is {kind_of(value)}, not a string or a list"
     wrong = [item for item in value if not (isinstance(item, str) and is_scope(item))]

@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from authz import exit_codes
+from authz.core.key_numbers import numbered
 from authz.core.problems import ConfigurationError
 from authz.envoy.settings import Settings, read_settings
 from authz.observe.exposition import Exposition, Reloads, Totals
@@ -216,10 +216,8 @@ def _issuer_keys(alias: str, statuses: list[KeyStatus]) -> dict[str, Any]:
     """One issuer's keys over all workers, as `/keys` shows them. Each key has the number of workers that use it."""
     keys: dict[tuple[str, int], dict[str, Any]] = {}
     for status in statuses:
-        numbers = Counter[str]()  # several keys can have one `kid`, or none
-        for key in status.keys:
-            numbers[key.kid] += 1
-            entry = keys.setdefault((key.kid, numbers[key.kid]), {**asdict(key), "workers": 0})
+        for place, key in zip(numbered(key.kid for key in status.keys), status.keys, strict=True):
+            entry = keys.setdefault(place, {**asdict(key), "workers": 0})
             entry["workers"] += 1
             entry["first_seen"] = max(entry["first_seen"], key.first_seen)
     refreshed = [status.last_success for status in statuses if status.last_success is not None]

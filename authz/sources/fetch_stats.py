@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from authz.core.key_numbers import numbered
 from authz.core.keyset import DroppedKey, Key, KeySet
 from authz.sources.fetch_result import FetchResult
 from authz.sources.source_status import KeyInUse, KeyStatus
@@ -28,12 +29,10 @@ class FetchStats:
     def holds(self, key_set: KeySet) -> None:
         """Record the key set of a successful fetch."""
         now = self._last_success = self._wall()
-        before, seen = self._first_seen, {}
-        for first in key_set.keys.values():
-            for number, key in enumerate((first, *first.others)):
-                place = first.key_id, number
-                is_known = place in before and before[place][0].public_key == key.public_key
-                seen[place] = key, before[place][1] if is_known else now
+        before, keys, seen = self._first_seen, key_set.every_key, {}
+        for place, key in zip(numbered(key.key_id for key in keys), keys, strict=True):
+            is_known = place in before and before[place][0].public_key == key.public_key
+            seen[place] = key, before[place][1] if is_known else now
         self._first_seen = seen
         self._dropped = key_set.dropped
 
