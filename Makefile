@@ -124,7 +124,7 @@ access: $(READY) ## compare 1,500 generated pairs of files, confirm every exampl
 drills: $(READY) ## rotate, remove, flood, hang and revoke against a running sidecar, and print the figures (2 minutes)
 	@$(BIN)/python -m drills.run
 
-bench: $(READY) ## measure speed and size with h2load and wrk, 20 minutes (ARGS=--quick: 5 minutes, --smoke: 2)
+bench: $(READY) ## measure speed and size with h2load and wrk, 23 minutes (ARGS=--quick: 5 minutes, --smoke: 2)
 	@$(BIN)/python -m bench $(ARGS)
 
 profile: $(READY) ## what each stage of a check costs (ARGS="--calls known" for the functions in it)

@@ -28,6 +28,6 @@ class Plan:
     """Whether the peers in other languages are built if they are not there yet. The first time takes minutes."""
 
 
-FULL = Plan("full", 20, 5, 2, 8192, 1_000_000, (1, 10, 100, 1_000, 10_000), 7, builds_peers=True)
+FULL = Plan("full", 23, 5, 2, 8192, 1_000_000, (1, 10, 100, 1_000, 10_000), 7, builds_peers=True)
 QUICK = Plan("quick", 5, 3, 1, 8192, 60_000, (1, 1_000), 3, builds_peers=True)
 SMOKE = Plan("smoke", 1.5, 1, 1, 256, 1_000, (1, 10), 1, builds_peers=False)
