@@ -16,6 +16,11 @@ SEEDS = [
     b'{claims: {/a/b: [1, true, "x"], c: {none_of: d}}, token_use: id, issuers: [cognito]}',
     b"{userinfo: true, candidate: read}",
     b"&a [*a, *a]",
+    b"&a [" + b"a," * 1_000 + b"*a]",
+    b"[&a [1,1,1,1,1,1,1,1],&b [" + b"*a," * 500 + b"*a]]",
+    b"[" * 900,
+    b"[" * 18 + b"1" + b",1" * 1_900 + b"]" * 18,
+    b"{" + b",".join(b"%x" % number for number in range(900)) + b"}",
     b"{<<: {a: b}}",
 ]
 

@@ -16,6 +16,10 @@ from authz.core.problems import Path, Problem
 MAX_SECONDS = 1e15
 """Above the bound of every field, and small enough for exact floats. NaN fails the comparison."""
 
+MAX_UNKNOWN_FIELDS = 20
+"""Unknown fields of one mapping that are named, each with a proposal. To find one is slow, and a mapping with more of
+them is wrong as a whole."""
+
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SPELT_OUT = re.compile(
@@ -154,10 +158,12 @@ class MappingReader:
 
     def finish(self, *, also: tuple[str, ...] = ()) -> None:
         """Report every field that was not read, because an ignored typo could widen access."""
-        known = sorted(self._known | self._read | set(also))
-        for key in self._fields:
-            if key not in self._read:
-                self.wrong((key,), f"unknown field {key!r:.60}", _instead(key, tuple(known)), on_key=True)
+        known = tuple(sorted(self._known | self._read | set(also)))
+        unknown = [key for key in self._fields if key not in self._read]
+        for key in unknown[:MAX_UNKNOWN_FIELDS]:
+            self.wrong((key,), f"unknown field {key!r:.60}", _instead(key, known), on_key=True)
+        if more := unknown[MAX_UNKNOWN_FIELDS:]:
+            self.wrong((more[0],), f"more unknown fields from here on: {len(more)}", "Remove them.", on_key=True)
 
 
 def parse_seconds(value: object) -> float | None:

@@ -20,6 +20,9 @@ come and go over xDS would add labels forever."""
 MAX_INLINE_CHARACTERS = 16 * 1024
 """The longest inline policy text."""
 
+MAX_PROBLEMS = 10
+"""Problems of an inline policy that its message names. The message is in the log of every request to the route."""
+
 ParseYaml = Callable[[str], object]
 """Returns the data in a YAML text. Raises ConfigurationError. Passed in, so that the core loads no YAML parser."""
 
@@ -74,4 +77,6 @@ def read_policy_text(text: str, references: References, parse_yaml: ParseYaml) -
     try:
         return read_inline(parse_yaml(text), references)
     except ConfigurationError as error:
-        return "; ".join(map(str, error.problems))
+        named = [str(problem) for problem in error.problems[:MAX_PROBLEMS]]
+        more = len(error.problems) - len(named)
+        return "; ".join(named) + (f"; and {more} more" if more else "")

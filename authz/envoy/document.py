@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -24,11 +25,25 @@ from authz.core.problems import ConfigurationError, Location, Path
 MAX_BYTES = 32 * 1024 * 1024
 """The largest file that is read. Real bootstraps are under 200 kB. A dump with 50,000 routes has about 20 MB."""
 
-MAX_NODES = 2_000_000
-"""The number of values after aliases are expanded. A small file of nested aliases can expand beyond any memory."""
 
-MAX_DEPTH = 200
-"""Levels of nesting. Envoy's deepest configurations need about 40."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one document may hold."""
+
+    values: int
+    """Values, after aliases are expanded."""
+
+    levels: int
+    """Levels of nesting, after aliases are expanded. Each one makes the path of a value longer, which takes time."""
+
+
+MAX_FILE_VALUES = 2_000_000
+"""The values of a file, after aliases are expanded. A small file of nested aliases can expand beyond any memory."""
+
+MAX_FILE_LEVELS = 200
+"""The levels of nesting in a file. Envoy's deepest configurations need about 40."""
+
+FILE_BOUNDS = Bounds(MAX_FILE_VALUES, MAX_FILE_LEVELS)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {
@@ -77,14 +92,14 @@ class YamlDocument:
         return Location(self._file, 1, 1)
 
 
-def read(text: str, file: str) -> YamlDocument:
+def read(text: str, file: str, bounds: Bounds = FILE_BOUNDS) -> YamlDocument:
     """Read one YAML document. Raises only ConfigurationError, for any text."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
     with _templates_named(text, file):
         first, *more = _nodes(text, file)
         if more:
             raise second_document(_location(file, more[0].start_mark))
-        return _Builder(text, file).build(first)
+        return _Builder(text, file, bounds).build(first)
 
 
 def second_document(place: Location) -> ConfigurationError:
@@ -99,7 +114,7 @@ def read_all(text: str, file: str) -> tuple[YamlDocument, ...]:
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
     with _templates_named(text, file):
-        return tuple(_Builder(text, file).build(node) for node in _nodes(text, file))
+        return tuple(_Builder(text, file, FILE_BOUNDS).build(node) for node in _nodes(text, file))
 
 
 @contextmanager
@@ -152,11 +167,13 @@ def _location(file: str, mark: yaml.Mark) -> Location:
 class _Builder:
     """Turns PyYAML's nodes into data and positions."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, bounds: Bounds) -> None:
         self._text = text
         self._file = file
         self._positions: dict[Path, tuple[yaml.Mark, yaml.Mark]] = {}
-        self._nodes = 0
+        self._bounds = bounds
+        self._values = 0
+        self._unfinished: set[int] = set()
 
     def build(self, node: yaml.Node) -> YamlDocument:
         self._positions[()] = (node.start_mark, node.start_mark)
@@ -173,14 +190,26 @@ class _Builder:
         return match["tag"] if match else ""
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
-        self._nodes += 1
-        if self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise self._refuse(node, "too many nested or repeated values", "Use fewer aliases.")
-        if isinstance(node, yaml.MappingNode):
-            return {key: self._value(value, (*path, key)) for key, value in self._members(node, path)}
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, self._place((*path, index), item)) for index, item in enumerate(node.value)]
-        return _scalar(str(node.value), self._tag(node), is_plain=not getattr(node, "style", None))
+        self._values += 1
+        if self._values > self._bounds.values:
+            problem = f"more than {self._bounds.values} values, after aliases are expanded"
+            raise self._refuse(node, problem, "Use fewer aliases.")
+        if len(path) > self._bounds.levels:
+            raise self._refuse(node, f"nested deeper than {self._bounds.levels} levels", "Use fewer levels.")
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(str(node.value), self._tag(node), is_plain=not node.style)
+        if id(node) in self._unfinished:
+            raise self._refuse(node, "a value contains itself, through an alias", "Write the value out.")
+        self._unfinished.add(id(node))
+        data = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        self._unfinished.remove(id(node))
+        return data
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        return {key: self._value(value, (*path, key)) for key, value in self._members(node, path)}
+
+    def _sequence(self, node: yaml.Node, path: Path) -> list[Any]:
+        return [self._value(item, self._place((*path, index), item)) for index, item in enumerate(node.value)]
 
     def _place(self, path: Path, node: yaml.Node) -> Path:
         self._positions[path] = (node.start_mark, node.start_mark)

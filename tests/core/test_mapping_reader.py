@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authz.core.mapping_reader import MappingReader, describe, listed, parse_seconds
+from authz.core.mapping_reader import MAX_UNKNOWN_FIELDS, MappingReader, describe, listed, parse_seconds
 from authz.core.problems import Problem
 
 
@@ -233,6 +233,24 @@ def test_a_field_that_nobody_read_is_unknown_and_the_nearest_known_one_is_offere
         Problem(("top", "scpoes"), "unknown field 'scpoes'", "Did you mean `scopes`?", on_key=True),
         Problem(("top", "zzz"), "unknown field 'zzz'", "Known: groups, issuer, realm, scopes.", on_key=True),
     ]
+
+
+def test_of_many_unknown_fields_the_first_are_named_and_the_others_counted() -> None:
+    """Each proposal compares the word with all known ones: a mapping of nonsense would take long to refuse."""
+    section, found = _section({f"x{number}": 1 for number in range(MAX_UNKNOWN_FIELDS + 3)})
+
+    section.finish()
+
+    assert [problem.message for problem in found[:-1]] == [f"unknown field 'x{n}'" for n in range(MAX_UNKNOWN_FIELDS)]
+    assert found[-1] == Problem(("top", "x20"), "more unknown fields from here on: 3", "Remove them.", on_key=True)
+
+
+def test_as_many_unknown_fields_as_are_named_are_followed_by_no_count() -> None:
+    section, found = _section({f"x{number}": 1 for number in range(MAX_UNKNOWN_FIELDS)})
+
+    section.finish()
+
+    assert found[-1].message == "unknown field 'x19'"
 
 
 @pytest.mark.parametrize(

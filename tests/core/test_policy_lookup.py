@@ -73,6 +73,30 @@ def test_the_detail_has_all_problems_of_an_inline_policy(policies: PolicyLookup)
     )
 
 
+def test_of_many_problems_the_detail_names_the_first_and_counts_the_others(policies: PolicyLookup) -> None:
+    """It is in the log of every request to the route."""
+    one_more = ", ".join(["1"] * (module.MAX_PROBLEMS + 1))
+
+    whole = refused(policies, f"{{groups: [{one_more.removesuffix(', 1')}]}}").detail
+    cut = refused(policies, f"{{groups: [{one_more}]}}").detail
+
+    assert cut == f"{whole}; and 1 more"
+    assert whole.count("1 cannot be compared here") == module.MAX_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100 + "]" * 100, "nested deeper than 20 levels"),
+        ("{scopes: &s [*s]}", "a value contains itself, through an alias"),
+        ("{claims: {a: &a [1,1,1,1,1,1,1,1], b: [*a,*a,*a,*a,*a,*a,*a,*a,*a]}}", "after aliases are expanded"),
+    ],
+    ids=["deep", "in itself", "many"],
+)
+def test_a_short_inline_policy_cannot_become_a_large_one(policies: PolicyLookup, text: str, said: str) -> None:
+    assert said in refused(policies, text).detail
+
+
 def test_the_longest_inline_policy_is_read_and_a_longer_one_is_not(policies: PolicyLookup) -> None:
     text = "{scopes: [a]}".ljust(module.MAX_INLINE_CHARACTERS)
 

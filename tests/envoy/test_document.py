@@ -9,17 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz.core.problems import ConfigurationError
-from authz.envoy.document import MAX_BYTES, MAX_DEPTH, MAX_NODES, read, read_all
+from authz.envoy.document import FILE_BOUNDS, MAX_BYTES, Bounds, read, read_all
 
 
 def _value(text: str) -> Any:
     return read(f"a: {text}", "f").data["a"]
 
 
-def _refusal(text: str) -> str:
+def _refusal(text: str, bounds: Bounds = FILE_BOUNDS) -> str:
     with pytest.raises(ConfigurationError) as refused:
-        read(text, "f")
+        read(text, "f", bounds)
     return str(refused.value)
+
+
+def _answer(text: str, bounds: Bounds) -> str:
+    try:
+        return repr(read(text, "f", bounds).data)
+    except ConfigurationError as refused:
+        return str(refused)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,8 @@ def test_windows_line_ends_move_no_place() -> None:
         ("? [a]\n: 1\n", "f:1:3: a key is a list or a mapping. Write a plain key."),
         ("a: 1\n---\nb: 2\n", "f:3:1: a second document begins here. Keep one. Envoy reads only the first."),
         ("a: *x", "f:1:4: not YAML: found undefined alias. Fix the YAML syntax."),
-        ("a: &x [*x]", "f:1:4: too many nested or repeated values. Use fewer aliases."),
+        ("a: &x [*x]", "f:1:4: a value contains itself, through an alias. Write the value out."),
+        ("a: &x {b: [1, *x]}", "f:1:4: a value contains itself, through an alias. Write the value out."),
         ("a:\n\t- b", "f:2:1: not YAML: this is a tab. Indent with spaces. YAML does not allow tabs."),
         ("é:\n  b: 1\n  \tc: 2", "f:3:3: not YAML: this is a tab. Indent with spaces. YAML does not allow tabs."),
         ("a: @\tb", "f:1:4: not YAML: found character that cannot start any token. Fix the YAML syntax."),
@@ -181,7 +189,7 @@ def test_windows_line_ends_move_no_place() -> None:
         (bytes(range(256)).decode("latin-1"), "f:1:1: not YAML text. Name a text file in YAML or JSON."),
         ("a" * (MAX_BYTES + 1), f"f:1:1: larger than {MAX_BYTES} bytes. Name the Envoy YAML."),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_what_cannot_be_read_is_one_sentence_with_a_place_and_a_fix(text: str, expected: str) -> None:
     assert _refusal(text) == expected
@@ -192,16 +200,41 @@ def test_a_hundred_thousand_levels_are_refused_and_crash_nothing(opening: str) -
     assert "nest" in _refusal(opening * 100_000)
 
 
-def test_nesting_past_the_bound_is_refused_where_it_is_passed() -> None:
-    assert "nested" in _refusal("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2))
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}")])
+def test_nesting_past_the_bound_is_refused_where_it_is_passed(opening: str, closing: str) -> None:
+    def nested(levels: int) -> str:
+        return f"{opening * levels}{closing * levels}"
+
+    assert read(nested(20), "f", Bounds(values=100, levels=20)).data
+    assert _refusal(nested(21), Bounds(values=100, levels=19)).endswith(
+        "nested deeper than 19 levels. Use fewer levels."
+    )
+    assert "nested deeper than 200 levels" in _refusal(nested(202))
+
+
+def test_levels_through_aliases_count_like_written_ones() -> None:
+    lines = ["a0: &a0 [x]", *(f"a{number}: &a{number} [*a{number - 1}]" for number in range(1, 8))]
+
+    assert read("\n".join(lines[:5]), "f", Bounds(values=100, levels=6)).data["a4"] == [[[[["x"]]]]]
+    assert "nested deeper than 6 levels" in _refusal("\n".join(lines), Bounds(values=100, levels=6))
 
 
 def test_aliases_that_multiply_are_stopped_at_the_bound() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)]
-    assert MAX_NODES < 9**9
+    assert FILE_BOUNDS.values < 9**9
 
-    assert "repeated" in _refusal("\n".join(lines))
+    assert "more than 2000000 values, after aliases are expanded. Use fewer aliases." in _refusal("\n".join(lines))
+
+
+def test_a_value_may_be_repeated_beside_itself() -> None:
+    assert read("[&a [1], *a, {b: *a}]", "f").data == [[1], [1], {"b": [1]}]
+
+
+@given(st.text(alphabet=st.sampled_from(" \n-:?[]{},'\"|>#~1ab"), min_size=1, max_size=40))
+def test_no_text_without_aliases_has_more_values_than_characters_and_one(text: str) -> None:
+    """So an inline policy with this bound refuses nothing that somebody wrote out."""
+    assert _answer(text, Bounds(values=len(text) + 1, levels=FILE_BOUNDS.levels)) == _answer(text, FILE_BOUNDS)
 
 
 def test_every_document_of_a_stream_is_read_with_its_own_places() -> None:
