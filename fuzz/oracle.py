@@ -126,16 +126,36 @@ def _meets(claims: dict[str, Any], policy: dict[str, Any], now: float) -> bool:
         return False
     if not _audience_accepted(claims, policy.get("token_use", "access" if alias == "cognito" else "any")):
         return False
-    groups = claims.get("cognito:groups" if alias == "cognito" else "groups", [])
-    groups = groups if isinstance(groups, list) and all(isinstance(group, str) for group in groups) else []
-    scopes = set(claims.get("scope", "").split(" ")) | ({"orders/read"} if "readers" in groups else set())
+    groups = _groups(claims, alias)
+    scopes = _scopes(claims, alias) | ({"orders/read"} if alias == "cognito" and "readers" in groups else set())
     since = claims.get("auth_time", claims.get("iat", 0))
     return (
         _holds(policy.get("scopes"), scopes)
-        and _holds(policy.get("groups"), set(groups))
+        and _holds(policy.get("groups"), groups)
         and ("max_age" not in policy or now - since <= _seconds(policy["max_age"]))
         and all(_claim_holds(wanted, claims, name) for name, wanted in policy.get("claims", {}).items())
     )
+
+
+def _groups(claims: dict[str, Any], alias: str) -> set[str]:
+    """Cognito's are a list. The profile oidc also reads one group as text, and the members of an object."""
+    value = claims.get("cognito:groups" if alias == "cognito" else "groups", [])
+    if alias != "cognito" and isinstance(value, str | dict):
+        return {value} if isinstance(value, str) else set(value)
+    return set(value) if _is_texts(value) else set()
+
+
+def _scopes(claims: dict[str, Any], alias: str) -> set[str]:
+    """Of the profile oidc, the first claim that is present counts. A value of another type spoils no token."""
+    names = ("scope",) if alias == "cognito" else ("scope", "scp")
+    value = next((claims[name] for name in names if name in claims), "")
+    if isinstance(value, str):
+        return set(value.split(" "))
+    return set(value) if _is_texts(value) else set()
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _audience_accepted(claims: dict[str, Any], wanted: str) -> bool:
