@@ -30,13 +30,19 @@ def allows(message: bytes, now: float) -> bool:
     if text == "public":
         return True
     policy = _policy(text)
-    credentials = _credentials(_message(_message(attributes, 4), 2))
-    if policy.get("optional") and not any(_SCHEME.match(value)[0].lower() == b"bearer" for value in credentials):  # type: ignore[index]
+    http = _message(_message(attributes, 4), 2)
+    credentials = _credentials(http)
+    if policy.get("optional") and not _hides_header(http) and not any(map(_is_bearer, credentials)):
         return True
     if len(credentials) != 1 or credentials[0][:7].lower() != b"bearer ":
         return False
     claims = _verified(credentials[0][7:], now)
     return claims is not None and _meets(claims, policy, now)
+
+
+def _is_bearer(value: bytes) -> bool:
+    scheme = _SCHEME.match(value)
+    return scheme is not None and scheme[0].lower() == b"bearer"
 
 
 def _fields(message: bytes) -> dict[int, list[Any]]:
@@ -75,7 +81,21 @@ def _message(parent: bytes, number: int) -> bytes:
 
 def _map(entries: list[Any]) -> dict[bytes, bytes]:
     """A map field: the last of equal keys counts."""
-    return {_last(entry, 1): _last(entry, 2) for entry in entries if isinstance(entry, bytes)}
+    return {_last(entry, 1): _last(entry, 2) for entry in entries if _is_entry(entry)}
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it has only a key and a value. To protobuf an entry with more is an unknown field."""
+    if not isinstance(entry, bytes):
+        return False
+    fields = _fields(entry)
+    return not fields.keys() - {1, 2} and all(
+        isinstance(value, bytes) for values in fields.values() for value in values
+    )
+
+
+def _hides_header(http: bytes) -> bool:
+    return not all(map(_is_entry, _fields(http).get(3, [])))
 
 
 def _last(message: bytes, number: int) -> bytes:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from authz.core.reasons import Denied, Reason
 from authz.core.request import RequestView
@@ -20,6 +21,7 @@ from authz.server.pb import health_pb2
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _is_stream_id = re.compile(r"[0-9]{1,20}").fullmatch
 _read = pb.CheckRequest.FromString
+_HEADERS = pb.AttributeContext.HttpRequest.HEADERS_FIELD_NUMBER
 
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
 NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING).SerializeToString()
@@ -55,6 +57,8 @@ def parse(message: bytes) -> RequestView:
         content_type, request_id = headers.get("content-type"), headers.get("x-request-id")
     else:
         raise Denied(Reason.REQUEST_MALFORMED, "no HTTP attributes")
+    if not authorization:
+        _require_no_hidden_header(http)
     policy, path = attributes.context_extensions.get("policy"), http.path
     # protobuf returns a string field that is not UTF-8 as bytes. It counts as empty.
     return RequestView(
@@ -65,6 +69,17 @@ def parse(message: bytes) -> RequestView:
         isinstance(content_type, str) and content_type.startswith("application/grpc"),
         request_id if isinstance(request_id, str) and _is_uuid(request_id) else _stream_id(http),
     )
+
+
+def _require_no_hidden_header(http: pb.AttributeContext.HttpRequest) -> None:
+    """Refuse a request whose credential may be in an entry of `headers` that protobuf did not read.
+
+    An entry with a field of its own besides key and value is no entry to protobuf, only an unknown field. Envoy writes
+    none, but a request with a token must not pass as one without. Raises Denied(REQUEST_MALFORMED).
+    """
+    unread = UnknownFieldSet(http)
+    if any(unread[index].field_number == _HEADERS for index in range(len(unread))):
+        raise Denied(Reason.REQUEST_MALFORMED, "a header that is not one key and one value")
 
 
 def _values(headers: Mapping[str, str | bytes], raw: Iterable[pb.HeaderValue], name: str) -> tuple[str | bytes, ...]:

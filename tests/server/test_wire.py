@@ -59,6 +59,18 @@ def refused(message: bytes) -> Reason:
     return caught.value.reason
 
 
+UNREAD = b"\x50\x01"
+"""Field 10, a number: an entry of a map has only the fields 1 and 2."""
+
+
+def request_with_entry(entry: bytes, **http: Any) -> bytes:
+    """A request with one more entry in `headers`, as bytes: parsers merge the messages that follow."""
+    nested = entry
+    for number in (3, 2, 4, 1):  # headers, http, request, attributes
+        nested = bytes([number << 3 | 2, len(nested)]) + nested
+    return request_bytes(**http) + nested
+
+
 # --- requests
 
 
@@ -98,6 +110,19 @@ def test_credentials_in_both_encodings_are_two_credentials() -> None:
 
     assert wire.parse(message).authorization == ("Bearer a", "Bearer b")
     assert Rig().rules.renderer.render(Decision(Reason.OK)) is not None
+
+
+@pytest.mark.parametrize("http", [{}, {"header_map": header_map(("x", b"y"))}, {"headers": {"x-request-id": UUID}}])
+@pytest.mark.parametrize("entry", [b"\n\rauthorization\x12\x08Bearer a" + UNREAD, UNREAD, b"\x08\x01"])
+def test_a_header_that_protobuf_does_not_read_cannot_hide_a_credential(http: dict[str, Any], entry: bytes) -> None:
+    assert refused(request_with_entry(entry, **http)) is Reason.REQUEST_MALFORMED
+
+
+def test_fields_that_authz_does_not_know_hide_nothing() -> None:
+    """Envoy sends more than authz reads, and later versions send more still."""
+    theirs = request_bytes(host="orders.example.com", scheme="https", size=5, protocol="HTTP/2", query="a=b")
+
+    assert wire.parse(theirs + UNREAD).authorization == ()
 
 
 @pytest.mark.parametrize(
