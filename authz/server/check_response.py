@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from weakref import ReferenceType, ref
 
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from authz.core.decision import Decision
 from authz.core.forward import Forward
@@ -29,11 +29,15 @@ _STATUS_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: 14}
 _OK = pb.CheckResponse(status=pb.Status(code=0)).SerializeToString()
 _OK_RESPONSE = pb.CheckResponse.OK_RESPONSE_FIELD_NUMBER
 _METADATA = pb.CheckResponse.DYNAMIC_METADATA_FIELD_NUMBER
+_HEADERS = pb.OkHttpResponse.HEADERS_FIELD_NUMBER
+_HEADER = pb.HeaderValueOption.HEADER_FIELD_NUMBER
+_KEY, _VALUE = pb.HeaderValue.KEY_FIELD_NUMBER, pb.HeaderValue.VALUE_FIELD_NUMBER
+_OVERWRITING = pb.HeaderValueOption(append_action=_OVERWRITE).SerializeToString()
+_FIELDS, _STRING_VALUE = Struct.FIELDS_FIELD_NUMBER, Value.STRING_VALUE_FIELD_NUMBER
+_MAP_KEY, _MAP_VALUE = 1, 2  # of an entry of any map
 
-MAX_FIELDS = 1024
-MAX_FIELD_CHARACTERS = 128
-"""The most cached headers, metadata fields and decision fields, and the longest cached value. Reasons, policies,
-issuers and clients repeat. The caches take less than two megabytes."""
+MAX_DECISION_FIELDS = 1024
+"""The most cached decision fields: one per reason, policy and lengths. They take less than a megabyte."""
 
 MAX_REMOVALS = 32
 """The most cached lists of headers to remove: one per set of forwarded claims that a token lacks. With the maximum of
@@ -82,7 +86,7 @@ class Renderer:
         self._refusal = lru_cache(MAX_REFUSALS)(self._encode_refusal)
         self._metadata_fields = metadata_fields
         self._returns_request_id = "request_id" in metadata_fields
-        self._decision_fields = lru_cache(MAX_FIELDS)(self._encode_decision_fields)
+        self._decision_fields = lru_cache(MAX_DECISION_FIELDS)(self._encode_decision_fields)
 
     def render(self, decision: Decision) -> bytes:
         """Return the CheckResponse of a decision."""
@@ -220,18 +224,10 @@ def _overwrite(option: pb.HeaderValueOption, name: str, value: str) -> None:
     option.header.key, option.header.value = name, value
 
 
-def _cached(encode: Callable[[str, str], bytes]) -> Callable[[str, str], bytes]:
-    """Cache the results of an encoder for short values."""
-    cached = lru_cache(MAX_FIELDS)(encode)
-    return lambda name, value: cached(name, value) if len(value) <= MAX_FIELD_CHARACTERS else encode(name, value)
-
-
-@_cached
 def _header(name: str, value: str) -> bytes:
     """Encode one header for the upstream: an element of OkHttpResponse.headers."""
-    ok = pb.OkHttpResponse()
-    _overwrite(ok.headers.add(), name, value)
-    return ok.SerializeToString()
+    header = _delimited(_KEY, name.encode()) + _delimited(_VALUE, value.encode())
+    return _delimited(_HEADERS, _delimited(_HEADER, header) + _OVERWRITING)
 
 
 @lru_cache(MAX_REMOVALS)
@@ -242,12 +238,16 @@ def _to_remove(guarded: tuple[str, ...], overwritten: tuple[str, ...]) -> bytes:
     ).SerializeToString()
 
 
-@_cached
 def _field(name: str, value: str) -> bytes:
     """Encode one metadata field: an entry of Struct.fields."""
-    fields = Struct()
-    fields.fields[name].string_value = value
-    return fields.SerializeToString()
+    text = _delimited(_STRING_VALUE, value.encode())
+    return _delimited(_FIELDS, _delimited(_MAP_KEY, name.encode()) + _delimited(_MAP_VALUE, text))
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    """Encode a field of a message: a string, bytes or another message."""
+    length = len(content)
+    return (_SHORT_PREFIXES[number][length] if length < _SHORT else _length_prefix(number, length)) + content
 
 
 def _length_prefix(number: int, length: int) -> bytes:
@@ -258,3 +258,8 @@ def _length_prefix(number: int, length: int) -> bytes:
         length >>= 7
     prefix.append(length)
     return bytes(prefix)
+
+
+_SHORT = 256
+_SHORT_PREFIXES = tuple(tuple(_length_prefix(number, length) for length in range(_SHORT)) for number in range(4))
+"""By field number and length: a new token has a dozen of them, and protobuf's own messages take ten times as long."""

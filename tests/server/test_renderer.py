@@ -8,6 +8,9 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authz.core.decision import Decision
 from authz.core.forward import read_forward
@@ -15,7 +18,7 @@ from authz.core.identity import with_userinfo
 from authz.core.mapping_reader import MappingReader
 from authz.core.metadata_fields import METADATA_FIELDS
 from authz.core.reasons import Reason
-from authz.server.check_response import MAX_FIELD_CHARACTERS, Renderer, _cached, _length_prefix
+from authz.server.check_response import Renderer, _field, _header, _length_prefix
 from authz.server.pb import ext_authz_pb2 as pb
 from tests.fakes.checks import AUTHZ, Rig, access_token, partner_token
 
@@ -122,26 +125,30 @@ def test_refusal_of_a_grpc_request_is_not_used_for_another(rig: Rig) -> None:
     assert json.loads(bodies[1])["reason"] == "token_missing"
 
 
-def test_short_value_is_written_once_and_a_long_one_each_time() -> None:
-    longest, longer = "s" * MAX_FIELD_CHARACTERS, "s" * (MAX_FIELD_CHARACTERS + 1)
-    written: list[str] = []
+@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
+def test_a_header_is_the_one_that_protobuf_writes(name: str, value: str) -> None:
+    theirs = pb.OkHttpResponse()
+    option = theirs.headers.add()
+    option.append_action = pb.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+    option.header.key, option.header.value = name, value
 
-    def write(_name: str, value: str) -> bytes:
-        written.append(value)
-        return value.encode()
-
-    keeping = _cached(write)
-
-    assert [keeping("subject", value) for value in (longest, longer) * 2] == [longest.encode(), longer.encode()] * 2
-    assert written == [longest, longer, longer]
+    assert _header(name, value) == theirs.SerializeToString()
 
 
-def test_long_subject_is_written_as_it_is(rig: Rig) -> None:
-    subject = "s" * (MAX_FIELD_CHARACTERS + 1)
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_a_metadata_field_is_the_one_that_protobuf_writes(name: str, value: str) -> None:
+    theirs = Struct()
+    theirs.fields[name].string_value = value
 
-    answers = [rig.answer(access_token(sub=subject), "reading") for _ in range(2)]
+    assert _field(name, value) == theirs.SerializeToString()
 
-    assert [metadata(answer)["subject"] for answer in answers] == [subject, subject]
+
+@pytest.mark.parametrize("length", [127, 128, 255, 256, 16_384])
+def test_long_values_are_written_as_protobuf_writes_them(length: int) -> None:
+    theirs = Struct()
+    theirs.fields["subject"].string_value = "s" * length
+
+    assert _field("subject", "s" * length) == theirs.SerializeToString()
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 16_383, 16_384, 70_000])
