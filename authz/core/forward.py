@@ -75,8 +75,8 @@ class Forward:
 
         Headers without a value are skipped. Raises Denied(TOKEN_MALFORMED) if a value is not safe in a header.
         """
-        encoded = ((name, _encoded(source, claims, own, userinfo)) for name, source in self.sources)
-        return tuple((name, _safe(name, value)) for name, value in encoded if value)
+        encoded = [(name, _encoded(source, claims, own, userinfo)) for name, source in self.sources]
+        return tuple([(name, _safe(name, value)) for name, value in encoded if value])
 
 
 def read_forward(reader: MappingReader | None) -> Forward:

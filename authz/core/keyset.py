@@ -72,7 +72,7 @@ class Key:
 
     def fitting(self, algorithm: str) -> tuple[Key, ...]:
         """Return the keys with this `kid` that are for the algorithm, at most `MAX_KEYS_TRIED`."""
-        return tuple(key for key in (self, *self.others) if algorithm in key.algorithms)
+        return tuple([key for key in (self, *self.others) if algorithm in key.algorithms])
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
         """Whether this key made the signature of these bytes. The algorithm must be in `algorithms`."""

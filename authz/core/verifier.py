@@ -28,6 +28,7 @@ def verify(token: UnverifiedToken, key: Key) -> Claims:
     candidates = key.fitting(algorithm)
     if not candidates:
         raise Denied(Reason.ALGORITHM_NOT_ALLOWED, f"the key is not for {algorithm}")
-    if not any(each.verifies(algorithm, token.signed, token.signature) for each in candidates):
-        raise Denied(Reason.SIGNATURE_INVALID)
-    return Claims(token.unverified_claims)
+    for each in candidates:
+        if each.verifies(algorithm, token.signed, token.signature):
+            return Claims(token.unverified_claims)
+    raise Denied(Reason.SIGNATURE_INVALID)
