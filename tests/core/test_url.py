@@ -187,3 +187,36 @@ def test_oauth_metadata_is_before_the_issuers_path(issuer: str, address: str) ->
 @pytest.mark.parametrize("issuer", ["https://idp.example.com/a", "https://idp.example.com/a/"])
 def test_discovery_document_is_below_the_issuer_whether_or_not_it_ends_in_a_slash(issuer: str) -> None:
     assert url.discovery_url(issuer) == "https://idp.example.com/a/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://idp.example.com",
+        "https://idp.example.com:8443/a/b?c=d",
+        "https://[2001:db8::1]/x",
+        "http://localhost:9000/x",
+        "http://127.0.0.1/x",
+        "http://127.255.0.1:1",
+        "http://[::1]:9000",
+        "HTTPS://idp.example.com",
+    ],
+)
+def test_an_https_url_or_a_loopback_one_is_a_web_url(text: str) -> None:
+    assert not url.refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "https", "https://", "https:///x", "idp.example.com", "//idp.example.com", "/x", "file:///etc/passwd"),
+        *("ftp://localhost", "http://idp.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"),
+        *("http://127.1", "http://127.0.0.1234", "http://2130706433", "http://[::2]", "http://0.0.0.0", "http://127."),
+        *("https://user@idp.example.com", "https://u:p@idp.example.com", "https://idp.example.com/#a", "https://a b"),
+        *("https://idp.example.com/\n", "https://idp.example.com/\t", "https://idp.example.com/\u00e9", "https://[::1"),
+        *("https://idp.example.com:port", "https://idp.example.com:99999", " https://idp.example.com", "https://a\x7f"),
+        *("https://idp.example.com/#", "https://@idp.example.com", "http://127.0.0.\u0661"),
+    ],
+)
+def test_any_other_url_is_none(text: str) -> None:
+    assert url.refusal(text)

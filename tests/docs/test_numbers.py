@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from authz import exit_codes
-from authz.core import keyset, policy_lookup, read_issuer, token_cache
+from authz.core import keyset, policy_lookup, read_issuer, read_locations, token_cache
 from authz.server import supervisor, worker, worker_pool
 from authz.sources import environment, schedule
 from tests.docs.markdown import ROOT, prose
@@ -28,8 +28,8 @@ _SAID = [
     ("operations.md", f"| {exit_codes.OPERATOR_ERROR} | an error"),
     ("operations.md", f"| {exit_codes.CANNOT_LISTEN} | an address"),
     ("configuration.md", f"at most {read_issuer.MAX_LEEWAY_SECONDS / 60:g} minutes"),
-    ("configuration.md", f"from 1 second to {read_issuer.MAX_REFRESH_SECONDS / _DAY:g} day"),
-    ("configuration.md", f"from 1 second to {read_issuer.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
+    ("configuration.md", f"from 1 second to {read_locations.MAX_REFRESH_SECONDS / _DAY:g} day"),
+    ("configuration.md", f"from 1 second to {read_locations.MAX_STALE_LIMIT_SECONDS / _DAY:g} days"),
     ("configuration.md", f"At most {policy_lookup.MAX_INLINE_NAMES} such names"),
     ("scale.md", f"up to {policy_lookup.MAX_INLINE_POLICIES} different ones"),
 ]

@@ -14,7 +14,8 @@ from authz.core.forward import DEFAULT, OWN_VALUES
 from authz.core.metadata_fields import METADATA_FIELDS, NO_FIELDS
 from authz.core.policy import BUILT_IN
 from authz.core.profiles import PROFILES
-from authz.core.read_issuer import ANY, MAX_LEEWAY_SECONDS, MAX_REFRESH_SECONDS, MAX_STALE_LIMIT_SECONDS
+from authz.core.read_issuer import ANY, MAX_LEEWAY_SECONDS
+from authz.core.read_locations import MAX_REFRESH_SECONDS, MAX_STALE_LIMIT_SECONDS
 from authz.core.read_policy import MAX_AGE_LIMIT_SECONDS
 from authz.core.signature_algorithms import ALGORITHMS
 from authz.tools.schema.schema_types import (
