@@ -135,8 +135,8 @@ class UnusableKeySet(ValueError):
 def parse(document: bytes, algorithms: Iterable[str], *, distinct_kids: bool) -> KeySet:
     """Parse a JWKS and keep the keys that can verify one of `algorithms`.
 
-    With `distinct_kids`, a key without a `kid` of its own is dropped. Without, `kid` is optional, and keys of one `kid`
-    are told apart by `use`, `kty` and `alg` (RFC 7517 section 4.5).
+    With `distinct_kids`, a key without a unique `kid` is dropped. Without it, `kid` is optional, and keys with the same
+    `kid` differ in `use`, `kty` or `alg` (RFC 7517 section 4.5).
     Raises UnusableKeySet if no usable key is left, and nothing else.
     """
     if len(document) > MAX_DOCUMENT_BYTES:

@@ -22,8 +22,8 @@ MAX_HEADER_CHARACTERS = 4 * 1024
 """The longest encoded JOSE header. Real headers are under 200 characters. Long headers embed keys or certificates."""
 
 CHARACTERS_PER_ELEMENT = 32
-"""A payload longer than 16 KiB (`max_token_bytes`) has at most one element for so many characters: the ratio of both
-default limits. Groups as UUIDs have one for 52 characters."""
+"""A payload longer than 16 KiB (`max_token_bytes`) can have one element per 32 characters: the ratio of the two default
+limits. Groups as UUIDs have one per 52 characters."""
 
 HEADERS_REMEMBERED = 256
 """Parsed JOSE headers in the cache. Real headers repeat, one per key and issuer. At 4 KiB each, the cache stays under

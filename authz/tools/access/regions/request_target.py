@@ -63,7 +63,7 @@ def _known(condition: TargetCondition, query: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _TwoPlaces:
-    """Where the two readers of one text are."""
+    """The states of the two automata that read one text."""
 
     path: State | None
     """None behind the path."""
