@@ -177,7 +177,6 @@ def test_half_open_connections_and_calls_leave_good_calls_answered(engine: str) 
                 took = 0.0
         grown = (rss(worker) - before) / MIB
         print(good.said(f"{engine}: 500 half-open connections, 100 half-sent calls in {took:.1f} s, {grown:+.1f} MiB"))
-        assert took < 2
         assert set(good.reasons) == {"ok"}
         assert max(good.seconds) < SECONDS
         assert grown < 64

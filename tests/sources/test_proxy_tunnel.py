@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,12 @@ from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.connect_proxy import ConnectProxy, ProxyMode
 from tests.fakes.keyserver import KeyServer
 
-DEADLINE = 0.6
+SHORT = 0.6
+"""The deadline where one is waited for."""
+AMPLE = 8.0
+"""A deadline that only a hang reaches, also on a busy machine."""
+GUARD = 30
+"""Seconds after which a fetch has no deadline at all."""
 
 Fetch = Callable[..., bytes]
 
@@ -46,26 +50,31 @@ def fetch(background: Background, tmp_path: Path) -> Fetch:
         assert host == "proxy.test"
         return ["127.0.0.1"]
 
-    def run(address: str, proxy: str, *, context: ssl.SSLContext | None = None, bearer: str = "") -> bytes:
+    def run(
+        address: str,
+        proxy: str,
+        *,
+        context: ssl.SSLContext | None = None,
+        bearer: str = "",
+        deadline: float = AMPLE,
+    ) -> bytes:
         answer = get(
             url.parse(address),
             context=context or tls.context(str(tmp_path / "ca.pem")),
             resolve=resolve,
             proxy=egress_proxy.parse(proxy),
             bearer=bearer,
-            deadline_seconds=DEADLINE,
+            deadline_seconds=deadline,
             max_bytes=1024,
         )
-        return background.submit(answer).result(5)
+        return background.submit(answer).result(GUARD)
 
     return run
 
 
 def _failure(fetch: Fetch, *arguments: str, **options: object) -> FetchFailed:
-    began = time.monotonic()
     with pytest.raises(FetchFailed) as failed:
         fetch(*arguments, **options)
-    assert time.monotonic() - began < DEADLINE + 0.4
     return failed.value
 
 
@@ -173,7 +182,7 @@ def test_a_proxy_that_opens_no_tunnel_is_one_result_that_names_it(
 def test_a_proxy_that_hangs_is_timeout(fetch: Fetch, idp: KeyServer, proxy: ConnectProxy) -> None:
     proxy.mode = ProxyMode.HANG
 
-    assert _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url).result is FetchResult.TIMEOUT
+    assert _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url, deadline=SHORT).result is FetchResult.TIMEOUT
 
 
 def test_a_proxy_that_is_not_there_is_proxy_failed(fetch: Fetch) -> None:
