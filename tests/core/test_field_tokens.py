@@ -247,7 +247,7 @@ def test_another_tenant_is_accepted_only_with_any() -> None:
         ({"issuer": "https://idp/{tenantid}", "tenants": []}, "the list is empty"),
         (
             {"issuer": "https://{tenantid}.idp/{tenantid}", "tenants": "any"},
-            "the issuer contains {tenantid} twice. Write {tenantid} once.",
+            "issuers.idp.issuer: the issuer contains {tenantid} twice. Write {tenantid} once.",
         ),
         ({"scope_claims": []}, "the list is empty"),
         ({"scope_claims": [5]}, "5 is not a claim name"),

@@ -97,12 +97,13 @@ def test_an_unfit_ml_dsa_key_is_dropped_for_its_reason(changes: dict[str, Any], 
     ] == [why]
 
 
+@pytest.mark.parametrize("own", sorted(ML_DSA))
 @pytest.mark.parametrize("alg", ["ML-DSA-44", "ML-DSA-65", "RS256", 5, None])
-def test_an_ml_dsa_key_whose_private_part_is_in_a_second_copy_is_dropped(alg: object) -> None:
+def test_an_ml_dsa_key_whose_private_part_is_in_a_second_copy_is_dropped(alg: object, own: str) -> None:
     """Also if the copy is no valid key, because its `alg` is missing or wrong."""
-    copy = _akp("ML-DSA-44", kid="other", alg=alg, priv=base64url(bytes(32)))
+    copy = _akp(own, kid="other", alg=alg, priv=base64url(bytes(32)))
 
-    kept = keyset.parse(jwks(_akp("ML-DSA-44"), copy, jwk(ed25519_key(0), "good")), ALGORITHMS, distinct_kids=True)
+    kept = keyset.parse(jwks(_akp(own), copy, jwk(ed25519_key(0), "good")), ALGORITHMS, distinct_kids=True)
 
     assert set(kept.keys) == {"good"}
     assert kept.dropped[0] == keyset.DroppedKey("k", "its private part is published")
