@@ -20,7 +20,10 @@ def _samples(workers: dict[int, int]) -> dict[tuple[str, str], float]:
 
 
 def test_each_process_has_its_own_memory_and_start() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
+    program = "print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        worker.stdout.readline()  # before, it may not have any memory of its own
         found = _samples({0: worker.pid})
         worker.communicate(b"\n")
 

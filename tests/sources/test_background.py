@@ -25,15 +25,16 @@ def test_a_coroutine_runs_in_the_one_daemon_thread(background: Background) -> No
 
 
 def test_stop_cancels_what_runs_and_ends_the_thread() -> None:
+    others = set(threading.enumerate())
     background = Background()
     running = background.submit(_sleep_for_ever())
-    before = [thread for thread in threading.enumerate() if thread.name == "authz-background"]
+    [its_own] = set(threading.enumerate()) - others
 
     background.stop()
 
     with pytest.raises(CancelledError):
         running.result(2)
-    assert not any(thread.is_alive() for thread in before)
+    assert not its_own.is_alive()
 
 
 def test_after_stop_work_is_dropped_and_nothing_raises() -> None:
