@@ -39,6 +39,9 @@ _MAP_KEY, _MAP_VALUE = 1, 2  # of an entry of any map
 MAX_DECISION_FIELDS = 1024
 """The most cached decision fields: one per reason, policy and lengths. They take less than a megabyte."""
 
+MAX_PREFIXES = 1024
+"""The most cached prefixes: one per field number and length. The answer to a new token has two dozen."""
+
 MAX_REMOVALS = 32
 """The most cached lists of headers to remove: one per set of forwarded claims that a token lacks. With the maximum of
 forwarded headers, a list takes 10 kB."""
@@ -141,7 +144,7 @@ class Renderer:
         """Verified values overwrite the client's headers. All other guarded headers are removed."""
         to_remove = _to_remove(self._guarded, tuple([name for name, _value in headers]))
         ok_response = b"".join([_header(name, value) for name, value in headers]) + to_remove
-        return _OK + _length_prefix(_OK_RESPONSE, len(ok_response)) + ok_response
+        return _OK + _delimited(_OK_RESPONSE, ok_response)
 
     def _encode_refusal(
         self, reason: Reason, policy: Policy | None, text: str, body: Body, id_characters: int
@@ -214,14 +217,8 @@ def _denied(row: Row, challenge: str, content_type: str, body: str) -> bytes:
     denied = response.denied_response
     denied.status.code, denied.body = row.http_status, body
     for name, value in headers:
-        _overwrite(denied.headers.add(), name, value)
+        denied.headers.add(header=pb.HeaderValue(key=name, value=value), append_action=_OVERWRITE)
     return response.SerializeToString()
-
-
-def _overwrite(option: pb.HeaderValueOption, name: str, value: str) -> None:
-    """Set a header that overwrites the client's. A message from keyword arguments would take five times as long."""
-    option.append_action = _OVERWRITE
-    option.header.key, option.header.value = name, value
 
 
 def _header(name: str, value: str) -> bytes:
@@ -246,10 +243,10 @@ def _field(name: str, value: str) -> bytes:
 
 def _delimited(number: int, content: bytes) -> bytes:
     """Encode a field of a message: a string, bytes or another message."""
-    length = len(content)
-    return (_SHORT_PREFIXES[number][length] if length < _SHORT else _length_prefix(number, length)) + content
+    return _length_prefix(number, len(content)) + content
 
 
+@lru_cache(MAX_PREFIXES)
 def _length_prefix(number: int, length: int) -> bytes:
     """Encode the tag and length of an embedded message (protobuf encoding, "length-delimited records")."""
     prefix = bytearray((number << 3 | 2,))
@@ -258,8 +255,3 @@ def _length_prefix(number: int, length: int) -> bytes:
         length >>= 7
     prefix.append(length)
     return bytes(prefix)
-
-
-_SHORT = 256
-_SHORT_PREFIXES = tuple(tuple(_length_prefix(number, length) for length in range(_SHORT)) for number in range(4))
-"""By field number and length. The answer to a new token has a dozen of them, and a message for each is slower."""
