@@ -28,6 +28,7 @@ from authz.server import wire
 from authz.server.check_response import Renderer
 from authz.server.conversation import Question
 from authz.server.pb import ext_authz_pb2 as pb
+from fuzz.rig import with_entry
 from tests.fakes.checks import AUTHZ, NOW, Rig, access_token
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -61,14 +62,6 @@ def refused(message: bytes) -> Reason:
 
 UNREAD = b"\x50\x01"
 """Field 10, a number: an entry of a map has only the fields 1 and 2."""
-
-
-def request_with_entry(entry: bytes, **http: Any) -> bytes:
-    """A request with one more entry in `headers`, as bytes: parsers merge the messages that follow."""
-    nested = entry
-    for number in (3, 2, 4, 1):  # headers, http, request, attributes
-        nested = bytes([number << 3 | 2, len(nested)]) + nested
-    return request_bytes(**http) + nested
 
 
 # --- requests
@@ -115,7 +108,7 @@ def test_credentials_in_both_encodings_are_two_credentials() -> None:
 @pytest.mark.parametrize("http", [{}, {"header_map": header_map(("x", b"y"))}, {"headers": {"x-request-id": UUID}}])
 @pytest.mark.parametrize("entry", [b"\n\rauthorization\x12\x08Bearer a" + UNREAD, UNREAD, b"\x08\x01"])
 def test_a_header_that_protobuf_does_not_read_cannot_hide_a_credential(http: dict[str, Any], entry: bytes) -> None:
-    assert refused(request_with_entry(entry, **http)) is Reason.REQUEST_MALFORMED
+    assert refused(with_entry(request_bytes(**http), entry)) is Reason.REQUEST_MALFORMED
 
 
 def test_fields_that_authz_does_not_know_hide_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,15 +18,7 @@ from authz.sources.https import get
 from tests.fakes.certificates import authority_pem, server_context
 from tests.fakes.connect_proxy import ConnectProxy, ProxyMode
 from tests.fakes.keyserver import KeyServer
-
-SHORT = 0.6
-"""The deadline where one is waited for."""
-AMPLE = 8.0
-"""A deadline that only a hang reaches, also on a busy machine."""
-GUARD = 30
-"""Seconds after which a fetch has no deadline at all."""
-
-Fetch = Callable[..., bytes]
+from tests.sources.deadlines import AMPLE, GUARD, SHORT, Fetch, failure_of
 
 
 @pytest.fixture
@@ -70,12 +62,6 @@ def fetch(background: Background, tmp_path: Path) -> Fetch:
         return background.submit(answer).result(GUARD)
 
     return run
-
-
-def _failure(fetch: Fetch, *arguments: str, **options: object) -> FetchFailed:
-    with pytest.raises(FetchFailed) as failed:
-        fetch(*arguments, **options)
-    return failed.value
 
 
 @pytest.mark.parametrize("mode", [ProxyMode.SERVE, ProxyMode.SERVE_1_0])
@@ -144,7 +130,7 @@ def test_a_proxy_that_wants_credentials_says_where_to_write_them(
 ) -> None:
     proxy.credentials = "alice:pa55"
 
-    failure = _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url.replace("://", f"://{given}"))
+    failure = failure_of(fetch, f"https://idp.test:{idp.port}/", proxy.url.replace("://", f"://{given}"))
 
     assert (failure.result, failure.status) == (FetchResult.PROXY_FAILED, 0)
     assert "status 407" in failure.detail
@@ -170,7 +156,7 @@ def test_a_proxy_that_opens_no_tunnel_is_one_result_that_names_it(
 ) -> None:
     proxy.mode = mode
 
-    failure = _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url)
+    failure = failure_of(fetch, f"https://idp.test:{idp.port}/", proxy.url)
 
     assert (failure.result, failure.status) == (FetchResult.PROXY_FAILED, 0)
     assert f"the proxy 127.0.0.1:{proxy.port}: " in failure.detail
@@ -182,14 +168,14 @@ def test_a_proxy_that_opens_no_tunnel_is_one_result_that_names_it(
 def test_a_proxy_that_hangs_is_timeout(fetch: Fetch, idp: KeyServer, proxy: ConnectProxy) -> None:
     proxy.mode = ProxyMode.HANG
 
-    assert _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url, deadline=SHORT).result is FetchResult.TIMEOUT
+    assert failure_of(fetch, f"https://idp.test:{idp.port}/", proxy.url, deadline=SHORT).result is FetchResult.TIMEOUT
 
 
 def test_a_proxy_that_is_not_there_is_proxy_failed(fetch: Fetch) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
 
-    failure = _failure(fetch, "https://idp.test/", f"http://127.0.0.1:{port}")
+    failure = failure_of(fetch, "https://idp.test/", f"http://127.0.0.1:{port}")
 
     assert failure.result is FetchResult.PROXY_FAILED
     assert failure.detail == f"the proxy 127.0.0.1:{port}: it cannot be reached: Connection refused"
@@ -197,7 +183,7 @@ def test_a_proxy_that_is_not_there_is_proxy_failed(fetch: Fetch) -> None:
 
 def test_the_certificate_in_the_tunnel_must_be_the_targets(fetch: Fetch, proxy: ConnectProxy) -> None:
     with KeyServer(b"evil", tls=server_context(host="127.0.0.1")) as other:
-        failure = _failure(fetch, f"https://idp.test:{other.port}/", proxy.url, bearer="secret")
+        failure = failure_of(fetch, f"https://idp.test:{other.port}/", proxy.url, bearer="secret")
 
     assert failure.result is FetchResult.TLS_FAILED
     assert "mismatch" in failure.detail.lower()
@@ -207,12 +193,12 @@ def test_the_certificate_in_the_tunnel_must_be_the_targets(fetch: Fetch, proxy: 
 def test_a_page_that_comes_a_moment_later_is_tls_failed(fetch: Fetch, idp: KeyServer, proxy: ConnectProxy) -> None:
     proxy.mode = ProxyMode.HTML_LATER
 
-    failure = _failure(fetch, f"https://idp.test:{idp.port}/", proxy.url)
+    failure = failure_of(fetch, f"https://idp.test:{idp.port}/", proxy.url)
 
     assert failure.result is FetchResult.TLS_FAILED
     assert "secret" not in failure.detail
 
 
 def test_http_is_never_sent_to_a_proxy(fetch: Fetch, proxy: ConnectProxy) -> None:
-    assert _failure(fetch, "http://127.0.0.1/", proxy.url).result is FetchResult.URL_REFUSED
+    assert failure_of(fetch, "http://127.0.0.1/", proxy.url).result is FetchResult.URL_REFUSED
     assert proxy.heads == []
