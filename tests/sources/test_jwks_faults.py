@@ -167,6 +167,27 @@ def test_a_lying_discovery_document_is_refused_and_no_keys_are_asked_for(
         assert server.requests == requests
 
 
+def test_the_deadline_is_for_discovery_and_keys_together(
+    make_source: MakeSource, events: list[Event], quick: Callable[..., Environment]
+) -> None:
+    """Discovery takes more than a second of it. With a deadline of their own the keys would outlast a fetch of 6 s."""
+    with KeyServer(GOOD) as server, KeyServer() as hanging:
+        server.modes, server.mode = {DISCOVERY_PATH: Mode.DRIP_BODY}, Mode.HANG
+        hanging.mode = Mode.HANG
+        slow = make_source(alias="slow", discovery=server.origin, environment=quick(deadline_seconds=5))
+        longer = make_source(alias="longer", jwks_uri=hanging.url, environment=quick(deadline_seconds=6))
+
+        slow.start()
+        longer.start()
+
+        until(lambda: len(events) == 2)
+        assert server.requests == 1  # discovery had ended, and the keys were asked for
+    assert [(fields["issuer"], fields["result"]) for _name, fields in events] == [
+        ("slow", "timeout"),
+        ("longer", "timeout"),
+    ]
+
+
 def test_a_discovery_document_that_never_ends_is_timeout(make_source: MakeSource) -> None:
     with KeyServer(GOOD) as server:
         server.modes = {DISCOVERY_PATH: Mode.DRIP_BODY}
